@@ -1,0 +1,99 @@
+"""What a provider is to the rest of the house: plain data in, plain data out.
+
+Credentials and requests are frozen; results carry no vendor's shapes. Adapters are plain classes that
+fit the Protocols below; the contract suite in ``tests/providers`` makes the promises true.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from providers.kinds import ProviderKind, StageType
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A key in clear, for the length of one call. Prints itself without the key."""
+
+    api_key: str = field(repr=False)
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What the customer asked for, in their words. ``language`` is ``ru`` or ``en``."""
+
+    recipient: str
+    occasion: str
+    details: str
+    tone: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One work to make.
+
+    POEM: ``instructions`` (the system part) and ``prompt`` (the user part) say what to write.
+    VOICE, SONG, CLIP: ``poem`` is the text to read, to sing or to film.
+    ``token`` is our own id of this attempt, sent as idempotency key where a provider takes one.
+    """
+
+    stage_type: StageType
+    model: str
+    brief: Brief
+    token: str
+    instructions: str = ""
+    prompt: str = ""
+    poem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationResult:
+    """A finished work: ``text``, or ``media`` bytes with their MIME type, never both.
+
+    ``usage`` holds the provider's own counts under our names: ``input_tokens``, ``output_tokens``,
+    ``total_tokens``, ``characters``, ``seconds``, as far as it reports them.
+    """
+
+    model: str
+    text: str | None = None
+    media: bytes | None = field(default=None, repr=False)
+    content_type: str = "text/plain"
+    request_id: str | None = None
+    usage: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Provider(Protocol):
+    """What every adapter is: made anew for each call from ``Credentials``, and thrown away after it."""
+
+    kind: ClassVar[ProviderKind]
+    needs_key: ClassVar[bool]
+    #: Whether a generation costs money: decides what a lost answer means.
+    paid: ClassVar[bool]
+    #: Whether ``list_models`` asks the provider, or returns the list of its documentation.
+    lists_models: ClassVar[bool]
+
+    def __init__(self, credentials: Credentials) -> None: ...
+
+    def check_key(self, stage_type: StageType) -> None:
+        """Make one authenticated call, free where the provider has one; return if the key is accepted.
+
+        Raises a ``SettingsError`` that names the refusal, or a ``PassingError`` when nothing was learnt.
+        """
+
+    def list_models(self, stage_type: StageType) -> tuple[str, ...]:
+        """The ids of the models that this key can use for ``stage_type``, in the order to show them.
+
+        Raises like ``check_key``; ``UnreadableAnswer`` when the list cannot be read. Never returns half a list.
+        """
+
+
+class InstantProvider(Provider, Protocol):
+    """A provider that answers a generation in the call that asks for it."""
+
+    def generate(self, request: GenerationRequest) -> GenerationResult:
+        """Make the work. One request to the provider at most, never repeated inside (see ``AnswerLost``).
+
+        Raises a ``ProviderError``; the error carries no word of the request.
+        """

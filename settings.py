@@ -1,0 +1,155 @@
+"""Every environment variable, once: its type, unit, default and a sentence on what it does.
+
+``.env.example`` lists the same variables, and a test compares the two. Read only by ``wsgi.py``,
+``celeryconfig.py`` and ``start.py``; everything else asks ``current_settings()``.
+"""
+
+from pathlib import Path
+from typing import Annotated, cast
+
+from flask import current_app
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from providers.kinds import ProviderKind
+
+HOW_TO_MAKE_A_SECRET = 'make one with: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
+SHORTEST_SECRET = 32
+KNOWN_SECRETS = ("changeme", "change_me", "secret", "your_own_random_generated_secret_key", "thisisasecret_1234")
+
+FALLBACK_KEYS = {
+    ProviderKind.YANDEX_GPT: "yandex_api_key",
+    ProviderKind.SPEECHKIT: "speechkit_api_key",
+    ProviderKind.SUNO: "suno_api_key",
+    ProviderKind.PIKA: "pika_api_key",
+    ProviderKind.GEMINI: "gemini_api_key",
+    ProviderKind.OPENAI: "openai_api_key",
+}
+
+
+class SettingsFault(Exception):
+    """The environment cannot be used; the text has one line per fault and never a secret."""
+
+
+class Settings(BaseSettings):
+    """The environment of one process. Secrets print as asterisks."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    admin_secret_key: SecretStr = Field(description="Seals the providers' keys in the database. 32 characters or more.")
+    admin_secret_key_previous: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="Earlier values of ADMIN_SECRET_KEY, comma-separated: they open, they never seal."
+    )
+    secret_key: SecretStr = Field(description="Signs sessions and forms. Never equal to ADMIN_SECRET_KEY.")
+    admin_username: str = Field("admin", description="Name of the first administrator.")
+    admin_password: SecretStr | None = Field(
+        None, description="Password of the first administrator; read only while there is no administrator."
+    )
+
+    database_url: str = Field("", description="Where the data lives. Default: SQLite in VAR_DIR.")
+    redis_url: str = Field("", description="The message broker. Unset: `make run` starts a Redis of its own.")
+    var_dir: Path = Field(Path("var"), description="Folder for everything that is written: data, works, schedules.")
+    media_dir: Path | None = Field(None, description="Folder for the media files of works. Default: VAR_DIR/media.")
+    host: str = Field("127.0.0.1", description="Address that the web server listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port that the web server listens on.")
+    public_url: str = Field("", description="Address under which others reach us. https:// makes cookies secure.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    dummy_provider: bool = Field(
+        False, description="1 offers the built-in DUMMY provider, which needs no key and makes real sample works."
+    )
+
+    yandex_api_key: SecretStr | None = Field(None, description="Serves POEM while that section has never been set.")
+    speechkit_api_key: SecretStr | None = Field(None, description="The same for VOICE.")
+    suno_api_key: SecretStr | None = Field(None, description="The same for SONG.")
+    pika_api_key: SecretStr | None = Field(None, description="The same for CLIP.")
+    gemini_api_key: SecretStr | None = Field(None, description="The same for POEM, where YANDEX_API_KEY is not set.")
+    openai_api_key: SecretStr | None = Field(None, description="The same for POEM, where neither of them is set.")
+
+    openai_base_url: str = Field("https://api.openai.com/v1", description="For gateways and tests.")
+    gemini_base_url: str = Field("https://generativelanguage.googleapis.com", description="For gateways and tests.")
+    yandex_gpt_base_url: str = Field("https://ai.api.cloud.yandex.net/v1", description="For gateways and tests.")
+    speechkit_base_url: str = Field("https://tts.api.cloud.yandex.net", description="For gateways and tests.")
+    suno_base_url: str = Field("https://api.sunoapi.org", description="For gateways and tests.")
+    pika_base_url: str = Field("https://api.dev.pika.art", description="For gateways and tests.")
+
+    worker_threads: int = Field(64, ge=1, description="Provider calls that one worker makes at the same time.")
+    web_workers: int = Field(2, ge=1, description="Processes of the web server.")
+    web_threads: int = Field(8, ge=1, description="Threads of each web process.")
+    stage_wait_hours: float = Field(72, gt=0, description="How long a stage waits for its section before it fails.")
+    sweep_interval_seconds: float = Field(5, gt=0, description="How often work that stands still is looked for.")
+    refresh_interval_seconds: float = Field(3600, gt=0, description="How often sections with an old list are looked for.")
+    models_max_age_hours: float = Field(24, gt=0, description="Age at which a section's list of models is fetched anew.")
+
+    @field_validator("admin_secret_key_previous", mode="before")
+    @classmethod
+    def _split_on_commas(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("admin_secret_key", "secret_key")
+    @classmethod
+    def _refuse_a_weak_secret(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value().strip()
+        if len(text) < SHORTEST_SECRET:
+            raise ValueError(f"is shorter than {SHORTEST_SECRET} characters; {HOW_TO_MAKE_A_SECRET}")
+        if len(set(text)) < 8 or text.lower().replace("-", "_") in KNOWN_SECRETS:
+            raise ValueError(f"can be guessed; {HOW_TO_MAKE_A_SECRET}")
+        return SecretStr(text)
+
+    @field_validator("database_url")
+    @classmethod
+    def _name_the_driver(cls, value: str) -> str:
+        # Platforms still hand out postgres://, which SQLAlchemy no longer knows; psycopg 3 is our driver.
+        for prefix in ("postgres://", "postgresql://"):
+            if value.startswith(prefix):
+                return "postgresql+psycopg://" + value.removeprefix(prefix)
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _know_the_level(cls, value: str) -> str:
+        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @model_validator(mode="after")
+    def _fill_in_the_paths(self) -> "Settings":
+        if self.admin_secret_key.get_secret_value() == self.secret_key.get_secret_value():
+            raise ValueError("SECRET_KEY must not be equal to ADMIN_SECRET_KEY; " + HOW_TO_MAKE_A_SECRET)
+        self.var_dir = self.var_dir.resolve()
+        self.media_dir = (self.media_dir or self.var_dir / "media").resolve()
+        self.database_url = self.database_url or f"sqlite:///{self.var_dir / 'quatrain.db'}"
+        return self
+
+    @classmethod
+    def from_env(cls) -> "Settings":
+        """Read the process's environment. Raises ``SettingsFault`` that lists every fault at once."""
+        try:
+            return cls()  # type: ignore[call-arg]  # pydantic-settings fills the fields from the environment
+        except ValidationError as fault:
+            raise SettingsFault("\n".join(_sentence(error) for error in fault.errors())) from None
+
+    def base_url(self, kind: ProviderKind) -> str:
+        """Where ``kind`` is reached; empty for DUMMY, which is reached nowhere."""
+        return str(getattr(self, f"{kind.lower()}_base_url", "")).rstrip("/")
+
+    def fallback_key(self, kind: ProviderKind) -> str:
+        """The key of requirement A2 for ``kind``, or an empty text. Only the resolver asks for it."""
+        secret = cast(SecretStr | None, getattr(self, FALLBACK_KEYS.get(kind, ""), None))
+        return secret.get_secret_value().strip() if secret else ""
+
+
+def _sentence(error: object) -> str:
+    """One fault as a sentence; ``error`` is an item of pydantic's ``ValidationError.errors()``."""
+    fault = cast(dict[str, object], error)
+    name = "_".join(str(part) for part in cast(tuple[object, ...], fault["loc"])).upper()
+    text = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] == "missing":
+        text = "is not set"
+        if name in {"ADMIN_SECRET_KEY", "SECRET_KEY"}:
+            text += f"; {HOW_TO_MAKE_A_SECRET}"
+    return f"{name} {text}".strip() + "."
+
+
+def current_settings() -> Settings:
+    """The settings of the Flask application at work. Raises ``RuntimeError`` outside an application context."""
+    return cast(Settings, current_app.config["SETTINGS"])
