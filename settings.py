@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from providers.kinds import ProviderKind
 
-HOW_TO_MAKE_A_SECRET = 'make one with: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
+HOW_TO_MAKE_ONE = 'make one with: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
 SHORTEST_SECRET = 32
 KNOWN_SECRETS = ("changeme", "change_me", "secret", "your_own_random_generated_secret_key", "thisisasecret_1234")
 
@@ -46,8 +46,10 @@ class Settings(BaseSettings):
         None, description="Password of the first administrator; read only while there is no administrator."
     )
 
-    database_url: str = Field("", description="Where the data lives. Default: SQLite in VAR_DIR.")
-    redis_url: str = Field("", description="The message broker. Unset: `make run` starts a Redis of its own.")
+    database_url: str = Field("", repr=False, description="Where the data lives. Default: SQLite in VAR_DIR.")
+    redis_url: str = Field(
+        "", repr=False, description="The message broker. Unset: `make run` starts a Redis of its own."
+    )
     var_dir: Path = Field(Path("var"), description="Folder for everything that is written: data, works, schedules.")
     media_dir: Path | None = Field(None, description="Folder for the media files of works. Default: VAR_DIR/media.")
     host: str = Field("127.0.0.1", description="Address that the web server listens on.")
@@ -77,8 +79,12 @@ class Settings(BaseSettings):
     web_threads: int = Field(8, ge=1, description="Threads of each web process.")
     stage_wait_hours: float = Field(72, gt=0, description="How long a stage waits for its section before it fails.")
     sweep_interval_seconds: float = Field(5, gt=0, description="How often work that stands still is looked for.")
-    refresh_interval_seconds: float = Field(3600, gt=0, description="How often sections with an old list are looked for.")
-    models_max_age_hours: float = Field(24, gt=0, description="Age at which a section's list of models is fetched anew.")
+    refresh_interval_seconds: float = Field(
+        3600, gt=0, description="How often sections with an old list are looked for."
+    )
+    models_max_age_hours: float = Field(
+        24, gt=0, description="Age at which a section's list of models is fetched anew."
+    )
 
     @field_validator("admin_secret_key_previous", mode="before")
     @classmethod
@@ -90,9 +96,9 @@ class Settings(BaseSettings):
     def _refuse_a_weak_secret(cls, value: SecretStr) -> SecretStr:
         text = value.get_secret_value().strip()
         if len(text) < SHORTEST_SECRET:
-            raise ValueError(f"is shorter than {SHORTEST_SECRET} characters; {HOW_TO_MAKE_A_SECRET}")
+            raise ValueError(f"is shorter than {SHORTEST_SECRET} characters; {HOW_TO_MAKE_ONE}")
         if len(set(text)) < 8 or text.lower().replace("-", "_") in KNOWN_SECRETS:
-            raise ValueError(f"can be guessed; {HOW_TO_MAKE_A_SECRET}")
+            raise ValueError(f"can be guessed; {HOW_TO_MAKE_ONE}")
         return SecretStr(text)
 
     @field_validator("database_url")
@@ -114,7 +120,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _fill_in_the_paths(self) -> "Settings":
         if self.admin_secret_key.get_secret_value() == self.secret_key.get_secret_value():
-            raise ValueError("SECRET_KEY must not be equal to ADMIN_SECRET_KEY; " + HOW_TO_MAKE_A_SECRET)
+            raise ValueError("SECRET_KEY must not be equal to ADMIN_SECRET_KEY; " + HOW_TO_MAKE_ONE)
         self.var_dir = self.var_dir.resolve()
         self.media_dir = (self.media_dir or self.var_dir / "media").resolve()
         self.database_url = self.database_url or f"sqlite:///{self.var_dir / 'quatrain.db'}"
@@ -146,7 +152,7 @@ def _sentence(error: object) -> str:
     if fault["type"] == "missing":
         text = "is not set"
         if name in {"ADMIN_SECRET_KEY", "SECRET_KEY"}:
-            text += f"; {HOW_TO_MAKE_A_SECRET}"
+            text += f"; {HOW_TO_MAKE_ONE}"
     return f"{name} {text}".strip() + "."
 
 

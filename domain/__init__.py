@@ -1,0 +1,1 @@
+"""The tables, and the rules on them. Knows no HTTP request of ours and no Celery."""

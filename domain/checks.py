@@ -1,0 +1,266 @@
+"""Checking a key and fetching its models: after a save, on demand, by itself while invalid, and every 24 hours."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+import tenacity
+from sqlalchemy import or_, select
+
+from domain import history, waiting
+from domain.context import current_vault
+from domain.db import db, utc_now
+from domain.orders import Ready
+from domain.provider_configs import (
+    PASSING_REASONS,
+    Finding,
+    ProviderConfig,
+    Reason,
+    Status,
+    find,
+    live_place,
+)
+from domain.vault import Unreadable
+from providers.base import Credentials, InstantProvider
+from providers.errors import PassingError, ProviderError, UnreadableAnswer
+from providers.kinds import ProviderKind, StageType
+from providers.registry import has_adapter, open_provider
+from settings import current_settings
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS = 4
+BUDGET_SECONDS = 30.0
+#: Longer than two budgets and the call that may still run when one ends.
+CLAIM = timedelta(seconds=120)
+ACTOR = "check"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be checked, as it was when the check began."""
+
+    stage_type: StageType
+    version: int
+    is_candidate: bool
+    provider_kind: ProviderKind
+    api_key_encrypted: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The models of a key that passed, or why it did not."""
+
+    models: tuple[str, ...] = ()
+    finding: Finding | None = None
+
+
+def check(stage_type: StageType) -> list[Ready]:
+    """Ask the provider about the candidate, or the live setting where none waits, and store what it says.
+
+    Commits before it asks and after. Called twice at once, the second does nothing. An answer about settings that
+    were changed meanwhile is thrown away. Returns the stages that can start because the section works now.
+    """
+    question = _begin(stage_type, utc_now())
+    if question is None:
+        return []
+    answer = _ask(question)
+    return _store(question, answer, utc_now())
+
+
+def request_stale_refreshes(now: datetime) -> list[StageType]:
+    """Want a check for each live section whose list is 24 hours old or older; commits, and returns them."""
+    oldest = now - timedelta(hours=current_settings().models_max_age_hours)
+    rows = db.session.scalars(
+        select(ProviderConfig)
+        .where(
+            ProviderConfig.provider_kind.is_not(None),
+            or_(ProviderConfig.models_cache_updated_at.is_(None), ProviderConfig.models_cache_updated_at <= oldest),
+            ProviderConfig.check_requested_at.is_(None),
+        )
+        .with_for_update()
+    ).all()
+    for row in rows:
+        row.check_requested_at = now
+    stale = [row.stage_type for row in rows]
+    db.session.commit()
+    return stale
+
+
+def due_checks(now: datetime, patience: timedelta) -> list[StageType]:
+    """Sections whose check was asked for more than ``patience`` ago and has not begun, or that heal now; commits."""
+    unclaimed = or_(ProviderConfig.check_claimed_until.is_(None), ProviderConfig.check_claimed_until < now)
+    rows = db.session.scalars(
+        select(ProviderConfig)
+        .where(
+            unclaimed,
+            or_(ProviderConfig.check_requested_at <= now - patience, ProviderConfig.next_check_at <= now),
+        )
+        .with_for_update()
+    ).all()
+    for row in rows:
+        row.check_requested_at = now
+    due = [row.stage_type for row in rows]
+    db.session.commit()
+    return due
+
+
+def _begin(stage_type: StageType, now: datetime) -> Question | None:
+    row = find(stage_type, lock=True)
+    if row is None or row.provider_kind is None or (row.check_claimed_until and row.check_claimed_until > now):
+        db.session.rollback()
+        return None
+    row.check_claimed_until = now + CLAIM
+    row.check_requested_at = row.check_requested_at or now
+    row.next_check_at = None
+    undecided = row.candidate_status is Status.UNKNOWN or row.candidate_reason in PASSING_REASONS
+    if row.candidate_provider_kind is not None and undecided:
+        question = Question(stage_type, row.version, True, row.candidate_provider_kind, row.candidate_api_key_encrypted)
+    else:
+        question = Question(stage_type, row.version, False, row.provider_kind, row.api_key_encrypted)
+    db.session.commit()
+    return question
+
+
+def _ask(question: Question) -> Answer:
+    """Two questions to the provider: is the key accepted, and which models can it use."""
+    if not has_adapter(question.provider_kind):
+        return Answer(finding=Finding(Reason.PROVIDER_OFF))
+    try:
+        key = _open_key(question)
+    except Unreadable:
+        return Answer(finding=Finding(Reason.UNREADABLE))
+    base_url = current_settings().base_url(question.provider_kind)
+    provider = open_provider(question.provider_kind, Credentials(key, base_url))
+    try:
+        return Answer(_patiently(provider, question.stage_type))
+    except UnreadableAnswer as error:
+        return Answer(finding=Finding(Reason.UNAVAILABLE, error.detail or error.code))
+    except ProviderError as error:
+        return Answer(finding=Finding(Reason(error.code), error.detail))
+
+
+def _open_key(question: Question) -> str:
+    if question.api_key_encrypted is None:
+        return ""
+    return current_vault().open(question.api_key_encrypted, live_place(question.stage_type, question.provider_kind))
+
+
+def _patiently(provider: InstantProvider, stage_type: StageType) -> tuple[str, ...]:
+    """Check the key and list the models, trying again while the failure may pass: 4 attempts within 30 s."""
+    for attempt in tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(PassingError),
+        stop=_stop,
+        wait=_wait,
+        reraise=True,
+    ):
+        with attempt:
+            provider.check_key(stage_type)
+            models = provider.list_models(stage_type)
+            if not models:
+                # A key that can use nothing, or a slip of the provider: either way no list to believe.
+                raise UnreadableAnswer(provider.kind, "empty list")
+            return models
+    raise AssertionError("tenacity ended without a result or an error")
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    """Seconds: what the provider asked for, else 1, 2, 4 with jitter."""
+    error = state.outcome.exception() if state.outcome else None
+    asked_for = error.retry_after if isinstance(error, ProviderError) else None
+    return asked_for if asked_for is not None else tenacity.wait_exponential_jitter(initial=1, max=8, jitter=1)(state)
+
+
+def _stop(state: tenacity.RetryCallState) -> bool:
+    """Whether the attempts are used up, or the next would begin after the budget: no sleeping for a long hint."""
+    late = (state.seconds_since_start or 0) + state.upcoming_sleep > BUDGET_SECONDS
+    return late or state.attempt_number >= ATTEMPTS
+
+
+def _store(question: Question, answer: Answer, now: datetime) -> list[Ready]:
+    row = find(question.stage_type, lock=True)
+    if row is None or row.version != question.version:
+        # A newer save is in force. Its own check is asked for already.
+        db.session.rollback()
+        log.info("check outdated", stage_type=question.stage_type)
+        return []
+    row.check_requested_at = row.check_claimed_until = None
+    if question.is_candidate:
+        _store_candidate(row, answer, now)
+    else:
+        _store_live(row, answer, now)
+    works = row.status is Status.ACTIVE
+    db.session.commit()
+    finding = answer.finding
+    log.info(
+        "check finished",
+        stage_type=question.stage_type,
+        provider=question.provider_kind,
+        candidate=question.is_candidate,
+        outcome=finding.reason if finding else "passed",
+        models=len(answer.models),
+    )
+    return waiting.release(question.stage_type, now) if works else []
+
+
+def _store_candidate(row: ProviderConfig, answer: Answer, now: datetime) -> None:
+    row.candidate_checked_at = now
+    finding = answer.finding or _unlisted(row.candidate_model, answer)
+    row.candidate_models = list(answer.models)
+    if finding is not None:
+        row.candidate_status, row.candidate_reason, row.candidate_detail = (
+            Status.INVALID,
+            finding.reason,
+            finding.detail,
+        )
+        if finding.reason in PASSING_REASONS:
+            row.plan_healing(now)
+        history.record(ACTOR, "candidate_refused", row.stage_type, reason=finding.reason, detail=finding.detail)
+        return
+    kept = row.model if row.model in answer.models else None
+    row.model = row.candidate_model or kept or answer.models[0]
+    row.provider_kind = row.candidate_provider_kind
+    row.api_key_encrypted, row.api_key_last4 = row.candidate_api_key_encrypted, row.candidate_api_key_last4
+    row.clear_candidate()
+    row.version += 1
+    row.updated_at, row.status_since = now, now
+    history.record(ACTOR, "candidate_promoted", row.stage_type, provider_kind=row.provider_kind, model=row.model)
+    _pass(row, answer.models, now)
+
+
+def _store_live(row: ProviderConfig, answer: Answer, now: datetime) -> None:
+    row.checked_at = now
+    finding = answer.finding
+    if finding is None and not row.has_live:
+        finding = _unlisted(row.model, answer)
+        if finding:
+            # The key is good and its list is known: show it, so that the administrator can choose.
+            row.models_cache, row.models_cache_updated_at = list(answer.models), now
+    if finding is None and row.reason is Reason.MODEL_NOT_FOUND:
+        # The provider refused to generate with this model; that it listed others does not bring it back.
+        finding = _unlisted(row.model, answer) and Finding(Reason.MODEL_NOT_FOUND)
+    if finding is None:
+        _pass(row, answer.models, now)
+        return
+    if row.status is not Status.INVALID:
+        history.record(ACTOR, "section_invalid", row.stage_type, reason=finding.reason, detail=finding.detail)
+    log.warning("section invalid", stage_type=row.stage_type, reason=finding.reason, detail=finding.detail)
+    row.set_status(Status.INVALID, finding, now)
+    row.plan_healing(now)
+
+
+def _pass(row: ProviderConfig, models: tuple[str, ...], now: datetime) -> None:
+    """The live setting works: take its list, and its first model where none was chosen."""
+    if row.status is Status.INVALID:
+        history.record(ACTOR, "section_recovered", row.stage_type)
+    row.models_cache, row.models_cache_updated_at = list(models), now
+    row.model = row.model or models[0]
+    row.set_status(Status.ACTIVE, None, now)
+    row.checked_at = row.passed_at = now
+    row.activated_at = row.activated_at or now
+    row.stop_healing()
+
+
+def _unlisted(model: str | None, answer: Answer) -> Finding | None:
+    """A finding if ``model`` was chosen and is not among the models of the key."""
+    return Finding(Reason.MODEL_NOT_LISTED, model) if model and model not in answer.models else None

@@ -1,0 +1,23 @@
+"""What the domain takes from the running application: its settings and its vault."""
+
+from typing import cast
+
+from flask import Flask, current_app
+
+from domain.vault import Vault
+from settings import Settings
+
+EXTENSION = "quatrain.vault"
+
+
+def install_vault(app: Flask, settings: Settings) -> None:
+    """Give ``app`` the vault of its ``ADMIN_SECRET_KEY``; derived once, as derivation costs time."""
+    app.extensions[EXTENSION] = Vault(
+        settings.admin_secret_key.get_secret_value(),
+        tuple(secret.get_secret_value() for secret in settings.admin_secret_key_previous),
+    )
+
+
+def current_vault() -> Vault:
+    """The vault of the application at work."""
+    return cast(Vault, current_app.extensions[EXTENSION])

@@ -1,0 +1,50 @@
+"""Finding orders: one, or a page of them."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Select, func, select
+
+from domain.db import db
+from domain.orders import Order, OrderState, Stage
+from providers.kinds import StageType
+
+PAGE_SIZE = 25
+
+
+def find(order_id: int) -> Order | None:
+    """The order with its stages and works, or None."""
+    return db.session.get(Order, order_id)
+
+
+def find_stage(order_id: int, stage_type: StageType) -> Stage | None:
+    """One stage of one order, or None."""
+    return db.session.scalar(select(Stage).where(Stage.order_id == order_id, Stage.stage_type == stage_type))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of orders, newest first. ``older_than`` is what to ask for next, None on the last page."""
+
+    orders: list[Order]
+    older_than: int | None
+
+
+def list_page(state: OrderState | None = None, before_id: int | None = None, size: int = PAGE_SIZE) -> Page:
+    """Orders newest first, from ``before_id`` downwards: costs the same on the last page as on the first."""
+    query: Select[Order] = select(Order).order_by(Order.id.desc()).limit(size + 1)
+    if state is not None:
+        query = query.where(Order.state == state)
+    if before_id is not None:
+        query = query.where(Order.id < before_id)
+    rows = db.session.scalars(query).all()
+    return Page(list(rows[:size]), rows[size - 1].id if len(rows) > size else None)
+
+
+def count_by_state() -> dict[OrderState, int]:
+    """How many orders are in each state that is not final."""
+    rows = db.session.execute(
+        select(Order.state, func.count())
+        .where(Order.state.in_((OrderState.RUNNING, OrderState.WAITING, OrderState.ATTENTION)))
+        .group_by(Order.state)
+    )
+    return {state: count for state, count in rows}  # noqa: C416  # a Row is not a pair to the type checker

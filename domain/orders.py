@@ -1,0 +1,167 @@
+"""Orders, their stages, the attempts made for them and the works that came of it: the tables and the states."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from domain.db import Base, UtcDateTime, enum_type, utc_now
+from providers.base import Brief
+from providers.kinds import ProviderKind, StageType
+
+
+class StageState(StrEnum):
+    """Where a stage stands; ``domain.stages`` has every move between them."""
+
+    BLOCKED = "blocked"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUBMITTED = "submitted"
+    FETCHING = "fetching"
+    UNCERTAIN = "uncertain"
+    WAITING = "waiting"
+    ATTENTION = "attention"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class OrderState(StrEnum):
+    """What follows for an order from its stages."""
+
+    RUNNING = "running"
+    WAITING = "waiting"
+    ATTENTION = "attention"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class AttemptState(StrEnum):
+    """What became of one call to a provider. OPEN is written before the call, so that a crash leaves a trace."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A stage that can start: what a message is sent about."""
+
+    stage_id: int
+    stage_type: StageType
+
+
+class Order(Base):
+    """What was asked for. ``poem`` is the customer's own text, where one was given instead of ordering POEM."""
+
+    __tablename__ = "orders"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    recipient: Mapped[str] = mapped_column(Text)
+    occasion: Mapped[str] = mapped_column(Text)
+    details: Mapped[str] = mapped_column(Text, default="")
+    tone: Mapped[str] = mapped_column(Text, default="")
+    language: Mapped[str] = mapped_column(Text, default="ru")
+    poem: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[OrderState] = mapped_column(enum_type(OrderState), default=OrderState.RUNNING)
+    placed_by: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+    stages: Mapped[list["Stage"]] = relationship(back_populates="order", order_by="Stage.id", lazy="selectin")
+
+    __table_args__ = (Index("ix_orders_state_id", "state", "id"),)
+
+    @property
+    def brief(self) -> Brief:
+        """The words of the order, as providers take them."""
+        return Brief(self.recipient, self.occasion, self.details, self.tone, self.language)
+
+
+class Stage(Base):
+    """One work of one order.
+
+    ``claim`` goes up with each worker that takes the stage; a write that carries an older one changes nothing.
+    ``due_at`` is when the stage may run next. ``passing_failures`` counts since the last success of anything else.
+    """
+
+    __tablename__ = "stages"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    stage_type: Mapped[StageType] = mapped_column(enum_type(StageType))
+    state: Mapped[StageState] = mapped_column(enum_type(StageState))
+    reason: Mapped[str | None] = mapped_column(Text)
+    detail: Mapped[str] = mapped_column(Text, default="")
+
+    claim: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    waiting_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: When the settings of the latest attempt were read, and their version: what a later check has to be newer than.
+    resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    config_version: Mapped[int | None]
+
+    attempts: Mapped[int] = mapped_column(default=0)
+    passing_failures: Mapped[int] = mapped_column(default=0)
+    unreadable_answers: Mapped[int] = mapped_column(default=0)
+    lost_answers: Mapped[int] = mapped_column(default=0)
+
+    provider_kind: Mapped[ProviderKind | None] = mapped_column(enum_type(ProviderKind))
+    model: Mapped[str | None] = mapped_column(Text)
+    provider_request_id: Mapped[str | None] = mapped_column(Text)
+    usage: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+    order: Mapped[Order] = relationship(back_populates="stages")
+    work: Mapped["Work | None"] = relationship(lazy="selectin", viewonly=True)
+
+    __table_args__ = (
+        UniqueConstraint("order_id", "stage_type"),
+        Index("ix_stages_state_due_at", "state", "due_at"),
+    )
+
+
+class Attempt(Base):
+    """One call to a provider, written down before it is made."""
+
+    __tablename__ = "attempts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stage_id: Mapped[int] = mapped_column(ForeignKey("stages.id"), index=True)
+    number: Mapped[int]
+    token: Mapped[str] = mapped_column(Text, unique=True, default=lambda: uuid.uuid4().hex)
+    state: Mapped[AttemptState] = mapped_column(enum_type(AttemptState), default=AttemptState.OPEN)
+    provider_kind: Mapped[ProviderKind] = mapped_column(enum_type(ProviderKind))
+    model: Mapped[str] = mapped_column(Text)
+    code: Mapped[str | None] = mapped_column(Text)
+    provider_request_id: Mapped[str | None] = mapped_column(Text)
+    usage: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    __table_args__ = (UniqueConstraint("stage_id", "number"),)
+
+
+class Work(Base):
+    """What a stage produced: a text in the row, or a media file under ``MEDIA_DIR``."""
+
+    __tablename__ = "works"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stage_id: Mapped[int] = mapped_column(ForeignKey("stages.id"), unique=True)
+    content_type: Mapped[str] = mapped_column(Text)
+    text: Mapped[str | None] = mapped_column(Text)
+    file_name: Mapped[str | None] = mapped_column(Text)
+    size_bytes: Mapped[int]
+    sha256: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)

@@ -1,0 +1,233 @@
+"""What an answer, a refusal or a silence of a provider means for the stage, its order and its section.
+
+Each function writes with the claim that the stage was taken with, so that a worker that comes back from the dead
+changes nothing, and commits.
+"""
+
+import random
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy import update
+
+from domain import history, stages, works
+from domain.db import db, utc_now
+from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
+from domain.provider_configs import Finding, ProviderConfig, Reason, Status, find
+from domain.resolver import ResolvedConfig
+from domain.stages import Claimed
+from domain.waiting import BACKOFF
+from domain.works import StoredWork
+from providers.base import GenerationResult
+from providers.errors import (
+    AnswerLost,
+    ContentError,
+    ProviderError,
+    SettingsError,
+    UnreadableAnswer,
+)
+from providers.kinds import StageType
+
+UNREADABLE_TRIES = 3
+LOST_ANSWERS_REPEATED = 1
+#: Works that cost little and leave nothing behind at the provider: a lost answer may be asked for once more.
+REPEATABLE = (StageType.POEM, StageType.VOICE)
+#: Of a provider that costs nothing: a stage that kills its worker this often is left to a person.
+FREE_LOST_ANSWERS_REPEATED = 2
+JITTER = 0.2
+LONGEST_HINT = timedelta(hours=1)
+
+
+class Called(Claimed, Protocol):
+    """A stage whose provider was called."""
+
+    @property
+    def stage_type(self) -> StageType: ...
+    @property
+    def attempt_id(self) -> int: ...
+    @property
+    def config(self) -> ResolvedConfig: ...
+
+
+def record_success(job: Called, result: GenerationResult, stored: StoredWork) -> list[Ready]:
+    """Store the work and what it unblocks in one transaction; returns the stages that can start."""
+    now = utc_now()
+    usage = dict(result.usage)
+    _close_attempt(job, AttemptState.ANSWERED, now, request_id=result.request_id, usage=usage)
+    done = stages.move(
+        job,
+        {StageState.RUNNING},
+        state=StageState.DONE,
+        reason=None,
+        detail="",
+        lease_until=None,
+        waiting_since=None,
+        finished_at=now,
+        model=result.model,
+        provider_request_id=result.request_id,
+        usage=usage,
+    )
+    ready: list[Ready] = []
+    if done:
+        works.attach(job.id, stored)
+        if job.stage_type is StageType.POEM:
+            ready = stages.unblock(job.order_id, now)
+            stages.follow_stages([job.order_id])
+    db.session.commit()
+    return ready
+
+
+def record_error(job: Called, error: ProviderError, *, paid: bool) -> StageType | None:
+    """Give the stage what the error means; returns its type if the section must be checked now."""
+    now = utc_now()
+    lost = isinstance(error, AnswerLost) and paid
+    _close_attempt(job, AttemptState.LOST if lost else AttemptState.REFUSED, now, error=error)
+    stage = db.session.get(Stage, job.id, populate_existing=True)
+    check: StageType | None = None
+    if stage is None or stage.claim != job.claim or stage.state is not StageState.RUNNING:
+        pass
+    elif lost:
+        lose_answer(stage, now, paid=True)
+    elif isinstance(error, SettingsError):
+        wait(stage, error.code, waiting_since=stage.waiting_since or now, **_said(error))
+        check = _doubt_section(job, error, now)
+    elif isinstance(error, ContentError):
+        _fail(stage, error.code, now, **_said(error))
+    elif isinstance(error, UnreadableAnswer):
+        _count_unreadable(stage, error, now)
+    else:
+        check = _count_passing_failure(stage, error, now)
+    db.session.commit()
+    return check
+
+
+def record_full_disk(job: Called) -> None:
+    """The work was made but could not be written: the stage tries again later, as after any passing failure."""
+    now = utc_now()
+    _close_attempt(job, AttemptState.ANSWERED, now)
+    stage = db.session.get(Stage, job.id, populate_existing=True)
+    if stage is not None and stage.claim == job.claim:
+        _queue_again(stage, now, "storage_full", BACKOFF[-1])
+    db.session.commit()
+
+
+def wait(stage: Claimed, reason: str, **values: Any) -> None:
+    """Let the stage wait for its section; the caller commits."""
+    stages.move(stage, {StageState.RUNNING}, state=StageState.WAITING, reason=str(reason), lease_until=None, **values)
+
+
+def lose_answer(stage: Stage, now: datetime, *, paid: bool) -> None:
+    """The call may or may not have been carried out: repeat it only where that is allowed, else ask a person.
+
+    The caller commits.
+    """
+    allowed = FREE_LOST_ANSWERS_REPEATED
+    if paid:
+        allowed = LOST_ANSWERS_REPEATED if stage.stage_type in REPEATABLE else 0
+    if stage.lost_answers < allowed:
+        _queue_again(stage, now, "answer_lost", BACKOFF[0], lost_answers=stage.lost_answers + 1)
+        return
+    stages.move(
+        stage,
+        {StageState.RUNNING},
+        state=StageState.ATTENTION,
+        reason="answer_lost",
+        lease_until=None,
+        lost_answers=stage.lost_answers + 1,
+    )
+
+
+def _count_unreadable(stage: Stage, error: ProviderError, now: datetime) -> None:
+    count = stage.unreadable_answers + 1
+    if count >= UNREADABLE_TRIES:
+        _fail(stage, error.code, now, unreadable_answers=count, **_said(error))
+    else:
+        _queue_again(stage, now, error.code, BACKOFF[count - 1], unreadable_answers=count, **_said(error))
+
+
+def _count_passing_failure(stage: Stage, error: ProviderError, now: datetime) -> StageType | None:
+    """Try again with growing waits; after the last, wait for a check of the section to pass."""
+    failures = stage.passing_failures + 1
+    if failures <= len(BACKOFF):
+        hint = min(timedelta(seconds=error.retry_after or 0), LONGEST_HINT)
+        delay = max(BACKOFF[failures - 1], hint)
+        _queue_again(stage, now, error.code, delay, passing_failures=failures, **_said(error))
+        return None
+    wait(stage, error.code, passing_failures=failures, waiting_since=stage.waiting_since or now, **_said(error))
+    row = find(stage.stage_type, lock=True)
+    if row is None:
+        return None
+    row.check_requested_at = row.check_requested_at or now
+    return stage.stage_type
+
+
+def _queue_again(stage: Stage, now: datetime, reason: str, delay: timedelta, **values: Any) -> None:
+    spread = delay * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # not a secret: it spreads the load
+    stages.move(
+        stage,
+        {StageState.RUNNING},
+        state=StageState.QUEUED,
+        reason=reason,
+        lease_until=None,
+        due_at=now + spread,
+        published_at=None,
+        **values,
+    )
+
+
+def _fail(stage: Stage, reason: str, now: datetime, **values: Any) -> None:
+    stages.move(
+        stage,
+        {StageState.RUNNING},
+        state=StageState.FAILED,
+        reason=reason,
+        lease_until=None,
+        finished_at=now,
+        **values,
+    )
+
+
+def _doubt_section(job: Called, error: ProviderError, now: datetime) -> StageType | None:
+    """Mark the section as not working, so that no other order tries it in vain, and want a check at once."""
+    row = find(job.stage_type, lock=True)
+    if row is None or row.version != job.config.version:
+        return None
+    if row.status is Status.ACTIVE:
+        row.set_status(Status.INVALID, Finding(Reason(error.code), error.detail), now)
+        history.record("generation", "section_invalid", job.stage_type, reason=error.code, detail=error.detail)
+        return _want_check(row, now)
+    return None
+
+
+def _want_check(row: ProviderConfig, now: datetime) -> StageType:
+    row.check_requested_at = row.check_requested_at or now
+    return row.stage_type
+
+
+def _close_attempt(
+    job: Called,
+    state: AttemptState,
+    now: datetime,
+    *,
+    error: ProviderError | None = None,
+    request_id: str | None = None,
+    usage: dict[str, Any] | None = None,
+) -> None:
+    if not job.attempt_id:
+        return
+    db.session.execute(
+        update(Attempt)
+        .where(Attempt.id == job.attempt_id)
+        .values(
+            state=state,
+            ended_at=now,
+            code=error.code if error else None,
+            provider_request_id=error.request_id if error else request_id,
+            usage=usage or {},
+        )
+    )
+
+
+def _said(error: ProviderError) -> dict[str, Any]:
+    """What the provider said, for the row: never more than its own codes."""
+    return {"detail": error.detail, "provider_request_id": error.request_id}

@@ -1,0 +1,135 @@
+"""Placing an order: once it is committed it is accepted, whatever happens to messages."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ForeignKey, Text, UniqueConstraint, delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.db import Base, UtcDateTime, db, utc_now
+from domain.orders import Order, Ready, Stage, StageState
+from providers.base import Brief
+from providers.kinds import StageType
+
+IDEMPOTENCY_KEEPS = timedelta(hours=24)
+LONGEST_IDEMPOTENCY_KEY = 255
+
+
+class IdempotencyKey(Base):
+    """Which order a program's key stands for, and a hash of what it asked for."""
+
+    __tablename__ = "idempotency_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    placed_by: Mapped[str] = mapped_column(Text)
+    key: Mapped[str] = mapped_column(Text)
+    request_hash: Mapped[str] = mapped_column(Text)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+
+    __table_args__ = (UniqueConstraint("placed_by", "key"),)
+
+
+class KeyUsedForAnother(Exception):
+    """The idempotency key stands for an order that asked for something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """What a customer asks for, already checked: at least one stage, and a poem where POEM is not asked for."""
+
+    brief: Brief
+    stages: frozenset[StageType]
+    poem: str | None
+    placed_by: str
+
+
+def add(new: NewOrder) -> Order:
+    """Write the order and its stages into the caller's transaction; the caller commits.
+
+    POEM starts first; the others start with it only where the customer brought a poem of their own.
+    """
+    order = Order(
+        recipient=new.brief.recipient,
+        occasion=new.brief.occasion,
+        details=new.brief.details,
+        tone=new.brief.tone,
+        language=new.brief.language,
+        poem=new.poem,
+        placed_by=new.placed_by,
+    )
+    now = utc_now()
+    for stage_type in StageType:
+        if stage_type in new.stages:
+            can_start = stage_type is StageType.POEM or StageType.POEM not in new.stages
+            state = StageState.QUEUED if can_start else StageState.BLOCKED
+            stage = Stage(stage_type=stage_type, state=state, due_at=now, published_at=now if can_start else None)
+            order.stages.append(stage)
+    db.session.add(order)
+    db.session.flush()
+    return order
+
+
+def place(new: NewOrder) -> Order:
+    """Write the order and commit."""
+    order = add(new)
+    db.session.commit()
+    return order
+
+
+def place_once(new: NewOrder, key: str) -> Order:
+    """Write the order and commit; the same ``key`` and request give the same order for 24 hours.
+
+    Two at the same moment give one order as well: the key is unique in the table. Raises ``KeyUsedForAnother``.
+    """
+    known = _order_of_key(new, key)
+    if known is not None:
+        db.session.rollback()
+        return known
+    try:
+        order = add(new)
+        db.session.add(
+            IdempotencyKey(placed_by=new.placed_by, key=key, request_hash=_request_hash(new), order_id=order.id)
+        )
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        winner = _order_of_key(new, key)
+        if winner is None:
+            raise
+        return winner
+    return order
+
+
+def forget_old_keys(now: datetime) -> None:
+    """Delete the idempotency keys that no longer count, in the caller's transaction."""
+    db.session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - IDEMPOTENCY_KEEPS))
+
+
+def ready_stages(order: Order) -> list[Ready]:
+    """The stages of ``order`` that can start."""
+    return [Ready(stage.id, stage.stage_type) for stage in order.stages if stage.state is StageState.QUEUED]
+
+
+def _order_of_key(new: NewOrder, key: str) -> Order | None:
+    row = db.session.scalar(
+        select(IdempotencyKey).where(IdempotencyKey.placed_by == new.placed_by, IdempotencyKey.key == key)
+    )
+    if row is None:
+        return None
+    if row.created_at < utc_now() - IDEMPOTENCY_KEEPS:
+        db.session.delete(row)
+        db.session.flush()
+        return None
+    if row.request_hash != _request_hash(new):
+        db.session.rollback()
+        raise KeyUsedForAnother
+    return db.session.get(Order, row.order_id)
+
+
+def _request_hash(new: NewOrder) -> str:
+    request = {"brief": asdict(new.brief), "stages": sorted(new.stages), "poem": new.poem}
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,164 @@
+"""The sections: one row for each stage type, with the live setting and, while it is checked, a candidate.
+
+A key that has not passed never replaces one that works. The live columns are those of the customer's table; a new
+provider or key waits in the ``candidate_`` columns until a check promotes it. Only the very first setting of a
+section, which has nothing to protect, is written to the live columns at once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import JSON, Select, Text, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.db import Base, UtcDateTime, db, enum_type, utc_now
+from domain.vault import Place
+from providers.kinds import ProviderKind, StageType
+
+HEALING_STEPS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
+
+
+class Status(StrEnum):
+    """What is known of a setting."""
+
+    ACTIVE = "active"
+    INVALID = "invalid"
+    UNKNOWN = "unknown"
+
+
+class Reason(StrEnum):
+    """Why a setting does not serve, or did not pass. The first five block generation."""
+
+    REJECTED = "rejected"
+    NO_PERMISSION = "no_permission"
+    NO_CREDIT = "no_credit"
+    REGION = "region"
+    UNREADABLE = "unreadable"
+    UNAVAILABLE = "unavailable"
+    RATE_LIMITED = "rate_limited"
+    MODEL_NOT_LISTED = "model_not_listed"
+    MODEL_NOT_FOUND = "model_not_found"
+    NOT_CONFIGURED = "not_configured"
+    CHECKING = "checking"
+    PROVIDER_OFF = "provider_off"
+
+
+PASSING_REASONS = (Reason.UNAVAILABLE, Reason.RATE_LIMITED)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Why a check did not pass: a reason, and the provider's own short words."""
+
+    reason: Reason
+    detail: str = ""
+
+
+class ProviderConfig(Base):
+    """A section. ``version`` goes up with every accepted change, and guards forms and checks against stale ones."""
+
+    __tablename__ = "provider_configs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stage_type: Mapped[StageType] = mapped_column(enum_type(StageType), unique=True)
+    version: Mapped[int] = mapped_column(default=0)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    updated_by: Mapped[str] = mapped_column(Text, default="")
+
+    provider_kind: Mapped[ProviderKind | None] = mapped_column(enum_type(ProviderKind))
+    api_key_encrypted: Mapped[str | None] = mapped_column(Text)
+    api_key_last4: Mapped[str | None] = mapped_column(Text)
+    model: Mapped[str | None] = mapped_column(Text)
+    models_cache: Mapped[list[str]] = mapped_column(JSON, default=list)
+    models_cache_updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    status: Mapped[Status] = mapped_column(enum_type(Status), default=Status.UNKNOWN)
+    reason: Mapped[Reason | None] = mapped_column(enum_type(Reason))
+    detail: Mapped[str] = mapped_column(Text, default="")
+    status_since: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    #: Set once the live setting has passed a check; until then there is nothing that a candidate could harm.
+    activated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    passed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    candidate_provider_kind: Mapped[ProviderKind | None] = mapped_column(enum_type(ProviderKind))
+    candidate_api_key_encrypted: Mapped[str | None] = mapped_column(Text)
+    candidate_api_key_last4: Mapped[str | None] = mapped_column(Text)
+    candidate_model: Mapped[str | None] = mapped_column(Text)
+    candidate_models: Mapped[list[str]] = mapped_column(JSON, default=list)
+    candidate_status: Mapped[Status | None] = mapped_column(enum_type(Status))
+    candidate_reason: Mapped[Reason | None] = mapped_column(enum_type(Reason))
+    candidate_detail: Mapped[str] = mapped_column(Text, default="")
+    candidate_saved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    candidate_checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    #: A check is wanted since then; None when none is.
+    check_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    #: A worker is checking until then; another one keeps away.
+    check_claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failed_checks: Mapped[int] = mapped_column(default=0)
+    next_check_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+
+    @property
+    def has_live(self) -> bool:
+        """Whether the live setting has ever worked, so that a candidate must not touch it."""
+        return self.activated_at is not None
+
+    @property
+    def has_candidate(self) -> bool:
+        """Whether a new setting waits beside the live one."""
+        return self.candidate_provider_kind is not None
+
+    @property
+    def is_checking(self) -> bool:
+        """Whether the page should say that a check is under way or about to start."""
+        return self.check_requested_at is not None
+
+    def set_status(self, status: Status, finding: Finding | None, now: datetime) -> None:
+        """Give the live setting a status; remembers since when it differs."""
+        reason = finding.reason if finding else None
+        if (self.status, self.reason) != (status, reason):
+            self.status_since = now
+        self.status, self.reason, self.detail = status, reason, finding.detail if finding else ""
+
+    def clear_live(self, now: datetime) -> None:
+        """Forget the live setting, its key and its list."""
+        self.provider_kind = self.api_key_encrypted = self.api_key_last4 = self.model = None
+        self.models_cache, self.models_cache_updated_at = [], None
+        self.activated_at = self.passed_at = self.checked_at = None
+        self.failed_checks, self.next_check_at = 0, None
+        self.set_status(Status.UNKNOWN, None, now)
+
+    def clear_candidate(self) -> None:
+        """Forget the candidate and its key."""
+        self.candidate_provider_kind = self.candidate_api_key_encrypted = self.candidate_api_key_last4 = None
+        self.candidate_model = self.candidate_status = self.candidate_reason = None
+        self.candidate_models, self.candidate_detail = [], ""
+        self.candidate_saved_at = self.candidate_checked_at = None
+
+    def request_check(self, now: datetime) -> None:
+        """Want a check; one that is under way is about older settings and no longer counts."""
+        self.check_requested_at = now
+        self.check_claimed_until = None
+
+    def plan_healing(self, now: datetime) -> None:
+        """Count a failed check and set when the next one comes by itself: after 1, 5, 15, then every 60 minutes."""
+        self.next_check_at = now + HEALING_STEPS[min(self.failed_checks, len(HEALING_STEPS) - 1)]
+        self.failed_checks += 1
+
+    def stop_healing(self) -> None:
+        """No check comes by itself until one fails again."""
+        self.failed_checks, self.next_check_at = 0, None
+
+
+def live_place(stage_type: StageType, kind: ProviderKind) -> Place:
+    """Where a section's key is sealed for; a promoted candidate keeps its token, so both are one place."""
+    return Place(stage_type, kind)
+
+
+def find(stage_type: StageType, *, lock: bool = False) -> ProviderConfig | None:
+    """The section's row, or None while it was never set; ``lock`` holds it until the transaction ends."""
+    query: Select[ProviderConfig] = select(ProviderConfig).where(ProviderConfig.stage_type == stage_type)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return db.session.scalar(query)

@@ -1,0 +1,108 @@
+"""Finding what stands still and moving it on. Needs no message: everything is read from the rows."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import aliased
+
+from domain import checks, heartbeats, outcomes, placing, stages, waiting
+from domain.db import db
+from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
+from providers.kinds import StageType
+from providers.registry import ADAPTERS
+
+BATCH = 200
+#: A message that was sent this long ago and brought nothing is sent again.
+MESSAGE_PATIENCE = timedelta(seconds=30)
+CHECK_PATIENCE = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What has to be told to the workers again."""
+
+    stages: list[Ready]
+    checks: list[StageType]
+
+
+def sweep(now: datetime) -> Sweep:
+    """Move on everything that stands still, and say which messages to send. Commits at each step.
+
+    Two at once do no harm: each row is moved by one of them.
+    """
+    heartbeats.beat(heartbeats.WORKER, now)
+    placing.forget_old_keys(now)
+    db.session.commit()
+    _end_leases(now)
+    ready = _unblock_forgotten(now)
+    ready += waiting.release_all(now)
+    waiting.give_up(now)
+    ready += _unheard(now)
+    return Sweep(ready, checks.due_checks(now, CHECK_PATIENCE))
+
+
+def _end_leases(now: datetime) -> None:
+    """Take stages from workers that are gone: without an open attempt they start anew, with one its answer is lost."""
+    expired = select(Stage.id).where(Stage.state == StageState.RUNNING, Stage.lease_until < now).limit(BATCH)
+    for stage_id in db.session.scalars(expired).all():
+        stage = db.session.get(Stage, stage_id, populate_existing=True)
+        if stage is None or stage.state is not StageState.RUNNING or stage.lease_until is None:
+            db.session.rollback()
+            continue
+        attempt = db.session.scalar(
+            select(Attempt).where(Attempt.stage_id == stage_id, Attempt.state == AttemptState.OPEN)
+        )
+        if attempt is None:
+            stages.move(
+                stage, {StageState.RUNNING}, state=StageState.QUEUED, lease_until=None, due_at=now, published_at=None
+            )
+        else:
+            attempt.state, attempt.ended_at, attempt.code = AttemptState.LOST, now, "worker_gone"
+            outcomes.lose_answer(stage, now, paid=ADAPTERS[attempt.provider_kind].paid)
+        db.session.commit()
+
+
+def _unblock_forgotten(now: datetime) -> list[Ready]:
+    """Let stages start whose poem is there, should the move that made it have missed them."""
+    poem = aliased(Stage)
+    order_ids = db.session.scalars(
+        select(Stage.order_id)
+        .join(poem, poem.order_id == Stage.order_id)
+        .where(Stage.state == StageState.BLOCKED, poem.stage_type == StageType.POEM, poem.state == StageState.DONE)
+        .distinct()
+        .limit(BATCH)
+    ).all()
+    ready: list[Ready] = []
+    for order_id in order_ids:
+        stages.lock_order(order_id)
+        ready += stages.unblock(order_id, now)
+        stages.follow_stages([order_id])
+        db.session.commit()
+    db.session.rollback()
+    return ready
+
+
+def _unheard(now: datetime) -> list[Ready]:
+    """Stages that are due and that no message is on its way for; notes that one is now. Oldest order first."""
+    silent = or_(
+        Stage.published_at.is_(None),
+        Stage.published_at < Stage.due_at,
+        Stage.published_at < now - MESSAGE_PATIENCE,
+    )
+    due = (
+        select(Stage.id)
+        .where(Stage.state == StageState.QUEUED, Stage.due_at <= now, silent)
+        .order_by(Stage.order_id, Stage.id)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    rows = db.session.execute(
+        update(Stage)
+        .where(Stage.id.in_(due))
+        .values(published_at=now)
+        .returning(Stage.id, Stage.stage_type)
+        .execution_options(synchronize_session=False)
+    ).all()
+    db.session.commit()
+    return [Ready(stage_id, stage_type) for stage_id, stage_type in sorted(rows)]

@@ -1,0 +1,212 @@
+"""What an administrator does to a section: save it, discard its candidate, remove its key, ask for a check.
+
+Every function commits, or raises ``ChangeRefused`` with nothing changed. None calls a provider.
+"""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import IntegrityError
+
+from domain import api_keys, history
+from domain.context import current_vault
+from domain.db import db, utc_now
+from domain.provider_configs import ProviderConfig, Reason, Status, find, live_place
+from providers.kinds import ProviderKind, StageType, allowed_providers
+from providers.registry import has_adapter, needs_key
+from settings import current_settings
+
+LONGEST_MODEL = 200
+
+
+class ChangeRefused(Exception):
+    """A change that cannot be made. ``code`` names the sentence, ``field`` the form field that it belongs to."""
+
+    def __init__(self, code: str, field_name: str = "", **facts: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.field = field_name
+        self.facts = facts
+
+
+@dataclass(frozen=True, slots=True)
+class NewSettings:
+    """What the form of one section holds. ``version`` is that of the page, None where the sender does not compare."""
+
+    stage_type: StageType
+    provider_kind: ProviderKind
+    api_key: str = field(repr=False)
+    model: str
+    version: int | None
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a save did: whether anything changed, and whether a check must be started."""
+
+    changed: bool
+    check_needed: bool
+
+
+def save(new: NewSettings) -> Saved:
+    """Take the settings over, or keep them as candidate until a check has passed; one history entry; commits.
+
+    A blank key keeps the stored one. Saving the same twice changes nothing the second time.
+    Raises ``ChangeRefused``.
+    """
+    key = _fit_key(new)
+    try:
+        row = _locked_row(new.stage_type, new.version)
+        if key or (not needs_key(new.provider_kind) and row.provider_kind != new.provider_kind):
+            saved = _save_new_key(row, new, key)
+        else:
+            saved = _save_model(row, new)
+        if saved.changed:
+            row.version += 1
+            row.updated_at, row.updated_by = utc_now(), new.actor
+        db.session.commit()
+    except IntegrityError:
+        # Two first saves of a section at the same moment: the other one was first.
+        db.session.rollback()
+        raise ChangeRefused("changed_meanwhile") from None
+    except ChangeRefused:
+        db.session.rollback()
+        raise
+    return saved
+
+
+def request_check(stage_type: StageType, actor: str) -> None:
+    """Want a check of the candidate, or of the live setting where there is none; commits."""
+    row = find(stage_type, lock=True)
+    if row is None or row.provider_kind is None:
+        db.session.rollback()
+        raise ChangeRefused("nothing_to_check")
+    if row.has_candidate:
+        row.candidate_status, row.candidate_reason, row.candidate_detail = Status.UNKNOWN, None, ""
+    row.request_check(utc_now())
+    history.record(actor, "check_requested", stage_type)
+    db.session.commit()
+
+
+def discard_candidate(stage_type: StageType, actor: str) -> None:
+    """Forget the candidate and its key, and commit; without one nothing happens."""
+    row = find(stage_type, lock=True)
+    if row is None or not row.has_candidate:
+        db.session.rollback()
+        return
+    history.record(actor, "candidate_discarded", stage_type, provider_kind=row.candidate_provider_kind)
+    row.clear_candidate()
+    row.check_requested_at = row.check_claimed_until = None
+    _touch(row, actor)
+    db.session.commit()
+
+
+def clear_section(stage_type: StageType, actor: str) -> None:
+    """Forget the live setting and the candidate with their keys, and commit; orders wait until a new key is saved.
+
+    The row stays, so that a key from the environment does not step in unasked.
+    """
+    row = find(stage_type, lock=True)
+    if row is None or row.provider_kind is None:
+        db.session.rollback()
+        return
+    history.record(actor, "key_removed", stage_type, provider_kind=row.provider_kind, last4=row.api_key_last4)
+    row.clear_live(utc_now())
+    row.clear_candidate()
+    row.check_requested_at = row.check_claimed_until = None
+    _touch(row, actor)
+    db.session.commit()
+
+
+def _fit_key(new: NewSettings) -> str:
+    """The cleaned key, empty for none; refuses what the form cannot mean."""
+    if new.provider_kind not in allowed_providers(new.stage_type, dummy=current_settings().dummy_provider):
+        raise ChangeRefused("provider_not_allowed", "provider_kind")
+    if not has_adapter(new.provider_kind):
+        raise ChangeRefused("provider_not_built_in", "provider_kind", provider=new.provider_kind)
+    if len(new.model) > LONGEST_MODEL or not new.model.isprintable():
+        raise ChangeRefused("model_not_listed", "model")
+    if not needs_key(new.provider_kind):
+        return ""
+    try:
+        return api_keys.clean(new.api_key)
+    except api_keys.KeyUnfit as unfit:
+        raise ChangeRefused(unfit.code, "api_key") from None
+
+
+def _locked_row(stage_type: StageType, version: int | None) -> ProviderConfig:
+    """The section's row, held until the transaction ends; new where there was none."""
+    row = find(stage_type, lock=True)
+    if version is not None and version != (row.version if row else 0):
+        raise ChangeRefused("changed_meanwhile", who=row.updated_by if row else "")
+    if row is None:
+        row = ProviderConfig(stage_type=stage_type, version=0)
+        db.session.add(row)
+        db.session.flush()
+    return row
+
+
+def _save_new_key(row: ProviderConfig, new: NewSettings, key: str) -> Saved:
+    """Store a provider with its own key: as candidate, or at once where nothing has ever worked."""
+    now, kind = utc_now(), new.provider_kind
+    # With another provider chosen, the model of the old one is only what the form still showed.
+    model = new.model if kind == row.provider_kind or new.model != row.model else ""
+    token = current_vault().seal(key, live_place(row.stage_type, kind)) if key else None
+    event = "candidate_saved" if row.has_live else "settings_saved"
+    if row.has_live:
+        row.clear_candidate()
+        row.candidate_provider_kind, row.candidate_model = kind, model or None
+        row.candidate_api_key_encrypted, row.candidate_api_key_last4 = token, api_keys.last_four(key)
+        row.candidate_status, row.candidate_saved_at = Status.UNKNOWN, now
+    else:
+        row.clear_live(now)
+        row.provider_kind, row.model = kind, model or None
+        row.api_key_encrypted, row.api_key_last4 = token, api_keys.last_four(key)
+    row.request_check(now)
+    history.record(
+        new.actor, event, row.stage_type, provider_kind=kind, model=model or None, last4=api_keys.last_four(key)
+    )
+    return Saved(changed=True, check_needed=True)
+
+
+def _save_model(row: ProviderConfig, new: NewSettings) -> Saved:
+    """Change the model and keep the key that belongs to the provider of the form."""
+    if new.provider_kind == row.provider_kind:
+        return _save_live_model(row, new)
+    if new.provider_kind == row.candidate_provider_kind:
+        return _save_candidate_model(row, new)
+    raise ChangeRefused("needs_own_key", "api_key", provider=new.provider_kind)
+
+
+def _save_live_model(row: ProviderConfig, new: NewSettings) -> Saved:
+    if not new.model or new.model == row.model:
+        return Saved(changed=False, check_needed=False)
+    if row.models_cache and new.model not in row.models_cache:
+        raise ChangeRefused("model_not_listed", "model", model=new.model)
+    if not row.models_cache and row.has_live:
+        raise ChangeRefused("list_not_known", "model")
+    history.record(new.actor, "model_changed", row.stage_type, model=new.model, previous_model=row.model)
+    row.model = new.model
+    if row.has_live and row.reason is not Reason.MODEL_NOT_FOUND:
+        if row.is_checking:
+            row.request_check(utc_now())
+        return Saved(changed=True, check_needed=row.is_checking)
+    if not row.has_live:
+        row.set_status(Status.UNKNOWN, None, utc_now())
+    row.request_check(utc_now())
+    return Saved(changed=True, check_needed=True)
+
+
+def _save_candidate_model(row: ProviderConfig, new: NewSettings) -> Saved:
+    if row.candidate_models and new.model and new.model not in row.candidate_models:
+        raise ChangeRefused("model_not_listed", "model", model=new.model)
+    row.candidate_model = new.model or None
+    row.candidate_status, row.candidate_reason, row.candidate_detail = Status.UNKNOWN, None, ""
+    row.request_check(utc_now())
+    history.record(new.actor, "candidate_model_changed", row.stage_type, model=new.model or None)
+    return Saved(changed=True, check_needed=True)
+
+
+def _touch(row: ProviderConfig, actor: str) -> None:
+    row.version += 1
+    row.updated_at, row.updated_by = utc_now(), actor

@@ -1,0 +1,73 @@
+"""What is known of the four sections, for the pages and the shop: stored states only, in one query."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import String, cast, func, literal, select, union_all
+
+from domain.db import db
+from domain.orders import Stage, StageState
+from domain.provider_configs import ProviderConfig, Reason
+from domain.resolver import environment_provider, why_blocked
+from providers.kinds import ProviderKind, StageType
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section as the pages show it. ``row`` is None while it was never set; it holds no key in clear."""
+
+    stage_type: StageType
+    row: ProviderConfig | None
+    #: The provider that a key from the environment serves, while the section has no row of its own.
+    environment: ProviderKind | None
+    #: Why an order placed now would wait; None when it would run.
+    blocked: Reason | None
+    #: Stages of this type that wait for the section, and since when the oldest does.
+    waiting: int
+    waiting_since: datetime | None
+
+    @property
+    def version(self) -> int:
+        """What a form of this section must send back; 0 while it was never set."""
+        return self.row.version if self.row else 0
+
+    @property
+    def provider_kind(self) -> ProviderKind | None:
+        """The provider that is in use."""
+        return self.row.provider_kind if self.row else self.environment
+
+    @property
+    def model(self) -> str | None:
+        """The model that is in use; None where the first of the list would be taken."""
+        return self.row.model if self.row else None
+
+
+def overview() -> dict[StageType, Section]:
+    """All four sections, in the order of ``StageType``, from one query."""
+    kinds = union_all(*(select(literal(stage_type.value, String).label("stage_type")) for stage_type in StageType))
+    kind = kinds.subquery()
+    waiting = (
+        select(Stage.stage_type, func.count().label("count"), func.min(Stage.waiting_since).label("since"))
+        .where(Stage.state == StageState.WAITING)
+        .group_by(Stage.stage_type)
+        .subquery()
+    )
+    query = (
+        select(kind.c.stage_type, ProviderConfig, waiting.c.count, waiting.c.since)
+        .outerjoin(ProviderConfig, cast(ProviderConfig.stage_type, String) == kind.c.stage_type)
+        .outerjoin(waiting, cast(waiting.c.stage_type, String) == kind.c.stage_type)
+    )
+    found = {StageType(name): _section(StageType(name), *rest) for name, *rest in db.session.execute(query)}
+    return {stage_type: found[stage_type] for stage_type in StageType}
+
+
+def one(stage_type: StageType) -> Section:
+    """One section."""
+    return overview()[stage_type]
+
+
+def _section(stage_type: StageType, row: ProviderConfig | None, waiting: int | None, since: datetime | None) -> Section:
+    environment = environment_provider(stage_type) if row is None else None
+    unset = None if environment else Reason.NOT_CONFIGURED
+    blocked = unset if row is None else why_blocked(row)
+    return Section(stage_type, row, environment, blocked, waiting or 0, since)

@@ -1,0 +1,136 @@
+"""The moves of a stage from state to state: each is one conditional update, and an order follows its stages.
+
+Moves that change what an order's state is lock the order first, then the stage, so that two stages that end at the
+same moment cannot miss each other and cannot lock each other out. Nothing here commits: the caller does, with
+whatever else belongs to the same moment.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy import case, exists, select, update
+from sqlalchemy.orm import aliased
+
+from domain.db import db, utc_now
+from domain.orders import Order, OrderState, Ready, Stage, StageState
+
+#: Longer than the longest call to a provider (120 s), so that a live worker always ends inside its lease.
+LEASE = timedelta(seconds=180)
+
+ACTIVE_STATES = (
+    StageState.QUEUED,
+    StageState.RUNNING,
+    StageState.SUBMITTED,
+    StageState.FETCHING,
+    StageState.UNCERTAIN,
+)
+RETRYABLE_STATES = (StageState.FAILED, StageState.ATTENTION)
+
+
+class Claimed(Protocol):
+    """A stage as somebody has read or taken it: the claim says whether that still holds."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def order_id(self) -> int: ...
+    @property
+    def claim(self) -> int: ...
+
+
+def claim(stage_id: int, now: datetime) -> int | None:
+    """Take a queued stage that is due: its new claim, or None if another worker has it or there is nothing to do.
+
+    The update is the lock: a message that is delivered twice matches no row the second time.
+    """
+    return db.session.scalar(
+        update(Stage)
+        .where(Stage.id == stage_id, Stage.state == StageState.QUEUED, Stage.due_at <= now)
+        .values(
+            state=StageState.RUNNING,
+            claim=Stage.claim + 1,
+            lease_until=now + LEASE,
+            started_at=now,
+            resolved_at=now,
+            updated_at=now,
+        )
+        .returning(Stage.claim)
+    )
+
+
+def move(stage: Claimed, expected: Collection[StageState], **values: Any) -> bool:
+    """Give ``stage`` new values if it still has the claim that ``stage`` was read with and is in ``expected``.
+
+    Returns whether it did: False means that somebody else has moved it since, and the caller must change nothing.
+    """
+    lock_order(stage.order_id)
+    moved = db.session.scalar(
+        update(Stage)
+        .where(Stage.id == stage.id, Stage.claim == stage.claim, Stage.state.in_(expected))
+        .values(updated_at=utc_now(), **values)
+        .returning(Stage.id)
+        .execution_options(synchronize_session=False)
+    )
+    if moved is None:
+        return False
+    follow_stages([stage.order_id])
+    return True
+
+
+def unblock(order_id: int, now: datetime) -> list[Ready]:
+    """Let the stages start that waited for the poem; the order must be locked."""
+    rows = db.session.execute(
+        update(Stage)
+        .where(Stage.order_id == order_id, Stage.state == StageState.BLOCKED)
+        .values(state=StageState.QUEUED, due_at=now, published_at=now, updated_at=now)
+        .returning(Stage.id, Stage.stage_type)
+        .execution_options(synchronize_session=False)
+    )
+    return [Ready(stage_id, stage_type) for stage_id, stage_type in rows]
+
+
+def retry_by_hand(stage: Stage, now: datetime) -> bool:
+    """Queue a failed stage, or one that needs attention, as if it were new; False if it is neither."""
+    return move(
+        stage,
+        RETRYABLE_STATES,
+        state=StageState.QUEUED,
+        reason=None,
+        detail="",
+        claim=Stage.claim + 1,
+        due_at=now,
+        published_at=now,
+        waiting_since=None,
+        finished_at=None,
+        passing_failures=0,
+        unreadable_answers=0,
+        lost_answers=0,
+    )
+
+
+def lock_order(order_id: int) -> None:
+    """Hold the order's row until the transaction ends; on SQLite the write lock is held already."""
+    db.session.execute(select(Order.id).where(Order.id == order_id).with_for_update())
+
+
+def follow_stages(order_ids: Collection[int]) -> None:
+    """Give orders the state that follows from their stages; their rows must be locked."""
+    any_stage = aliased(Stage)
+
+    def has(*states: StageState) -> Any:
+        return exists().where(any_stage.order_id == Order.id, any_stage.state.in_(states)).correlate(Order)
+
+    state = case(
+        (has(*ACTIVE_STATES), OrderState.RUNNING.value),
+        (has(StageState.ATTENTION), OrderState.ATTENTION.value),
+        (has(StageState.WAITING), OrderState.WAITING.value),
+        (has(StageState.FAILED), OrderState.FAILED.value),
+        else_=OrderState.DONE.value,
+    )
+    db.session.execute(
+        update(Order)
+        .where(Order.id.in_(order_ids))
+        .values(state=state, updated_at=utc_now())
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,117 @@
+"""Stages that wait for their section: how they are let go on, and how waiting ends when nothing comes."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import distinct, select, update
+
+from domain import stages
+from domain.db import db
+from domain.orders import Order, Ready, Stage, StageState
+from domain.provider_configs import find
+from domain.resolver import environment_provider, why_blocked
+from providers.kinds import StageType
+from settings import current_settings
+
+BATCH = 500
+#: Waits between the attempts of a stage whose provider is away: six attempts over about half an hour.
+BACKOFF = tuple(timedelta(seconds=seconds) for seconds in (10, 30, 120, 480, 1200))
+#: A key from the environment has no section whose checks could tell; its stages look again by themselves.
+ENVIRONMENT_PATIENCE = timedelta(minutes=15)
+
+
+def release(stage_type: StageType, now: datetime) -> list[Ready]:
+    """Queue the stages that wait for this section, if it works now; commits, and returns those that can start at once.
+
+    A stage that the same settings have refused before comes back with a delay that grows with its attempts, so that
+    a key which passes its check but not its generations is not tried without end.
+    """
+    row = find(stage_type)
+    if row is not None and why_blocked(row) is not None:
+        db.session.rollback()
+        return []
+    if row is None and environment_provider(stage_type) is None:
+        db.session.rollback()
+        return []
+    found = db.session.execute(
+        select(Stage.id, Stage.order_id, Stage.attempts, Stage.resolved_at, Stage.config_version)
+        .where(Stage.stage_type == stage_type, Stage.state == StageState.WAITING)
+        .order_by(Stage.id)
+        .limit(BATCH)
+    ).all()
+    version, passed_at = (row.version, row.passed_at) if row is not None else (0, None)
+    going = [each for each in found if _may_go(each.resolved_at, each.config_version, version, passed_at, now)]
+    _lock_orders([each.order_id for each in going])
+    ready: list[Ready] = []
+    for each in going:
+        again = each.config_version == version
+        due_at = now + BACKOFF[min(each.attempts, len(BACKOFF)) - 1] if again and each.attempts else now
+        at_once = due_at == now
+        moved = db.session.scalar(
+            update(Stage)
+            .where(Stage.id == each.id, Stage.state == StageState.WAITING)
+            .values(
+                state=StageState.QUEUED,
+                due_at=due_at,
+                published_at=now if at_once else None,
+                passing_failures=0,
+                updated_at=now,
+            )
+            .returning(Stage.id)
+            .execution_options(synchronize_session=False)
+        )
+        if moved and at_once:
+            ready.append(Ready(each.id, stage_type))
+    stages.follow_stages([each.order_id for each in going])
+    db.session.commit()
+    return ready
+
+
+def release_all(now: datetime) -> list[Ready]:
+    """``release`` for every stage type that something waits for."""
+    waiting = db.session.scalars(select(distinct(Stage.stage_type)).where(Stage.state == StageState.WAITING)).all()
+    db.session.rollback()
+    return [ready for stage_type in waiting for ready in release(stage_type, now)]
+
+
+def give_up(now: datetime) -> int:
+    """Fail the stages that have waited longer than ``STAGE_WAIT_HOURS``; commits, and returns how many."""
+    oldest = now - timedelta(hours=current_settings().stage_wait_hours)
+    found = db.session.execute(
+        select(Stage.id, Stage.order_id)
+        .where(Stage.state == StageState.WAITING, Stage.waiting_since < oldest)
+        .order_by(Stage.id)
+        .limit(BATCH)
+    ).all()
+    if not found:
+        db.session.rollback()
+        return 0
+    _lock_orders([each.order_id for each in found])
+    failed = db.session.execute(
+        update(Stage)
+        .where(Stage.id.in_([each.id for each in found]), Stage.state == StageState.WAITING)
+        .values(state=StageState.FAILED, detail=Stage.reason, reason="waited_too_long", finished_at=now, updated_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    stages.follow_stages([each.order_id for each in found])
+    db.session.commit()
+    return int(failed.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
+
+
+def _may_go(
+    resolved_at: datetime | None,
+    tried_version: int | None,
+    version: int,
+    passed_at: datetime | None,
+    now: datetime,
+) -> bool:
+    """Whether something has changed since the stage last tried."""
+    if tried_version is None or resolved_at is None or tried_version != version:
+        return True
+    if version == 0:
+        return now - resolved_at > ENVIRONMENT_PATIENCE
+    return passed_at is not None and passed_at > resolved_at
+
+
+def _lock_orders(order_ids: list[int]) -> None:
+    """Hold the orders' rows, in one order for everybody, so that two who do this cannot lock each other out."""
+    db.session.execute(select(Order.id).where(Order.id.in_(order_ids)).order_by(Order.id).with_for_update())

@@ -1,0 +1,87 @@
+"""Texts and media files that stages produced."""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from domain.db import db
+from domain.orders import Order, Stage, StageState, Work
+from providers.base import GenerationResult
+from providers.kinds import StageType
+from settings import current_settings
+
+EXTENSIONS = {"audio/wav": "wav", "audio/mpeg": "mp3", "audio/ogg": "ogg", "video/mp4": "mp4", "video/webm": "webm"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWork:
+    """A work that is safe on disk or in hand, and not yet in the database."""
+
+    content_type: str
+    text: str | None
+    file_name: str | None
+    size_bytes: int
+    sha256: str
+
+
+def store(stage_id: int, claim: int, result: GenerationResult) -> StoredWork:
+    """Put the result where it survives a crash; outside any transaction, as it waits for the disk.
+
+    Media go to a temporary name, are synced, then renamed: a file under its own name is always whole.
+    Raises ``OSError`` when the disk is full or cannot be written.
+    """
+    if result.text is not None:
+        raw = result.text.encode()
+        return StoredWork("text/plain", result.text, None, len(raw), hashlib.sha256(raw).hexdigest())
+    media = result.media or b""
+    file_name = f"{stage_id}-{claim}.{EXTENSIONS[result.content_type]}"
+    _write_whole(media_dir() / file_name, media)
+    return StoredWork(result.content_type, None, file_name, len(media), hashlib.sha256(media).hexdigest())
+
+
+def attach(stage_id: int, stored: StoredWork) -> None:
+    """Make it the stage's work, in the caller's transaction; an earlier one is replaced."""
+    work = db.session.scalar(select(Work).where(Work.stage_id == stage_id)) or Work(stage_id=stage_id)
+    work.content_type, work.text, work.file_name = stored.content_type, stored.text, stored.file_name
+    work.size_bytes, work.sha256 = stored.size_bytes, stored.sha256
+    db.session.add(work)
+
+
+def poem_of(order_id: int) -> str | None:
+    """The poem that the other stages work from: the customer's own, or the one that POEM wrote; None if neither."""
+    own = db.session.scalar(select(Order.poem).where(Order.id == order_id))
+    return own or db.session.scalar(
+        select(Work.text)
+        .join(Stage, Stage.id == Work.stage_id)
+        .where(Stage.order_id == order_id, Stage.stage_type == StageType.POEM, Stage.state == StageState.DONE)
+    )
+
+
+def path_of(work: Work) -> Path | None:
+    """Where the work's file lies, or None for a text."""
+    return media_dir() / work.file_name if work.file_name else None
+
+
+def media_dir() -> Path:
+    """The folder of media files; made when it is not there."""
+    folder = current_settings().media_dir
+    assert folder is not None  # noqa: S101  # Settings fills it in; this tells the type checker
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _write_whole(target: Path, content: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

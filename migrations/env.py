@@ -1,0 +1,38 @@
+"""How Alembic reaches the database: through the engine of the Flask application."""
+
+from typing import Literal
+
+from alembic import context
+from flask import current_app
+from sqlalchemy import Enum
+
+from domain import accounts, heartbeats, history, orders, placing, provider_configs
+from domain.db import Base, UtcDateTime
+
+# Every module with a table has to be imported, or Alembic would take its table for one to drop.
+TABLE_MODULES = (accounts, heartbeats, history, orders, placing, provider_configs)
+
+
+def render_item(kind: str, item: object, _context: object) -> str | Literal[False]:
+    """Write our own column types into migrations as plain ones: a migration must not change with the code."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, Enum):
+        return f"sa.String(length={item.length})"
+    return False
+
+
+if context.is_offline_mode():
+    raise SystemExit("Migrations run against a database; set DATABASE_URL and use `flask --app wsgi db upgrade`.")
+
+with current_app.extensions["migrate"].db.engine.connect() as connection:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        # SQLite cannot alter a column; Alembic then copies the table.
+        render_as_batch=connection.dialect.name == "sqlite",
+        compare_type=True,
+        render_item=render_item,
+    )
+    with context.begin_transaction():
+        context.run_migrations()

@@ -1,0 +1,28 @@
+"""Celery at the door: thin tasks with explicit names that call one function of the domain."""
+
+from celery import Celery, Task
+from flask import Flask, has_app_context
+
+TASK_MODULES = ("tasks.config", "tasks.generation", "tasks.recovery")
+
+
+def celery_init_app(app: Flask) -> Celery:
+    """Give ``app`` a Celery application whose tasks run inside its context; reads ``celeryconfig.py``.
+
+    ``app.config["CELERY"]`` overrides single values.
+    """
+
+    class FlaskTask(Task):
+        def __call__(self, *args: object, **kwargs: object) -> object:
+            # A test that calls a task has a context already: a second one would be a second database session.
+            if has_app_context():
+                return self.run(*args, **kwargs)
+            with app.app_context():
+                return self.run(*args, **kwargs)
+
+    celery_app = Celery(app.name, task_cls=FlaskTask, include=TASK_MODULES)
+    celery_app.config_from_object("celeryconfig")
+    celery_app.conf.update(app.config.get("CELERY", {}))
+    celery_app.set_default()
+    app.extensions["celery"] = celery_app
+    return celery_app
