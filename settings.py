@@ -1,7 +1,7 @@
 """Every environment variable, once: its type, unit, default and a sentence on what it does.
 
 ``.env.example`` lists the same variables, and a test compares the two. Read only by ``wsgi.py``,
-``celeryconfig.py`` and ``start.py``; everything else asks ``current_settings()``.
+``celeryconfig.py`` and ``launch``; everything else asks ``current_settings()``.
 """
 
 from pathlib import Path

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from datetime import datetime
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -17,8 +18,6 @@ SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 1024
 
 _hasher = PasswordHasher()
-# An unknown name costs as much time as a wrong password, so that names cannot be guessed by the clock.
-_hash_of_nobody = _hasher.hash(secrets.token_urlsafe(16))
 
 
 class AccountRefused(Exception):
@@ -78,7 +77,7 @@ def sign_in(username: str, password: str) -> Administrator | None:
     """The administrator with this name and password, or None; takes the same time either way."""
     administrator = db.session.scalar(select(Administrator).where(Administrator.username == username.strip()))
     try:
-        _hasher.verify(administrator.password_hash if administrator else _hash_of_nobody, password[:LONGEST_PASSWORD])
+        _hasher.verify(administrator.password_hash if administrator else _hash_of_nobody(), password[:LONGEST_PASSWORD])
     except (VerificationError, InvalidHashError):
         return None
     return administrator
@@ -143,6 +142,12 @@ def _hash(password: str) -> str:
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise AccountRefused(f"The password must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.")
     return _hasher.hash(password)
+
+
+@cache
+def _hash_of_nobody() -> str:
+    """An unknown name costs as much time as a wrong password, so that names cannot be guessed by the clock."""
+    return _hasher.hash(secrets.token_urlsafe(16))
 
 
 def _digest(token: str) -> str:

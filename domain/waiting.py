@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import distinct, select, update
+from sqlalchemy import select, update
 
 from domain import stages
 from domain.db import db
@@ -68,7 +68,7 @@ def release(stage_type: StageType, now: datetime) -> list[Ready]:
 
 def release_all(now: datetime) -> list[Ready]:
     """``release`` for every stage type that something waits for."""
-    waiting = db.session.scalars(select(distinct(Stage.stage_type)).where(Stage.state == StageState.WAITING)).all()
+    waiting = db.session.scalars(select(Stage.stage_type).distinct().where(Stage.state == StageState.WAITING)).all()
     db.session.rollback()
     return [ready for stage_type in waiting for ready in release(stage_type, now)]
 

@@ -16,6 +16,7 @@ from providers.kinds import StageType
 log = structlog.get_logger(__name__)
 
 CHECK_TASK = "tasks.config.validate_and_fetch_models"
+SWEEP_TASK = "tasks.recovery.sweep"
 GENERATION_TASKS = {stage_type: f"tasks.generation.generate_{stage_type.lower()}" for stage_type in StageType}
 
 
@@ -30,9 +31,14 @@ def send_stages(stages: Iterable[Ready]) -> bool:
     return all(_send(GENERATION_TASKS[stage.stage_type], stage.stage_id) for stage in stages)
 
 
-def _send(task: str, argument: int | str) -> bool:
+def send_sweep() -> bool:
+    """Ask for a look at everything that stands still, before beat asks for one."""
+    return _send(SWEEP_TASK)
+
+
+def _send(task: str, *arguments: int | str) -> bool:
     try:
-        celery_app.send_task(task, args=[argument])
+        celery_app.send_task(task, args=arguments)
     except (OperationalError, OSError) as error:
         log.warning("broker away, message not sent", task=task, error=type(error).__name__)
         return False

@@ -1,0 +1,96 @@
+"""What Celery is told: broker, queues, shutdown, beat. A comment on each value that is not the default.
+
+Redis carries hints only: the rows are the truth and the sweep repairs what Redis or a dying worker loses. Figures
+below were measured with Celery 5.7.0 and kombu 5.7.0, whose behaviour here changes between minor versions.
+"""
+
+from typing import Any
+
+from celery.signals import celeryd_init
+from kombu import Exchange, Queue
+
+from settings import Settings
+
+_settings = Settings.from_env()
+
+# --- broker ---------------------------------------------------------------------------------------------------------
+# Commands that need no broker (`flask db upgrade`) start without one; whoever sends a message is told by
+# "KeyError: No such transport: redis-url-is-not-set".
+broker_url = _settings.redis_url or "redis-url-is-not-set://"
+broker_connection_retry_on_startup = True  # a Redis that starts after us is waited for; unset, Celery warns
+broker_connection_max_retries = None  # the default gives up after 100 tries and ends the worker
+
+# Whoever publishes holds up a page or a row: better an error after a second than a wait. The sweep sends it again.
+PUBLISHER_OPTIONS: dict[str, Any] = {
+    # No unacked hash, no visibility timeout, no redelivery. With it on, every second kill -9 of Redis ended the
+    # workers or left them deaf; with it off none of 310 did, and a message costs 2 Redis commands instead of 10.
+    "ack_emulation": False,
+    "socket_timeout": 1,  # seconds; the default is none, and a frozen Redis would hold a request for ever
+    "socket_connect_timeout": 1,  # seconds
+    "socket_keepalive": True,
+    "max_connections": 64,  # the default of 10 is fewer than the threads that publish
+}
+WORKER_OPTIONS: dict[str, Any] = PUBLISHER_OPTIONS | {
+    "socket_timeout": 10,  # seconds; must outlast the blocking read, and nobody looks at a page meanwhile
+    "socket_connect_timeout": 3,  # seconds
+    "health_check_interval": 10,  # seconds; a half-open connection is noticed in about 20 instead of 51
+    "queue_order_strategy": "priority",  # in the order of --queues: `control` is asked before `generation`
+}
+broker_transport_options = PUBLISHER_OPTIONS
+
+
+@celeryd_init.connect
+def be_patient_as_a_worker(conf: Any, **_: object) -> None:
+    """Give a worker its own time limits on Redis; web, beat and commands keep those of a publisher."""
+    conf.broker_transport_options = WORKER_OPTIONS
+
+
+# --- publishing -----------------------------------------------------------------------------------------------------
+task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
+# Routed by the NAME of the queue alone: a message to an exchange is dropped in silence once FLUSHALL took its binding.
+# Both are named here so that a worker started by hand without --queues serves both, in this order.
+task_queues = [Queue(name, Exchange(name), routing_key=name) for name in ("control", "generation")]
+task_default_queue = "control"
+task_routes = {
+    "tasks.config.*": {"queue": "control"},
+    "tasks.recovery.*": {"queue": "control"},
+    "tasks.generation.*": {"queue": "generation"},
+}
+task_serializer = "json"
+accept_content = ["json"]  # arguments are ids and names of enums
+task_ignore_result = True  # and no result backend: state lives in our tables
+
+# --- execution ------------------------------------------------------------------------------------------------------
+# A task waits for a provider's network nearly all its time, so threads: prefork would cost some 80 MB for each waiting
+# call, gevent would need every driver patched. What threads lack: Celery has no time limits for them, so every HTTP
+# call of ours carries its own total deadline; and a kill -9 strikes all calls in flight, which costs hints only, the
+# rows repair it.
+worker_pool = "threads"
+worker_concurrency = _settings.worker_threads
+# Ask Redis only while a thread is free. Otherwise as many messages again wait inside the worker, `control` ones behind
+# `generation` ones, and are lost with it.
+worker_disable_prefetch = True
+worker_prefetch_multiplier = 1  # the same for a worker that is started with another broker
+worker_cancel_long_running_tasks_on_connection_loss = False  # said aloud, 6.0 flips it: a paid call outlives the broker
+worker_hijack_root_logger = False  # our logging is set up already
+worker_send_task_events = False
+# SIGTERM (the platform, `make run`) stops taking messages and lets running calls end. Who sent it decides how long that
+# may take; a call that is then cut off by kill -9 is found again by its lease. worker_soft_shutdown_timeout and
+# REMAP_SIGTERM=SIGQUIT stay unset: with threads they pause in full and then fail, as threads cannot be cancelled.
+
+# --- beat: only a pulse ---------------------------------------------------------------------------------------------
+# Each message is level-triggered: it looks for what is due, so a lost or doubled one does no harm. `expires` is in
+# seconds: an outage leaves no pile. The schedule file survives restarts, so an hourly message does not start over.
+beat_max_loop_interval = 5  # seconds; the default of 300 sleeps through a clock that was set
+beat_schedule: dict[str, Any] = {
+    "sweep": {
+        "task": "tasks.recovery.sweep",
+        "schedule": _settings.sweep_interval_seconds,
+        "options": {"expires": max(2 * _settings.sweep_interval_seconds, 10)},
+    },
+    "refresh-stale-models": {
+        "task": "tasks.config.refresh_stale_models",
+        "schedule": _settings.refresh_interval_seconds,
+        "options": {"expires": _settings.refresh_interval_seconds},
+    },
+}

@@ -1,0 +1,1 @@
+"""How Quatrain starts on one machine: `make run`, and the Redis and the processes of the tests."""

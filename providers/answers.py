@@ -1,0 +1,71 @@
+"""What a provider answered, before an adapter has made sense of it, and the safe ways to read it."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from providers.errors import CreditExhausted, KeyRejected, PermissionMissing, ProviderError, RateLimited, Unavailable
+from providers.kinds import ProviderKind
+
+_SHORT_CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A success: the JSON object that came, and the provider's own id of the call."""
+
+    body: dict[str, Any] = field(repr=False)
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """A status of 400 or more. ``body`` is the parsed JSON, or None; it may quote the prompt, never store it."""
+
+    kind: ProviderKind
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: object = field(repr=False)
+    request_id: str | None
+    retry_after: float | None
+
+    def error(self, error_class: type[ProviderError], detail: str = "") -> ProviderError:
+        """``error_class`` with what this answer knows; ``detail`` is a short code or fixed words of ours."""
+        return error_class(
+            self.kind, detail, status=self.status, retry_after=self.retry_after, request_id=self.request_id
+        )
+
+
+#: An adapter's own reading of a refusal, asked before the defaults; None where it does not know the answer.
+ErrorReader = Callable[[ErrorAnswer], ProviderError | None]
+
+
+def default_error(answer: ErrorAnswer, *, is_a_page: bool) -> ProviderError:
+    """What a status means where the adapter does not know better.
+
+    ``is_a_page``: HTML, or nothing whole, is not the provider's own word on the key but that of something between.
+    """
+    if answer.status == 429:
+        return answer.error(RateLimited)
+    of_status = {401: KeyRejected, 402: CreditExhausted, 403: PermissionMissing}
+    if answer.status in of_status and not is_a_page:
+        return answer.error(of_status[answer.status])
+    return answer.error(Unavailable, f"http_{answer.status}")
+
+
+def dig(body: object, *path: str) -> object:
+    """``dig(body, "error", "code")``: what stands there, or None where the way does not lead on."""
+    for name in path:
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
+
+
+def short_code(value: object) -> str:
+    """``value`` if it has the looks of a provider's error code, else an empty text: never a sentence."""
+    return value if isinstance(value, str) and _SHORT_CODE.fullmatch(value) else ""
+
+
+def storable(text: str) -> str:
+    """``text`` without what JSON can carry and a database cannot: NUL and halves of surrogate pairs."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode()

@@ -1,0 +1,198 @@
+"""JSON over HTTP to a provider, and everything that can go wrong on the way as one of ``providers.errors``.
+
+No redirect is followed, no proxy or netrc of the environment is used, nothing is tried twice. What leaves
+here has no key, no URL, no header and no word of a body in it, not even as the context of an exception.
+"""
+
+import io
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+from urllib3 import exceptions as urllib3_errors
+
+from providers.answers import Answer, ErrorAnswer, ErrorReader, default_error
+from providers.base import Credentials
+from providers.deadline import DeadlineAdapter
+from providers.errors import AnswerLost, KeyRejected, ProviderError, Unavailable, UnreadableAnswer
+from providers.kinds import ProviderKind
+from providers.retry_after import seconds_to_wait
+
+CONNECT_SECONDS = 5.0
+LARGEST_BODY_BYTES = 5 * 1024 * 1024
+
+# Shorter than any key of a vendor: a test's one-letter key must not blank half of an answer.
+SHORTEST_SECRET_TO_BLANK = 8
+
+CUT = "connection cut"
+_WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    ((urllib3_errors.NameResolutionError,), "unknown host"),
+    ((urllib3_errors.NewConnectionError,), "connection refused"),
+    ((requests.ConnectTimeout, urllib3_errors.ConnectTimeoutError), "connect timeout"),
+    ((requests.ReadTimeout, urllib3_errors.ReadTimeoutError), "read timeout"),
+    ((requests.exceptions.SSLError, urllib3_errors.SSLError), "TLS"),
+    ((ValueError, urllib3_errors.LocationValueError), "bad address"),
+)
+
+_SENDABLE_KEY = re.compile(r"[\x21-\x7e]{1,512}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+
+
+class ProviderHttp:
+    """One provider's host, spoken to with one key.
+
+    ``auth`` is the header that carries the key and what stands before it, such as ``("Authorization", "Bearer ")``.
+    """
+
+    def __init__(
+        self,
+        kind: ProviderKind,
+        credentials: Credentials,
+        *,
+        auth: tuple[str, str],
+        read_error: ErrorReader,
+        request_id_header: str = "x-request-id",
+    ) -> None:
+        self._kind = kind
+        self._credentials = credentials
+        self._auth = auth
+        self._read_error = read_error
+        self._request_id_header = request_id_header
+
+    def get_json(self, path: str, *, seconds: float) -> Answer:
+        """Read ``path``. ``seconds`` is how long the whole answer may take once the request is sent.
+
+        Raises a ``ProviderError``; one that got no answer is plain ``Unavailable``, as reading changes nothing.
+        """
+        return self._exchange("GET", path, None, {}, seconds)
+
+    def post_json(
+        self, path: str, payload: Mapping[str, Any], *, seconds: float, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send ``payload``. ``seconds`` is how long the whole answer may take once the request is sent.
+
+        Raises a ``ProviderError``: ``AnswerLost`` if the provider may have carried it out, ``Unavailable`` if it
+        surely never got it.
+        """
+        return self._exchange("POST", path, _Body(json.dumps(payload).encode()), headers or {}, seconds)
+
+    def _exchange(
+        self, method: str, path: str, body: "_Body | None", headers: Mapping[str, str], seconds: float
+    ) -> Answer:
+        key = self._credentials.api_key
+        if not _SENDABLE_KEY.fullmatch(key):
+            raise KeyRejected(self._kind, "malformed key")
+        headers = {
+            "User-Agent": "Quatrain",
+            "Accept": "application/json",
+            **({"Content-Type": "application/json"} if body else {}),
+            **headers,
+            self._auth[0]: self._auth[1] + key,
+        }
+        # The exceptions of requests hold the request with its headers, so ours is raised where theirs is forgotten:
+        # `from None` would hide it from a traceback, and still hand it to an error reporter.
+        try:
+            with (
+                _open_session() as session,
+                session.request(
+                    method,
+                    self._credentials.base_url.rstrip("/") + path,
+                    data=body,
+                    headers=headers,
+                    timeout=(CONNECT_SECONDS, seconds),
+                    allow_redirects=False,
+                    stream=True,
+                ) as response,
+            ):
+                return self._read(response)
+        except ProviderError as error:
+            failure = error
+        except requests.exceptions.ContentDecodingError:
+            failure = UnreadableAnswer(self._kind, "bad encoding")
+        except (requests.RequestException, urllib3_errors.HTTPError, OSError, UnicodeError) as fault:
+            lost = body is not None and body.was_read
+            failure = (AnswerLost if lost else Unavailable)(self._kind, _in_our_words(fault))
+        raise failure
+
+    def _read(self, response: requests.Response) -> Answer:
+        if 300 <= response.status_code < 400:
+            raise Unavailable(self._kind, "redirect", status=response.status_code)
+        if response.status_code >= 400:
+            raise self._refusal(response)
+        request_id = self._request_id(response)
+        text = _read_at_most(response, LARGEST_BODY_BYTES)
+        if text is None:
+            raise UnreadableAnswer(self._kind, "too large", status=response.status_code, request_id=request_id)
+        body = _parsed(text)
+        if body is None and not response.headers.keys() & {"content-length", "transfer-encoding"}:
+            # Only the end of the connection ended this answer: what cannot be read of it was cut off.
+            raise requests.ConnectionError(CUT)
+        if not isinstance(body, dict):
+            raise UnreadableAnswer(self._kind, "not a JSON object", status=response.status_code, request_id=request_id)
+        return Answer(body, request_id)
+
+    def _refusal(self, response: requests.Response) -> ProviderError:
+        try:
+            text = _read_at_most(response, LARGEST_BODY_BYTES)
+        except (requests.RequestException, urllib3_errors.HTTPError):
+            text = None
+        key = self._credentials.api_key
+        if text is not None and len(key) >= SHORTEST_SECRET_TO_BLANK:
+            text = text.replace(key.encode(), b"*")
+        answer = ErrorAnswer(
+            self._kind,
+            response.status_code,
+            response.headers,
+            _parsed(text or b""),
+            self._request_id(response),
+            seconds_to_wait(response.status_code, response.headers, (text or b"").decode("utf-8", "replace")),
+        )
+        is_a_page = text is None or text.lstrip()[:1] == b"<"
+        return self._read_error(answer) or default_error(answer, is_a_page=is_a_page)
+
+    def _request_id(self, response: requests.Response) -> str | None:
+        value = response.headers.get(self._request_id_header, "")
+        return value if _REQUEST_ID.fullmatch(value) and self._credentials.api_key not in value else None
+
+
+class _Body(io.BytesIO):
+    """A request's body that knows whether its sending has begun, which is after connecting and the TLS handshake."""
+
+    was_read = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.was_read = True
+        return super().read(size)
+
+
+def _open_session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("http://", DeadlineAdapter(max_retries=0))
+    session.mount("https://", DeadlineAdapter(max_retries=0))
+    return session
+
+
+def _read_at_most(response: requests.Response, limit: int) -> bytes | None:
+    """The decoded body, or None if it is larger; the rest of a larger one is never read."""
+    body = bytearray()
+    for chunk in response.iter_content(64 * 1024):
+        body += chunk
+        if len(body) > limit:
+            return None
+    return bytes(body)
+
+
+def _parsed(text: bytes) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _in_our_words(fault: Exception) -> str:
+    said_by_urllib3 = fault.args[0] if fault.args else None
+    causes = (fault, said_by_urllib3, getattr(said_by_urllib3, "reason", None))
+    return next((words for kinds, words in _WORDS if any(isinstance(cause, kinds) for cause in causes)), CUT)

@@ -1,0 +1,198 @@
+"""OPENAI: poems from OpenAI, or from any gateway that speaks its chat completions.
+
+Follows developers.openai.com/api/reference and openai/openai-openapi (spec 2.3.0).
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from providers.answers import Answer, ErrorAnswer, dig, short_code, storable
+from providers.base import Credentials, GenerationRequest, GenerationResult
+from providers.errors import ContentBlocked, RequestRefused, UnreadableAnswer
+from providers.http import ProviderHttp
+from providers.kinds import ProviderKind, StageType
+from providers.openai_errors import (
+    REFUSED_OUTPUT_LIMIT,
+    UNKNOWN_OUTPUT_LIMIT,
+    error_of_a_failed_response,
+    read_error,
+)
+from providers.openai_models import text_models
+
+#: Reasoning models spend their reasoning from the same allowance: a poem's own few hundred tokens are not enough.
+MOST_OUTPUT_TOKENS = 4096
+
+LONGEST_MODEL_ID = 200
+
+#: How the output limit is given to a gateway that has refused the present way.
+_LIMIT_AFTER: dict[str, dict[str, int]] = {
+    UNKNOWN_OUTPUT_LIMIT: {"max_tokens": MOST_OUTPUT_TOKENS},
+    REFUSED_OUTPUT_LIMIT: {},
+}
+
+
+def is_the_vendors_own(base_url: str) -> bool:
+    """Whether ``base_url`` is OpenAI itself, regional hosts included: there we use Responses, elsewhere chat."""
+    try:
+        host = urlsplit(base_url).hostname or ""
+    except ValueError:
+        return False
+    return host == "api.openai.com" or host.endswith(".api.openai.com")
+
+
+class OpenAI:
+    """Poems over ``/responses`` at OpenAI itself, over ``/chat/completions`` at any other base URL."""
+
+    kind: ClassVar[ProviderKind] = ProviderKind.OPENAI
+    needs_key: ClassVar[bool] = True
+    paid: ClassVar[bool] = True
+    lists_models: ClassVar[bool] = True
+
+    #: How long a whole answer may take.
+    check_seconds: ClassVar[float] = 15
+    generation_seconds: ClassVar[float] = 120
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._http = ProviderHttp(self.kind, credentials, auth=("Authorization", "Bearer "), read_error=read_error)
+        self._at_the_vendor = is_the_vendors_own(credentials.base_url)
+
+    def check_key(self, stage_type: StageType) -> None:  # noqa: ARG002  # the question is the same for every stage
+        """List the models, which is free. A key that may generate but not list raises ``PermissionMissing``."""
+        self._fetch_rows()
+
+    def list_models(self, stage_type: StageType) -> tuple[str, ...]:  # noqa: ARG002
+        """The ids that write text, newest first. The list tells no abilities, so they are guessed from the ids."""
+        return text_models(self._fetch_rows(), at_the_vendor=self._at_the_vendor)
+
+    def generate(self, request: GenerationRequest) -> GenerationResult:
+        """Write a poem. ``request.token`` goes into the vendor's logs; no idempotency is promised for it.
+
+        A gateway that does not know our output limit has refused the call and charged nothing: it is asked once more.
+        """
+        if request.stage_type is not StageType.POEM:
+            raise RequestRefused(self.kind, "poems only")
+        if self._at_the_vendor:
+            return self._read_response(self._post("/responses", _response_payload(request), request), request)
+        return self._read_completion(self._complete(request), request)
+
+    def _fetch_rows(self) -> list[dict[str, Any]]:
+        answer = self._http.get_json("/models", seconds=self.check_seconds)
+        rows = answer.body.get("data")
+        if not isinstance(rows, list) or not all(_is_a_model(row) for row in rows):
+            raise self._unreadable("not a list of models", answer)
+        return rows
+
+    def _complete(self, request: GenerationRequest) -> Answer:
+        payload = _chat_payload(request)
+        try:
+            return self._post("/chat/completions", {**payload, "max_completion_tokens": MOST_OUTPUT_TOKENS}, request)
+        except RequestRefused as refusal:
+            if refusal.detail not in _LIMIT_AFTER:
+                raise
+            limit = _LIMIT_AFTER[refusal.detail]
+        return self._post("/chat/completions", {**payload, **limit}, request)
+
+    def _post(self, path: str, payload: Mapping[str, Any], request: GenerationRequest) -> Answer:
+        return self._http.post_json(
+            path, payload, seconds=self.generation_seconds, headers={"X-Client-Request-Id": request.token}
+        )
+
+    def _read_response(self, answer: Answer, request: GenerationRequest) -> GenerationResult:
+        body = answer.body
+        status = body.get("status")
+        if status == "failed":
+            raise error_of_a_failed_response(
+                ErrorAnswer(self.kind, 200, {}, body, request_id=answer.request_id, retry_after=None)
+            )
+        parts = [part for item in _dicts(body.get("output")) for part in _dicts(item.get("content"))]
+        self._refuse_a_refusal(answer, any(part.get("type") == "refusal" for part in parts))
+        if status == "incomplete":
+            self._refuse_half_a_poem(answer, dig(body, "incomplete_details", "reason"))
+        if status != "completed":
+            raise self._unreadable(f"status {short_code(status)}", answer)
+        texts = [part.get("text") for part in parts if part.get("type") == "output_text"]
+        return self._result(answer, "".join(text for text in texts if isinstance(text, str)), request)
+
+    def _read_completion(self, answer: Answer, request: GenerationRequest) -> GenerationResult:
+        choice = next(iter(_dicts(answer.body.get("choices"))), None)
+        text = dig(choice, "message", "content")
+        self._refuse_a_refusal(answer, bool(dig(choice, "message", "refusal")))
+        reason = dig(choice, "finish_reason")
+        if reason in ("length", "content_filter"):
+            self._refuse_half_a_poem(answer, reason)
+        return self._result(answer, text if isinstance(text, str) else "", request)
+
+    def _refuse_a_refusal(self, answer: Answer, refused: bool) -> None:
+        if refused:
+            raise ContentBlocked(self.kind, "refusal", status=200, request_id=answer.request_id)
+
+    def _refuse_half_a_poem(self, answer: Answer, reason: object) -> None:
+        """Raise for an answer that broke off; what came of it, if anything, ends in the middle of a line."""
+        if reason == "content_filter":
+            raise ContentBlocked(self.kind, "content_filter", status=200, request_id=answer.request_id)
+        raise self._unreadable(f"broke off: {short_code(reason)}", answer)
+
+    def _result(self, answer: Answer, text: str, request: GenerationRequest) -> GenerationResult:
+        poem = storable(text).strip()
+        if not poem:
+            raise self._unreadable("no text", answer)
+        model = answer.body.get("model")
+        return GenerationResult(
+            model=storable(model) if isinstance(model, str) and model else request.model,
+            text=poem,
+            request_id=answer.request_id,
+            usage=_usage(answer.body.get("usage")),
+        )
+
+    def _unreadable(self, detail: str, answer: Answer) -> UnreadableAnswer:
+        return UnreadableAnswer(self.kind, detail, status=200, request_id=answer.request_id)
+
+
+def _response_payload(request: GenerationRequest) -> dict[str, Any]:
+    return {
+        "model": request.model,
+        "instructions": request.instructions,
+        "input": request.prompt,
+        "max_output_tokens": MOST_OUTPUT_TOKENS,
+        # The default keeps the customer's words at the vendor.
+        "store": False,
+    }
+
+
+def _chat_payload(request: GenerationRequest) -> dict[str, Any]:
+    # `developer` is the vendor's present name for this role; gateways know it as `system`.
+    return {
+        "model": request.model,
+        "messages": [
+            {"role": "system", "content": request.instructions},
+            {"role": "user", "content": request.prompt},
+        ],
+    }
+
+
+#: Where Responses and chat completions keep what we call so.
+_COUNTS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "input_tokens": (("input_tokens",), ("prompt_tokens",)),
+    "output_tokens": (("output_tokens",), ("completion_tokens",)),
+    "total_tokens": (("total_tokens",),),
+    "reasoning_tokens": (
+        ("output_tokens_details", "reasoning_tokens"),
+        ("completion_tokens_details", "reasoning_tokens"),
+    ),
+}
+
+
+def _usage(reported: object) -> dict[str, int]:
+    found = {name: [dig(reported, *path) for path in paths] for name, paths in _COUNTS.items()}
+    counts = {name: [value for value in values if type(value) is int] for name, values in found.items()}
+    return {name: values[0] for name, values in counts.items() if values}
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _is_a_model(row: object) -> bool:
+    name = dig(row, "id")
+    return isinstance(name, str) and 0 < len(name) <= LONGEST_MODEL_ID and name.isprintable()

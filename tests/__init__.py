@@ -1,0 +1,1 @@
+"""The suite: mirrors the tree; real Redis, PostgreSQL, workers and browser, and an emulator for the providers."""

@@ -1,0 +1,77 @@
+"""Rows with sensible defaults; a test names only what it is about."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from domain import checks, generation, placing, section_changes
+from domain.db import db
+from domain.orders import Order, Stage, StageState
+from domain.provider_configs import ProviderConfig, find
+from domain.section_changes import NewSettings, Saved
+from providers.base import Brief
+from providers.kinds import ProviderKind, StageType
+
+ALL_STAGES = frozenset(StageType)
+
+
+def save_section(
+    stage_type: StageType = StageType.POEM,
+    provider_kind: ProviderKind = ProviderKind.DUMMY,
+    *,
+    api_key: str = "",
+    model: str = "",
+    version: int | None = None,
+    actor: str = "admin",
+) -> Saved:
+    """Save a section as the form does."""
+    return section_changes.save(NewSettings(stage_type, provider_kind, api_key, model, version, actor))
+
+
+def working_section(stage_type: StageType = StageType.POEM, model: str = "") -> ProviderConfig:
+    """A section that DUMMY serves, saved and checked."""
+    save_section(stage_type, ProviderKind.DUMMY, model=model)
+    checks.check(stage_type)
+    return section(stage_type)
+
+
+def section(stage_type: StageType = StageType.POEM) -> ProviderConfig:
+    """The section's row, read anew."""
+    db.session.rollback()
+    row = find(stage_type)
+    assert row is not None
+    return row
+
+
+def place_order(
+    stages: frozenset[StageType] = frozenset({StageType.POEM}),
+    *,
+    details: str = "любит море",
+    poem: str | None = None,
+    recipient: str = "Анна",
+) -> Order:
+    """An accepted order, without any message."""
+    brief = Brief(recipient, "60 лет", details, "тепло", "ru")
+    return placing.place(placing.NewOrder(brief, stages, poem, "test"))
+
+
+def stage_of(order: Order | int, stage_type: StageType = StageType.POEM) -> Stage:
+    """One stage, read anew."""
+    order_id = order if isinstance(order, int) else order.id
+    db.session.rollback()
+    db.session.expire_all()
+    stage = db.session.scalar(select(Stage).where(Stage.order_id == order_id, Stage.stage_type == stage_type))
+    assert stage is not None
+    return stage
+
+
+def run(order: Order | int, stage_type: StageType = StageType.POEM) -> generation.Outcome:
+    """Let a worker take the stage now."""
+    return generation.generate(stage_of(order, stage_type).id)
+
+
+def make_due(stage: Stage, now: datetime) -> None:
+    """Let the time come that a queued stage waits for."""
+    assert stage.state is StageState.QUEUED
+    stage.due_at = now
+    db.session.commit()

@@ -1,0 +1,129 @@
+"""Fixtures for the whole suite. Nothing here reaches a network, and no key from the machine's environment gets in."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy import delete, text
+
+from settings import Settings
+from tests.emulator.server import Emulator
+from tests.local_services import LocalPostgres
+
+ADMIN_PASSWORD = "correct-horse-battery"
+SECRETS = {"ADMIN_SECRET_KEY": secrets.token_urlsafe(32), "SECRET_KEY": secrets.token_urlsafe(32)}
+
+# Before the rest of ours is imported: celeryconfig.py reads the environment when it is.
+for name in Settings.model_fields:
+    os.environ.pop(name.upper(), None)
+os.environ.update(SECRETS)
+
+from domain import accounts  # noqa: E402
+from domain.db import Base, db  # noqa: E402
+from web import create_app  # noqa: E402
+
+
+def test_settings(**values: object) -> Settings:
+    """Settings of a test: as a production machine has them, with DUMMY on."""
+    return Settings(**{"dummy_provider": True, **values})  # type: ignore[arg-type]
+
+
+test_settings.__test__ = False  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPostgres]:
+    """One PostgreSQL server for the session."""
+    with LocalPostgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An empty database; every test that needs one runs on both kinds."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'quatrain.db'}"
+    return str(request.getfixturevalue("postgres").new_database())
+
+
+@pytest.fixture(scope="session")
+def migrated_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """The application on a migrated database; tests use ``app``, which empties it for each of them."""
+    settings = test_settings(database_url=database_url, var_dir=tmp_path_factory.mktemp("var"))
+    app = create_app(settings)
+    app.config.update(TESTING=True, PROPAGATE_EXCEPTIONS=False)
+    app.extensions["celery"].conf.broker_url = "a-test-tried-to-use-the-broker://"
+    with app.app_context():
+        upgrade()
+    return app
+
+
+@pytest.fixture
+def app(migrated_app: Flask, tmp_path: Path) -> Iterator[Flask]:
+    """The application with an empty database and a media folder of its own."""
+    before = migrated_app.config["SETTINGS"]
+    migrated_app.config["SETTINGS"] = before.model_copy(update={"media_dir": tmp_path / "media"})
+    with migrated_app.app_context():
+        _empty_tables()
+    yield migrated_app
+    migrated_app.config["SETTINGS"] = before
+
+
+@pytest.fixture
+def change_settings(app: Flask) -> Callable[..., None]:
+    """Change settings for one test: ``change_settings(dummy_provider=False)``."""
+
+    def change(**values: object) -> None:
+        app.config["SETTINGS"] = app.config["SETTINGS"].model_copy(update=values)
+
+    return change
+
+
+@pytest.fixture
+def emulator(change_settings: Callable[..., None]) -> Iterator[Emulator]:
+    """The emulated providers, and an application that is pointed at them."""
+    with Emulator() as running:
+        change_settings(**{f"{kind.lower()}_base_url": running.base_url(kind) for kind in running.rooms})
+        yield running
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser that is not signed in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def messages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | str, ...]]:
+    """The messages that would have been sent, in order; the broker stays out of it."""
+    sent: list[tuple[int | str, ...]] = []
+
+    def note(task: str, *arguments: int | str) -> bool:
+        sent.append((task, *arguments))
+        return True
+
+    monkeypatch.setattr("tasks.messages._send", note)
+    return sent
+
+
+@pytest.fixture
+def administrator(app: Flask) -> str:
+    """The name of an administrator whose password is ``ADMIN_PASSWORD``."""
+    with app.app_context():
+        accounts.create_administrator("admin", ADMIN_PASSWORD)
+    return "admin"
+
+
+def _empty_tables() -> None:
+    if db.engine.dialect.name == "postgresql":
+        names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+        db.session.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    else:
+        for table in reversed(Base.metadata.sorted_tables):
+            db.session.execute(delete(table))
+    db.session.commit()

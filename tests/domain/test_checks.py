@@ -1,0 +1,411 @@
+"""Checking keys against the emulated provider: what is promoted, what is refused, what is kept."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from flask import Flask
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from domain import checks, section_changes
+from domain.checks import check
+from domain.db import db, utc_now
+from domain.history import HistoryEntry
+from domain.orders import StageState
+from domain.provider_configs import Reason, Status
+from providers.kinds import ProviderKind, StageType
+from tests.builders import place_order, run, save_section, section, stage_of, working_section
+from tests.emulator.server import Emulator
+
+POEM = StageType.POEM
+OPENAI = ProviderKind.OPENAI
+KEY = "sk-fake-first-0123456789-a1b2"
+OTHER_KEY = "sk-fake-other-0123456789-c3d4"
+WRONG_KEY = "sk-fake-wrong-0123456789-e5f6"
+
+
+@pytest.fixture(autouse=True)
+def keys(emulator: Emulator) -> None:
+    emulator.openai.add_key("first", KEY)
+    emulator.openai.add_key("other", OTHER_KEY)
+
+
+@pytest.fixture(autouse=True)
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that a check would have slept between its attempts."""
+    slept: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=slept.append))
+    return slept
+
+
+def listed(emulator: Emulator) -> int:
+    return len([call for call in emulator.requests if call.route == "models"])
+
+
+def working_openai() -> None:
+    save_section(POEM, OPENAI, api_key=KEY)
+    check(POEM)
+    assert section().status is Status.ACTIVE
+
+
+def test_a_first_key_that_passes_is_active_with_its_list_and_its_first_model() -> None:
+    save_section(POEM, OPENAI, api_key=KEY)
+
+    check(POEM)
+
+    row = section()
+    assert (row.status, row.reason, row.has_live) == (Status.ACTIVE, None, True)
+    assert len(row.models_cache) > 1
+    assert row.model == row.models_cache[0]
+    assert row.models_cache_updated_at is not None
+    assert row.check_requested_at is None
+
+
+def test_a_first_key_that_is_refused_is_invalid_and_says_why() -> None:
+    save_section(POEM, OPENAI, api_key=WRONG_KEY)
+
+    check(POEM)
+
+    row = section()
+    assert (row.status, row.reason, row.has_live) == (Status.INVALID, Reason.REJECTED, False)
+    assert (row.models_cache, row.model) == ([], None)
+
+
+def test_a_candidate_that_passes_takes_over_with_provider_key_list_and_model_at_once() -> None:
+    working_section()
+    save_section(POEM, OPENAI, api_key=KEY)
+    version = section().version
+
+    check(POEM)
+
+    row = section()
+    assert (row.provider_kind, row.status, row.api_key_last4) == (OPENAI, Status.ACTIVE, "a1b2")
+    assert row.model in row.models_cache
+    assert not row.has_candidate
+    assert row.candidate_api_key_encrypted is None
+    assert row.version == version + 1
+
+
+def test_a_candidate_that_is_refused_never_touches_what_works(emulator: Emulator) -> None:
+    working_openai()
+    before = section()
+    kept = (before.api_key_encrypted, before.model, before.models_cache, before.models_cache_updated_at)
+
+    save_section(POEM, OPENAI, api_key=WRONG_KEY)
+    check(POEM)
+
+    row = section()
+    assert (row.api_key_encrypted, row.model, row.models_cache, row.models_cache_updated_at) == kept
+    assert row.status is Status.ACTIVE
+    assert (row.candidate_status, row.candidate_reason) == (Status.INVALID, Reason.REJECTED)
+    order = place_order()
+    run(order)
+    assert stage_of(order).state is StageState.DONE
+    assert [charge.key for charge in emulator.ledger] == ["first"]
+
+
+def test_a_new_key_of_the_same_provider_keeps_the_model_in_use() -> None:
+    working_openai()
+    model = section().models_cache[2]
+    save_section(POEM, OPENAI, model=model)
+
+    save_section(POEM, OPENAI, api_key=OTHER_KEY, model=model)
+    check(POEM)
+
+    assert (section().api_key_last4, section().model) == ("c3d4", model)
+
+
+@pytest.mark.parametrize("beside_a_working_one", [True, False])
+def test_a_model_that_the_key_does_not_have_is_never_replaced_silently(beside_a_working_one: bool) -> None:
+    if beside_a_working_one:
+        working_section()
+    save_section(POEM, OPENAI, api_key=KEY, model="gpt-no-such")
+
+    check(POEM)
+
+    row = section()
+    if beside_a_working_one:
+        found = (row.candidate_status, row.candidate_reason, row.candidate_model)
+        offered = row.candidate_models
+        assert row.provider_kind is ProviderKind.DUMMY
+    else:
+        found = (row.status, row.reason, row.model)
+        offered = row.models_cache
+    assert found == (Status.INVALID, Reason.MODEL_NOT_LISTED, "gpt-no-such")
+    save_section(POEM, OPENAI, model=offered[1])
+    check(POEM)
+    assert (section().status, section().provider_kind, section().model) == (Status.ACTIVE, OPENAI, offered[1])
+
+
+@pytest.mark.parametrize(
+    ("scenario", "reason"),
+    [
+        ("revoked", Reason.REJECTED),
+        ("may_not_list", Reason.NO_PERMISSION),
+        ("region", Reason.REGION),
+    ],
+)
+def test_a_refused_refresh_marks_the_section_and_keeps_the_list(
+    emulator: Emulator, scenario: str, reason: Reason
+) -> None:
+    working_openai()
+    models, fetched_at = section().models_cache, section().models_cache_updated_at
+    emulator.openai.play(scenario, times=None)
+
+    check(POEM)
+
+    row = section()
+    assert (row.status, row.reason) == (Status.INVALID, reason)
+    assert (row.models_cache, row.models_cache_updated_at) == (models, fetched_at)
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"status": 502, "body": "<html>"}, {"cut": True}])
+def test_a_provider_that_is_away_is_asked_four_times_and_blocks_no_order(
+    emulator: Emulator, naps: list[float], fault: dict[str, object]
+) -> None:
+    working_openai()
+    emulator.openai.fail("models", times=4, **fault)
+    before = listed(emulator)
+
+    check(POEM)
+
+    assert listed(emulator) - before == 4
+    assert len(naps) == 3
+    assert naps == sorted(naps)
+    assert (section().status, section().reason) == (Status.INVALID, Reason.UNAVAILABLE)
+    order = place_order()
+    run(order)
+    assert stage_of(order).state is StageState.DONE
+
+
+def test_a_provider_that_stumbles_once_has_passed(emulator: Emulator) -> None:
+    working_openai()
+    emulator.openai.fail("models", status=503, times=1)
+
+    check(POEM)
+
+    assert section().status is Status.ACTIVE
+
+
+def test_a_refusal_is_asked_only_once(emulator: Emulator) -> None:
+    save_section(POEM, OPENAI, api_key=WRONG_KEY)
+
+    check(POEM)
+
+    assert listed(emulator) == 1
+
+
+def test_the_providers_own_wish_is_waited_for(emulator: Emulator, naps: list[float]) -> None:
+    working_openai()
+    emulator.openai.fail("models", status=429, headers={"Retry-After": "7"}, times=1)
+
+    check(POEM)
+
+    assert naps == [7]
+    assert section().status is Status.ACTIVE
+
+
+def test_a_long_wish_is_reported_instead_of_slept_through(emulator: Emulator, naps: list[float]) -> None:
+    working_openai()
+    emulator.openai.fail("models", status=429, headers={"Retry-After": "600"}, times=None)
+
+    check(POEM)
+
+    assert naps == []
+    assert (section().status, section().reason) == (Status.INVALID, Reason.RATE_LIMITED)
+
+
+def test_an_empty_list_is_not_believed(emulator: Emulator) -> None:
+    working_openai()
+    models = section().models_cache
+    emulator.openai.fail("models", status=200, body={"object": "list", "data": []}, times=None)
+
+    check(POEM)
+
+    assert section().models_cache == models
+    assert section().reason is Reason.UNAVAILABLE
+
+
+def test_an_invalid_section_heals_after_1_5_15_and_then_every_60_minutes(emulator: Emulator) -> None:
+    working_openai()
+    emulator.openai.play("revoked", times=None)
+    delays = []
+    for _ in range(5):
+        now = utc_now()
+        check(POEM)
+        planned = section().next_check_at
+        assert planned is not None
+        delays.append(round((planned - now).total_seconds() / 60))
+    emulator.openai.clear_faults()
+
+    check(POEM)
+
+    assert delays == [1, 5, 15, 60, 60]
+    assert (section().status, section().next_check_at, section().failed_checks) == (Status.ACTIVE, None, 0)
+
+
+def test_a_section_that_works_again_lets_its_orders_go_on(emulator: Emulator) -> None:
+    working_openai()
+    emulator.openai.play("revoked", times=None)
+    check(POEM)
+    order = place_order()
+    run(order)
+    assert (stage_of(order).state, stage_of(order).reason) == (StageState.WAITING, "rejected")
+    emulator.openai.clear_faults()
+
+    [ready] = check(POEM)
+
+    assert ready.stage_id == stage_of(order).id
+    run(order)
+    assert stage_of(order).state is StageState.DONE
+
+
+def test_a_check_that_ends_after_a_newer_save_changes_nothing(emulator: Emulator, app: Flask) -> None:
+    save_section(POEM, OPENAI, api_key=WRONG_KEY)
+    emulator.openai.fail("models", delay=0.5, times=1)
+
+    def old_check() -> None:
+        with app.app_context():
+            check(POEM)
+
+    slow = threading.Thread(target=old_check)
+    slow.start()
+    while listed(emulator) == 0:
+        pass
+    save_section(POEM, OPENAI, api_key=KEY)
+    check(POEM)
+    slow.join()
+
+    assert (section().status, section().api_key_last4) == (Status.ACTIVE, "a1b2")
+
+
+def test_two_checks_at_once_ask_once(emulator: Emulator) -> None:
+    save_section(POEM, OPENAI, api_key=KEY)
+    first = checks._begin(POEM, utc_now())
+
+    assert first is not None
+    assert check(POEM) == []
+    assert listed(emulator) == 0
+
+
+def test_a_key_that_cannot_be_opened_is_said_so_and_nothing_is_sent(emulator: Emulator) -> None:
+    working_openai()
+    row = section()
+    row.api_key_encrypted = "v1.00000000.AAAA"
+    db.session.commit()
+    before = listed(emulator)
+
+    check(POEM)
+
+    assert (section().status, section().reason) == (Status.INVALID, Reason.UNREADABLE)
+    assert listed(emulator) == before
+
+
+def test_a_model_that_the_provider_refused_stays_refused_until_another_is_chosen(emulator: Emulator) -> None:
+    working_openai()
+    emulator.openai.play("model_not_found")
+    order = place_order()
+    run(order)
+    assert (section().status, section().reason) == (Status.INVALID, Reason.MODEL_NOT_FOUND)
+    row = section()
+    gone = row.model
+    row.model = "gpt-gone"
+    db.session.commit()
+
+    check(POEM)
+    assert section().reason is Reason.MODEL_NOT_FOUND
+
+    assert save_section(POEM, OPENAI, model=gone or "").check_needed
+    check(POEM)
+    run(order)
+    assert stage_of(order).state is StageState.DONE
+
+
+def test_a_chosen_model_that_has_left_the_list_is_kept() -> None:
+    working_openai()
+    row = section()
+    row.model = "gpt-left"
+    db.session.commit()
+
+    check(POEM)
+
+    assert (section().status, section().model) == (Status.ACTIVE, "gpt-left")
+
+
+def test_only_lists_of_24_hours_and_older_are_refreshed() -> None:
+    working_openai()
+    working_section(StageType.VOICE)
+    fetched_at = section().models_cache_updated_at
+    assert fetched_at is not None
+    day = timedelta(hours=24)
+    voice = section(StageType.VOICE)
+    voice.models_cache_updated_at = fetched_at + timedelta(hours=1)
+    db.session.commit()
+
+    assert checks.request_stale_refreshes(fetched_at + day - timedelta(seconds=1)) == []
+    assert checks.request_stale_refreshes(fetched_at + day) == [POEM]
+    assert checks.request_stale_refreshes(fetched_at + day) == []
+
+
+def test_a_removed_key_is_not_refreshed() -> None:
+    working_openai()
+    section_changes.clear_section(POEM, "admin")
+
+    assert checks.request_stale_refreshes(utc_now() + timedelta(hours=48)) == []
+
+
+def test_what_checks_found_is_in_the_history_without_the_key(emulator: Emulator) -> None:
+    working_openai()
+    emulator.openai.play("revoked", times=1)
+    check(POEM)
+    check(POEM)
+
+    entries = list(db.session.scalars(select(HistoryEntry).where(HistoryEntry.actor == "check")))
+    assert [entry.event for entry in entries] == ["section_invalid", "section_recovered"]
+    assert KEY not in str([entry.facts for entry in entries])
+
+
+def test_the_environments_key_makes_poems_with_the_first_model_of_its_list(
+    emulator: Emulator, change_settings: Callable[..., None]
+) -> None:
+    change_settings(openai_api_key=SecretStr(KEY))
+    order = place_order()
+
+    run(order)
+
+    stage = stage_of(order)
+    assert (stage.state, stage.provider_kind) == (StageState.DONE, OPENAI)
+    assert stage.model
+    assert [charge.key for charge in emulator.ledger] == ["first"]
+
+
+def test_a_lost_answer_is_asked_for_once_more_and_no_more(emulator: Emulator) -> None:
+    working_openai()
+    emulator.openai.fail("chat", cut=True, times=None)
+    order = place_order()
+
+    run(order)
+    stage = stage_of(order)
+    assert (stage.state, stage.reason) == (StageState.QUEUED, "answer_lost")
+    stage.due_at = utc_now()
+    db.session.commit()
+    run(order)
+
+    assert (stage_of(order).state, stage_of(order).reason) == (StageState.ATTENTION, "answer_lost")
+    assert len(emulator.ledger) == 2
+
+
+def test_a_provider_that_never_got_the_request_is_tried_again_without_counting_a_loss(
+    emulator: Emulator, change_settings: Callable[..., None]
+) -> None:
+    working_openai()
+    change_settings(openai_base_url="http://127.0.0.1:9")
+    order = place_order()
+
+    run(order)
+
+    stage = stage_of(order)
+    assert (stage.state, stage.reason, stage.lost_answers) == (StageState.QUEUED, "unavailable", 0)

@@ -1,0 +1,149 @@
+"""The sweep: whatever stands still is moved on, with no message needed."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from domain import heartbeats, recovery, stages
+from domain.db import db, utc_now
+from domain.orders import Attempt, AttemptState, Stage, StageState
+from domain.recovery import CHECK_PATIENCE, MESSAGE_PATIENCE
+from domain.stages import LEASE
+from providers.kinds import ProviderKind, StageType
+from tests.builders import place_order, run, save_section, section, stage_of, working_section
+
+POEM, VOICE, SONG, CLIP = StageType
+
+
+def killed_in_the_call(stage: Stage, kind: ProviderKind) -> None:
+    """What a worker leaves behind that was killed while its provider was thinking."""
+    stages.claim(stage.id, utc_now())
+    stage.attempts += 1
+    db.session.add(Attempt(stage_id=stage.id, number=stage.attempts, provider_kind=kind, model="m"))
+    db.session.commit()
+
+
+def sweep_after(delay: timedelta) -> list[int]:
+    return [ready.stage_id for ready in recovery.sweep(utc_now() + delay).stages]
+
+
+def test_a_message_that_was_lost_is_sent_again_and_not_too_soon() -> None:
+    stage_id = stage_of(place_order()).id
+
+    assert sweep_after(timedelta(0)) == []
+    assert sweep_after(MESSAGE_PATIENCE * 2) == [stage_id]
+
+
+def test_a_stage_whose_time_has_come_gets_its_message() -> None:
+    working_section()
+    order = place_order(details="!unavailable")
+    run(order)
+
+    assert sweep_after(timedelta(seconds=1)) == []
+    assert sweep_after(timedelta(seconds=20)) == [stage_of(order).id]
+
+
+def test_oldest_orders_come_first() -> None:
+    placed = [stage_of(place_order()).id for _ in range(4)]
+
+    assert sweep_after(MESSAGE_PATIENCE * 2) == placed
+
+
+def test_a_worker_that_died_before_its_call_leaves_a_stage_that_starts_anew() -> None:
+    stage_id = stage_of(place_order()).id
+    stages.claim(stage_id, utc_now())
+    db.session.commit()
+
+    assert sweep_after(LEASE / 2) == []
+    assert sweep_after(LEASE * 2) == [stage_id]
+    assert db.session.get_one(Stage, stage_id).lost_answers == 0
+
+
+@pytest.mark.parametrize("stage_type", [POEM, VOICE])
+def test_a_lost_answer_of_a_cheap_work_is_asked_for_once_more_and_then_left_to_a_person(stage_type: StageType) -> None:
+    order = place_order(frozenset({stage_type}), poem=None if stage_type is POEM else "Море")
+    killed_in_the_call(stage_of(order, stage_type), ProviderKind.OPENAI)
+    recovery.sweep(utc_now() + LEASE * 2)
+    assert (stage_of(order, stage_type).state, stage_of(order, stage_type).lost_answers) == (StageState.QUEUED, 1)
+
+    stage = stage_of(order, stage_type)
+    stage.due_at = utc_now()
+    db.session.commit()
+    killed_in_the_call(stage_of(order, stage_type), ProviderKind.OPENAI)
+    recovery.sweep(utc_now() + LEASE * 2)
+
+    stage = stage_of(order, stage_type)
+    assert (stage.state, stage.reason) == (StageState.ATTENTION, "answer_lost")
+    states = db.session.scalars(select(Attempt.state).where(Attempt.stage_id == stage.id)).all()
+    assert list(states) == [AttemptState.LOST, AttemptState.LOST]
+
+
+@pytest.mark.parametrize("stage_type", [SONG, CLIP])
+def test_a_lost_answer_of_a_dear_work_is_never_asked_for_again(stage_type: StageType) -> None:
+    order = place_order(frozenset({stage_type}), poem="Море")
+    killed_in_the_call(stage_of(order, stage_type), ProviderKind.OPENAI)
+
+    recovery.sweep(utc_now() + LEASE * 2)
+
+    assert stage_of(order, stage_type).state is StageState.ATTENTION
+
+
+def test_a_stage_that_kills_its_worker_again_and_again_is_left_to_a_person_even_where_it_costs_nothing() -> None:
+    order = place_order()
+    for _ in range(3):
+        stage = stage_of(order)
+        assert stage.state is StageState.QUEUED
+        stage.due_at = utc_now()
+        db.session.commit()
+        killed_in_the_call(stage_of(order), ProviderKind.DUMMY)
+        recovery.sweep(utc_now() + LEASE * 2)
+
+    assert stage_of(order).state is StageState.ATTENTION
+
+
+def test_stages_that_a_finished_poem_has_missed_are_started() -> None:
+    working_section()
+    order = place_order(frozenset({POEM, SONG}))
+    run(order)
+    song = stage_of(order, SONG)
+    song.state = StageState.BLOCKED
+    db.session.commit()
+
+    assert sweep_after(timedelta(0)) == [song.id]
+    assert stage_of(order, SONG).state is StageState.QUEUED
+
+
+def test_a_check_that_nobody_began_is_asked_for_again() -> None:
+    save_section(POEM, ProviderKind.DUMMY)
+
+    assert recovery.sweep(utc_now()).checks == []
+    assert recovery.sweep(utc_now() + CHECK_PATIENCE * 2).checks == [POEM]
+
+
+def test_a_check_that_is_under_way_is_left_alone_until_its_claim_ends() -> None:
+    save_section(POEM, ProviderKind.DUMMY)
+    row = section()
+    row.check_claimed_until = utc_now() + timedelta(minutes=2)
+    db.session.commit()
+
+    assert recovery.sweep(utc_now() + timedelta(minutes=1)).checks == []
+    assert recovery.sweep(utc_now() + timedelta(minutes=3)).checks == [POEM]
+
+
+def test_an_invalid_section_is_checked_when_its_time_has_come() -> None:
+    row = working_section()
+    row.next_check_at = utc_now() + timedelta(minutes=5)
+    db.session.commit()
+
+    assert recovery.sweep(utc_now()).checks == []
+    assert recovery.sweep(utc_now() + timedelta(minutes=6)).checks == [POEM]
+
+
+def test_each_sweep_shows_that_a_worker_lives() -> None:
+    now = utc_now()
+
+    recovery.sweep(now)
+    recovery.sweep(now + timedelta(seconds=5))
+
+    assert heartbeats.last_seen(heartbeats.WORKER) == now + timedelta(seconds=5)

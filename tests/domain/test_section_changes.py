@@ -1,0 +1,267 @@
+"""Saving a section: what is kept, what replaces what, and what is refused with nothing changed."""
+
+import pytest
+from sqlalchemy import func, inspect, select
+
+from domain import section_changes
+from domain.context import current_vault
+from domain.db import db
+from domain.history import HistoryEntry
+from domain.provider_configs import ProviderConfig, Status, find, live_place
+from domain.section_changes import ChangeRefused
+from providers.kinds import ProviderKind, StageType
+from tests.builders import save_section, section, working_section
+
+POEM = StageType.POEM
+KEY = "sk-fake-first-0123456789-a1b2"
+OTHER_KEY = "sk-fake-other-0123456789-c3d4"
+
+
+def facts(row: ProviderConfig | None = None) -> dict[str, object]:
+    """Every column of the section, to compare before and after."""
+    row = row or section()
+    return {column.key: getattr(row, column.key) for column in inspect(ProviderConfig).column_attrs}
+
+
+def events() -> list[str]:
+    return list(db.session.scalars(select(HistoryEntry.event).order_by(HistoryEntry.id)))
+
+
+def test_the_first_key_is_stored_sealed_and_unknown_until_it_is_checked() -> None:
+    saved = save_section(POEM, ProviderKind.OPENAI, api_key=f" Bearer {KEY}\n")
+
+    row = section()
+    assert saved.check_needed
+    assert (row.provider_kind, row.status, row.version) == (ProviderKind.OPENAI, Status.UNKNOWN, 1)
+    assert row.check_requested_at is not None
+    assert row.api_key_last4 == "a1b2"
+    assert KEY not in str(facts(row))
+    assert current_vault().open(row.api_key_encrypted or "", live_place(POEM, ProviderKind.OPENAI)) == KEY
+
+
+def test_a_new_key_beside_a_working_setting_is_only_a_candidate() -> None:
+    working_section()
+    before = facts()
+
+    save_section(POEM, ProviderKind.OPENAI, api_key=KEY)
+
+    row = section()
+    live = {name: value for name, value in facts(row).items() if name in before and not name.startswith("candidate")}
+    changed = {name for name, value in live.items() if before[name] != value}
+    assert changed == {"version", "updated_at", "check_requested_at"}
+    assert (row.candidate_provider_kind, row.candidate_status) == (ProviderKind.OPENAI, Status.UNKNOWN)
+    assert row.candidate_api_key_last4 == "a1b2"
+
+
+def test_a_first_key_that_never_worked_is_replaced_at_once() -> None:
+    save_section(POEM, ProviderKind.OPENAI, api_key=KEY)
+    save_section(POEM, ProviderKind.OPENAI, api_key=OTHER_KEY)
+
+    row = section()
+    assert row.api_key_last4 == "c3d4"
+    assert not row.has_candidate
+
+
+def test_a_second_candidate_replaces_the_first() -> None:
+    working_section()
+    save_section(POEM, ProviderKind.OPENAI, api_key=KEY, model="gpt-first")
+    save_section(POEM, ProviderKind.OPENAI, api_key=OTHER_KEY)
+
+    row = section()
+    assert (row.candidate_api_key_last4, row.candidate_model) == ("c3d4", None)
+
+
+def test_a_blank_key_keeps_the_stored_one() -> None:
+    row = working_section()
+    row.api_key_encrypted = "kept"
+    db.session.commit()
+
+    save_section(POEM, ProviderKind.DUMMY, model="dummy-haiku")
+
+    assert (section().api_key_encrypted, section().model) == ("kept", "dummy-haiku")
+
+
+def test_a_change_of_model_alone_needs_no_check() -> None:
+    working_section()
+
+    saved = save_section(POEM, ProviderKind.DUMMY, model="dummy-haiku")
+
+    assert saved.changed
+    assert not saved.check_needed
+    assert section().status is Status.ACTIVE
+
+
+def test_a_model_that_is_not_in_the_list_is_refused_and_nothing_is_saved() -> None:
+    working_section()
+    before = facts()
+
+    with pytest.raises(ChangeRefused) as refused:
+        save_section(POEM, ProviderKind.DUMMY, model="no-such-model")
+
+    assert (refused.value.code, refused.value.field) == ("model_not_listed", "model")
+    assert facts() == before
+
+
+def test_the_present_model_may_be_saved_again_even_when_the_list_has_lost_it() -> None:
+    row = working_section(model="dummy-haiku")
+    row.models_cache = ["dummy-verse"]
+    db.session.commit()
+
+    assert not save_section(POEM, ProviderKind.DUMMY, model="dummy-haiku").changed
+    assert section().model == "dummy-haiku"
+
+
+def test_another_provider_without_a_key_of_its_own_is_refused() -> None:
+    save_section(POEM, ProviderKind.OPENAI, api_key=KEY)
+    row = section()
+    row.provider_kind = ProviderKind.GEMINI
+    db.session.commit()
+    before = facts()
+
+    with pytest.raises(ChangeRefused) as refused:
+        save_section(POEM, ProviderKind.OPENAI)
+
+    assert (refused.value.code, refused.value.field) == ("needs_own_key", "api_key")
+    assert facts() == before
+
+
+def test_the_model_of_the_former_provider_does_not_travel_with_a_new_one() -> None:
+    row = working_section()
+
+    save_section(POEM, ProviderKind.OPENAI, api_key=KEY, model=row.model or "")
+
+    assert section().candidate_model is None
+
+
+def test_a_model_typed_for_the_new_provider_is_kept_for_the_check() -> None:
+    working_section()
+
+    save_section(POEM, ProviderKind.OPENAI, api_key=KEY, model="gpt-wanted")
+
+    assert section().candidate_model == "gpt-wanted"
+
+
+def test_the_candidates_model_can_be_changed_without_typing_its_key_again() -> None:
+    working_section()
+    save_section(POEM, ProviderKind.OPENAI, api_key=KEY, model="gpt-gone")
+    row = section()
+    row.candidate_status, row.candidate_models = Status.INVALID, ["gpt-here"]
+    row.check_requested_at = None
+    db.session.commit()
+
+    assert save_section(POEM, ProviderKind.OPENAI, model="gpt-here").check_needed
+
+    row = section()
+    assert (row.candidate_model, row.candidate_api_key_last4) == ("gpt-here", "a1b2")
+    assert row.candidate_status is Status.UNKNOWN
+    assert row.check_requested_at is not None
+
+
+def test_dummy_needs_no_key_and_stores_none() -> None:
+    save_section(POEM, ProviderKind.DUMMY, api_key=KEY)
+
+    assert section().api_key_encrypted is None
+
+
+@pytest.mark.parametrize(
+    ("stage_type", "provider_kind", "api_key", "code", "field"),
+    [
+        (POEM, ProviderKind.SUNO, KEY, "provider_not_allowed", "provider_kind"),
+        (StageType.SONG, ProviderKind.OPENAI, KEY, "provider_not_allowed", "provider_kind"),
+        (POEM, ProviderKind.OPENAI, "with a space", "key_has_odd_characters", "api_key"),
+        (POEM, ProviderKind.OPENAI, "…a1b2", "key_has_odd_characters", "api_key"),
+        (POEM, ProviderKind.OPENAI, "k" * 513, "key_too_long", "api_key"),
+        (POEM, ProviderKind.OPENAI, "", "needs_own_key", "api_key"),
+    ],
+)
+def test_what_cannot_be_saved_is_refused_and_leaves_no_row(
+    stage_type: StageType, provider_kind: ProviderKind, api_key: str, code: str, field: str
+) -> None:
+    with pytest.raises(ChangeRefused) as refused:
+        save_section(stage_type, provider_kind, api_key=api_key)
+
+    assert (refused.value.code, refused.value.field) == (code, field)
+    assert db.session.scalar(select(func.count()).select_from(ProviderConfig)) == 0
+    assert events() == []
+
+
+def test_a_provider_without_an_adapter_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("providers.registry.ADAPTERS", {})
+
+    with pytest.raises(ChangeRefused) as refused:
+        save_section(POEM, ProviderKind.OPENAI, api_key=KEY)
+
+    assert refused.value.code == "provider_not_built_in"
+
+
+def test_dummy_is_refused_where_it_is_switched_off(change_settings) -> None:
+    change_settings(dummy_provider=False)
+
+    with pytest.raises(ChangeRefused) as refused:
+        save_section(POEM, ProviderKind.DUMMY)
+
+    assert refused.value.code == "provider_not_allowed"
+
+
+def test_a_save_on_an_outdated_page_is_refused_and_overwrites_nothing() -> None:
+    working_section()
+    seen = section().version
+    save_section(POEM, ProviderKind.DUMMY, model="dummy-haiku", version=seen, actor="olga")
+
+    with pytest.raises(ChangeRefused) as refused:
+        save_section(POEM, ProviderKind.DUMMY, model="dummy-verse", version=seen, actor="ivan")
+
+    assert (refused.value.code, refused.value.facts) == ("changed_meanwhile", {"who": "olga"})
+    assert section().model == "dummy-haiku"
+
+
+def test_two_first_saves_on_the_same_page_are_told_apart() -> None:
+    save_section(POEM, ProviderKind.OPENAI, api_key=KEY, version=0)
+
+    with pytest.raises(ChangeRefused, match="changed_meanwhile"):
+        save_section(POEM, ProviderKind.OPENAI, api_key=OTHER_KEY, version=0)
+
+
+def test_discarding_the_candidate_leaves_the_live_setting_alone() -> None:
+    working_section()
+    save_section(POEM, ProviderKind.OPENAI, api_key=KEY)
+
+    section_changes.discard_candidate(POEM, "admin")
+
+    row = section()
+    assert not row.has_candidate
+    assert row.candidate_api_key_encrypted is None
+    assert (row.provider_kind, row.status) == (ProviderKind.DUMMY, Status.ACTIVE)
+
+
+def test_removing_the_key_forgets_key_list_and_candidate() -> None:
+    working_section()
+    save_section(POEM, ProviderKind.OPENAI, api_key=KEY)
+
+    section_changes.clear_section(POEM, "admin")
+
+    row = section()
+    assert (row.provider_kind, row.api_key_encrypted, row.candidate_api_key_encrypted) == (None, None, None)
+    assert (row.models_cache, row.model, row.status) == ([], None, Status.UNKNOWN)
+
+
+@pytest.mark.parametrize("action", [section_changes.discard_candidate, section_changes.clear_section])
+def test_doing_it_to_a_section_that_was_never_set_changes_nothing(action) -> None:
+    action(POEM, "admin")
+
+    assert find(POEM) is None
+
+
+def test_asking_for_a_check_of_nothing_is_refused() -> None:
+    with pytest.raises(ChangeRefused, match="nothing_to_check"):
+        section_changes.request_check(POEM, "admin")
+
+
+def test_history_tells_who_did_what_and_never_the_key() -> None:
+    save_section(POEM, ProviderKind.OPENAI, api_key=KEY, model="gpt-x", actor="olga")
+    section_changes.clear_section(POEM, "ivan")
+
+    entries = list(db.session.scalars(select(HistoryEntry).order_by(HistoryEntry.id)))
+    assert [(entry.actor, entry.event) for entry in entries] == [("olga", "settings_saved"), ("ivan", "key_removed")]
+    assert entries[0].facts == {"provider_kind": "OPENAI", "model": "gpt-x", "last4": "a1b2"}
+    assert all(KEY not in str(entry.facts) for entry in entries)

@@ -1,0 +1,80 @@
+"""The emulated providers behind one port of this machine."""
+
+import threading
+from types import TracebackType
+from typing import Self
+
+from flask import Flask
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from providers.kinds import ProviderKind
+from tests.emulator.openai import OpenAIRoom
+from tests.emulator.state import Book, Call, Charge, Room
+
+HOST = "127.0.0.1"
+STOP_CHECK_SECONDS = 0.01
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  # werkzeug's name
+        """Say nothing: ``Emulator.requests`` has every call."""
+
+
+class Emulator:
+    """A server in a thread of this process, on a port of its own choice where ``port`` is 0.
+
+    ``ledger`` and ``requests`` are what it charged and what it was asked, oldest first; read them at any time.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self._book = Book()
+        self.openai = OpenAIRoom(self._book)
+        self.rooms: dict[ProviderKind, Room] = {room.kind: room for room in (self.openai,)}
+        self._server: BaseWSGIServer = make_server(
+            HOST, port, self._app(), threaded=True, request_handler=_QuietHandler
+        )
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(STOP_CHECK_SECONDS,), daemon=True)
+        self.port = self._server.server_port
+
+    @property
+    def ledger(self) -> list[Charge]:
+        """A copy of what has been charged so far."""
+        with self._book.lock:
+            return list(self._book.ledger)
+
+    @property
+    def requests(self) -> list[Call]:
+        """A copy of what has been asked so far."""
+        with self._book.lock:
+            return list(self._book.requests)
+
+    def base_url(self, kind: ProviderKind) -> str:
+        """What to set as the base URL of ``kind``."""
+        return f"http://{HOST}:{self.port}/{kind.lower()}{self.rooms[kind].base_path}"
+
+    def start(self) -> Self:
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """End the server and every answer that is still on its way."""
+        self._book.closing.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, error_class: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _app(self) -> Flask:
+        app = Flask("tests.emulator")
+        # A fault of the emulator itself shows as a traceback, never as a provider's 500.
+        app.config["PROPAGATE_EXCEPTIONS"] = True
+        for kind, room in self.rooms.items():
+            app.register_blueprint(room.blueprint(), url_prefix=f"/{kind.lower()}{room.base_path}")
+        return app

@@ -1,0 +1,97 @@
+"""An administrator's browser and a shop's program, as far as HTTP goes: real requests to a real server."""
+
+import re
+from typing import Any
+
+import requests
+
+from providers.kinds import ProviderKind, StageType
+
+
+class Browser:
+    """Keeps cookies and sends the CSRF token of the page it was on."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def get(self, path: str) -> requests.Response:
+        """Open a page; redirects are followed."""
+        return self._session.get(self.url + path, timeout=30)
+
+    def post(self, path: str, page: str, **fields: Any) -> requests.Response:
+        """Send the fields with the token of ``page``; redirects are not followed."""
+        token = _field(self.get(page).text, "csrf_token")
+        return self._session.post(
+            self.url + path, data={**fields, "csrf_token": token}, allow_redirects=False, timeout=30
+        )
+
+    def sign_in(self, username: str, password: str) -> None:
+        """Fails the test if it is refused."""
+        answer = self.post("/admin/login", "/admin/login", username=username, password=password)
+        assert answer.status_code == 303, answer.text
+
+    def save_section(
+        self, stage_type: StageType, provider_kind: ProviderKind, *, api_key: str = "", model: str = ""
+    ) -> requests.Response:
+        """Fill in one section's form and save it."""
+        version = _field(self.get(f"/admin/providers/{stage_type}").text, "version")
+        return self.post(
+            "/admin/providers/update",
+            "/admin/providers",
+            stage_type=stage_type.value,
+            provider_kind=provider_kind.value,
+            api_key=api_key,
+            model=model,
+            version=version,
+        )
+
+    def models(self, stage_type: StageType) -> list[str]:
+        """What the model select of one section offers."""
+        page = self.get(f"/admin/providers/{stage_type}").text
+        select = re.search(r'<select[^>]*name="model".*?</select>', page, re.DOTALL)
+        assert select is not None
+        return [model for model in re.findall(r'<option[^>]*value="([^"]*)"', select[0]) if model]
+
+
+class Api:
+    """A program that carries a token."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def get(self, path: str) -> requests.Response:
+        return self._session.get(self.url + path, timeout=30)
+
+    def place(self, *stages: StageType, key: str | None = None, **brief: Any) -> requests.Response:
+        """Order works for a brief that can be changed field by field."""
+        body = {"recipient": "Анна", "occasion": "60 лет", "details": "любит море", "tone": "тепло"}
+        headers = {"Idempotency-Key": key} if key else {}
+        return self._session.post(
+            f"{self.url}/api/v1/orders",
+            json={**body, "stages": [stage.value for stage in stages], **brief},
+            headers=headers,
+            timeout=30,
+        )
+
+    def order(self, order_id: int | str) -> dict[str, Any]:
+        """The order as it stands."""
+        answer = self.get(f"/api/v1/orders/{order_id}")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def stage(self, stage_type: StageType) -> dict[str, Any]:
+        """Whether an order of this stage placed now would run."""
+        stages = self.get("/api/v1/stages").json()
+        return dict(stages.get("stages", stages)[stage_type.value])
+
+
+def _field(page: str, name: str) -> str:
+    tag = re.search(rf'<input[^>]*name="{name}"[^>]*>', page)
+    assert tag is not None, f"no field {name} in: {page[:2000]}"
+    value = re.search(r'value="([^"]*)"', tag[0])
+    return value[1] if value else ""

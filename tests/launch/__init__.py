@@ -1,0 +1,1 @@
+"""Starting, refusing to start, and stopping with nothing left."""

@@ -1,0 +1,133 @@
+"""From a key to its models, from a brief to four works, through every process."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from providers.kinds import ProviderKind, StageType
+from tests.emulator.server import Emulator
+from tests.local_services import LocalPostgres
+from tests.running_system import RunningSystem, wait_until
+
+pytestmark = pytest.mark.processes
+
+OPENAI, DUMMY = ProviderKind.OPENAI, ProviderKind.DUMMY
+POEM, VOICE, SONG, CLIP = StageType
+FIRST_KEY = "sk-fake-first-0123456789-a1b2"
+SECOND_KEY = "sk-fake-second-0123456789-c3d4"
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator() as running:
+        running.openai.add_key("first", FIRST_KEY)
+        running.openai.add_key("second", SECOND_KEY)
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def own_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database that only the started processes use."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'quatrain.db'}"
+    postgres: LocalPostgres = request.getfixturevalue("postgres")
+    return postgres.new_database()
+
+
+@pytest.fixture
+def system(tmp_path: Path, own_database_url: str, emulator: Emulator) -> Iterator[RunningSystem]:
+    env = {"OPENAI_BASE_URL": emulator.base_url(OPENAI)}
+    with RunningSystem(tmp_path, own_database_url, env) as running:
+        yield running
+
+
+def make_list_old(database_url: str) -> None:
+    """Let 25 hours pass for the section's list of models."""
+    engine = create_engine(database_url)
+    then = datetime.now(UTC) - timedelta(hours=25)
+    moment = then.replace(tzinfo=None).isoformat(sep=" ") if engine.dialect.name == "sqlite" else then
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE provider_configs SET models_cache_updated_at = :then"), {"then": moment})
+    engine.dispose()
+
+
+def test_a_key_gives_models_an_order_gives_four_works_and_a_lost_key_only_makes_orders_wait(
+    system: RunningSystem, emulator: Emulator, own_database_url: str
+) -> None:
+    admin, shop = system.browser(), system.api()
+
+    # A key is saved, and its own models appear.
+    assert admin.models(POEM) == []
+    saved = admin.save_section(POEM, OPENAI, api_key=FIRST_KEY)
+    assert (saved.status_code, saved.headers["Location"].split("#")[0]) == (303, "/admin/providers")
+    models = wait_until(lambda: admin.models(POEM), "the key's models in the select")
+    assert "gpt-5.4" in models
+    assert not any("embedding" in model for model in models)
+    assert admin.save_section(POEM, OPENAI, model="gpt-5.4").status_code == 303
+    for stage_type in (VOICE, SONG, CLIP):
+        admin.save_section(stage_type, DUMMY)
+    for stage_type in StageType:
+        wait_until(lambda stage_type=stage_type: shop.stage(stage_type)["ready"], f"{stage_type} is ready")
+
+    # An order of all four comes to four works.
+    placed = shop.place(*StageType)
+    assert placed.status_code == 202
+    order_id = placed.json()["id"]
+    done = wait_until(lambda: (order := shop.order(order_id))["state"] == "done" and order, "four works")
+    poem = done["stages"]["POEM"]
+    assert (poem["provider_kind"], poem["model"].startswith("gpt-5.4")) == ("OPENAI", True)
+    assert "Анна" in poem["text"]
+    voice, song, clip = (shop.get(f"/api/v1/orders/{order_id}/works/{stage}") for stage in (VOICE, SONG, CLIP))
+    assert voice.content[:4] == song.content[:4] == b"RIFF"
+    assert clip.content[4:8] == b"ftyp"
+    page = admin.get(f"/admin/orders/{order_id}").text
+    assert poem["text"].splitlines()[0] in page
+
+    # The key is revoked: the daily refresh notices, keeps the list, and a new order waits.
+    emulator.openai.keys[FIRST_KEY].scenario = "revoked"
+    make_list_old(own_database_url)
+    wait_until(lambda: shop.stage(POEM)["reason"] == "rejected", "the refresh marks the section")
+    assert admin.models(POEM) == models
+    second_id = shop.place(POEM).json()["id"]
+    wait_until(lambda: shop.order(second_id)["state"] == "waiting", "the new order waits")
+    assert shop.order(second_id)["stages"]["POEM"]["error"]["code"] == "rejected"
+
+    # A good key is saved: the order finishes by itself.
+    admin.save_section(POEM, OPENAI, api_key=SECOND_KEY, model="gpt-5.4")
+    finished = wait_until(lambda: (order := shop.order(second_id))["state"] == "done" and order, "the order goes on")
+    assert "Анна" in finished["stages"]["POEM"]["text"]
+    assert [(charge.key, charge.model) for charge in emulator.ledger] == [("first", "gpt-5.4"), ("second", "gpt-5.4")]
+    for key in (FIRST_KEY, SECOND_KEY):
+        assert key not in system.output()
+
+
+def test_orders_placed_while_redis_is_away_are_made_when_it_is_back(system: RunningSystem) -> None:
+    admin, shop = system.browser(), system.api()
+    admin.save_section(POEM, DUMMY)
+    wait_until(lambda: shop.stage(POEM)["ready"], "the section works")
+
+    system.redis.kill()
+    placed = shop.place(POEM)
+    section_saved = admin.save_section(VOICE, DUMMY)
+    system.redis.start()
+
+    assert placed.status_code == 202
+    assert section_saved.status_code == 303
+    wait_until(lambda: shop.order(placed.json()["id"])["state"] == "done", "the order is made", 60)
+    wait_until(lambda: shop.stage(VOICE)["ready"], "the section is checked", 60)
+
+
+def test_a_change_counts_for_a_worker_that_runs_already(system: RunningSystem) -> None:
+    admin, shop = system.browser(), system.api()
+    made = []
+    for model in ("dummy-verse", "dummy-haiku"):
+        admin.save_section(POEM, DUMMY, model=model)
+        wait_until(lambda model=model: shop.stage(POEM)["model"] == model, f"{model} is in use")
+        order_id = shop.place(POEM).json()["id"]
+        wait_until(lambda order_id=order_id: shop.order(order_id)["state"] == "done", "the poem")
+        made.append(shop.order(order_id)["stages"]["POEM"]["model"])
+
+    assert made == ["dummy-verse", "dummy-haiku"]

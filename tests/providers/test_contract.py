@@ -1,0 +1,165 @@
+"""The same promises for every adapter with a key: what its failures become, and what never leaves it."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from providers.base import InstantProvider
+from providers.errors import (
+    CreditExhausted,
+    KeyRejected,
+    PermissionMissing,
+    ProviderError,
+    RateLimited,
+    RequestRefused,
+    Unavailable,
+    UnreadableAnswer,
+)
+from providers.kinds import StageType
+from tests.emulator.server import Emulator
+from tests.emulator.state import Room
+from tests.providers.conftest import CANARY, RECIPIENT, Call, OpenAt, Wire, assert_tells_nothing
+
+PAGE = "<html><body>Bad gateway</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (401, {}, KeyRejected),
+        (402, {}, CreditExhausted),
+        (403, {}, PermissionMissing),
+        (429, {}, RateLimited),
+        (408, {}, Unavailable),
+        (409, {}, Unavailable),
+        (418, {}, Unavailable),
+        (500, {}, Unavailable),
+        (502, PAGE, Unavailable),
+        (503, {}, Unavailable),
+        (504, PAGE, Unavailable),
+        (401, PAGE, Unavailable),
+        (403, PAGE, Unavailable),
+        (302, "", Unavailable),
+        (304, "", Unavailable),
+        (200, PAGE, UnreadableAnswer),
+        (200, "", UnreadableAnswer),
+        (200, [], UnreadableAnswer),
+        (200, {}, UnreadableAnswer),
+        (200, "[" * 100_000, UnreadableAnswer),
+    ],
+)
+def test_every_failure_becomes_one_of_our_errors(
+    provider: InstantProvider, room: Room, call: Call, status: int, body: Any, expected: type[ProviderError]
+) -> None:
+    room.fail(status=status, body=body)
+
+    with pytest.raises(ProviderError) as caught:
+        call(provider)
+
+    assert type(caught.value) is expected
+    assert caught.value.kind is provider.kind
+    assert caught.value.status == status
+    assert_tells_nothing(caught.value)
+
+
+def test_an_unknown_refusal_keeps_its_number(provider: InstantProvider, room: Room, call: Call) -> None:
+    room.fail(status=418, body={})
+
+    with pytest.raises(Unavailable) as caught:
+        call(provider)
+
+    assert caught.value.detail == "http_418"
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 418, 429, 500])
+def test_a_refusal_that_quotes_key_and_prompt_is_not_quoted(
+    provider: InstantProvider, room: Room, call: Call, status: int
+) -> None:
+    echo = f"{CANARY} {RECIPIENT} любит флоксы"
+    fields = dict.fromkeys(("code", "type", "param", "status", "reason"), CANARY)
+    room.fail(
+        status=status,
+        body={"error": {"message": echo, **fields}, "message": echo, "code": CANARY},
+        headers={"x-request-id": CANARY, "x-error": CANARY},
+    )
+
+    with pytest.raises(ProviderError) as caught:
+        call(provider)
+
+    assert_tells_nothing(caught.value)
+
+
+@pytest.mark.parametrize(
+    "key", [CANARY + "\n", CANARY + "\r\nX: y", CANARY + "ключ", CANARY + " x", "", " ", "x" * 513]
+)
+def test_a_key_that_no_header_can_carry_is_refused_unsent(
+    open_at: OpenAt, emulator: Emulator, wire: Wire, call: Call, key: str
+) -> None:
+    with pytest.raises(KeyRejected, match="malformed key") as caught:
+        call(open_at(emulator.base_url(wire.kind), key))
+
+    assert_tells_nothing(caught.value)
+    assert emulator.requests == []
+
+
+def test_the_key_travels_in_its_header_alone(provider: InstantProvider, emulator: Emulator, call: Call) -> None:
+    call(provider)
+
+    (seen,) = emulator.requests
+    assert seen.key == "canary"
+    assert CANARY not in repr(seen)
+
+
+def test_a_key_nobody_knows_is_rejected(open_at: OpenAt, emulator: Emulator, wire: Wire, call: Call) -> None:
+    with pytest.raises(KeyRejected) as caught:
+        call(open_at(emulator.base_url(wire.kind), CANARY + "-mistyped"))
+
+    assert_tells_nothing(caught.value)
+
+
+def test_a_work_comes_back_with_its_model_its_request_and_its_counts(
+    provider: InstantProvider, emulator: Emulator, wire: Wire
+) -> None:
+    result = provider.generate(wire.request)
+
+    assert result.text is not None
+    assert RECIPIENT in result.text
+    assert wire.request.model in result.text
+    assert result.media is None
+    assert result.model == wire.request.model
+    assert result.request_id
+    assert result.usage["input_tokens"] > 0
+    assert result.usage["total_tokens"] == result.usage["input_tokens"] + result.usage["output_tokens"]
+    (charge,) = emulator.ledger
+    assert (charge.key, charge.model, charge.token) == ("canary", wire.request.model, wire.request.token)
+
+
+def test_an_account_without_credit_is_told_from_one_that_hurries(
+    provider: InstantProvider, room: Room, wire: Wire
+) -> None:
+    room.keys[CANARY].credit = 1
+    provider.generate(wire.request)
+
+    with pytest.raises(CreditExhausted):
+        provider.generate(wire.request)
+
+
+def test_a_model_that_is_listed_once_is_offered_once(provider: InstantProvider) -> None:
+    models = provider.list_models(StageType.POEM)
+
+    assert isinstance(models, tuple)
+    assert len(models) == len(set(models)) > 0
+
+
+def test_the_adapter_prints_itself_without_the_key(provider: InstantProvider) -> None:
+    assert CANARY not in repr(provider) + str(vars(provider))
+
+
+def test_a_stage_that_the_provider_does_not_serve_is_refused_unsent(
+    provider: InstantProvider, emulator: Emulator, wire: Wire
+) -> None:
+    with pytest.raises(RequestRefused):
+        provider.generate(dataclasses.replace(wire.request, stage_type=StageType.CLIP))
+
+    assert emulator.requests == []

@@ -1,0 +1,184 @@
+"""The same promises for every adapter with a key: what becomes of an answer that does not arrive as it should."""
+
+import gzip
+import json
+import re
+import socket
+import time
+from typing import Any
+
+import pytest
+import responses
+
+from providers.base import Credentials, InstantProvider
+from providers.errors import (
+    AnswerLost,
+    Unavailable,
+    UnreadableAnswer,
+)
+from providers.kinds import StageType
+from tests.emulator.server import Emulator
+from tests.emulator.state import Room
+from tests.providers.conftest import CANARY, Call, OpenAt, Wire, assert_tells_nothing
+
+SHORT_SECONDS = 0.25
+
+
+@pytest.fixture
+def hurried(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The adapter waits for nothing longer than ``SHORT_SECONDS``."""
+    monkeypatch.setattr(wire.adapter, "check_seconds", SHORT_SECONDS)
+    monkeypatch.setattr(wire.adapter, "generation_seconds", SHORT_SECONDS)
+
+
+def test_nothing_listens_there(open_at: OpenAt, call: Call) -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        with pytest.raises(Unavailable) as caught:
+            call(open_at(f"http://127.0.0.1:{reserved.getsockname()[1]}/v1"))
+
+    assert type(caught.value) is Unavailable
+    assert caught.value.detail == "connection refused"
+    assert_tells_nothing(caught.value)
+
+
+@pytest.mark.parametrize(
+    "base_url", ["http://no-such-host.invalid/v1", "no-scheme/v1", "ftp://127.0.0.1/v1", "http://[/v1"]
+)
+def test_an_address_that_leads_nowhere(wire: Wire, call: Call, base_url: str) -> None:
+    with pytest.raises(Unavailable) as caught:
+        call(wire.adapter(Credentials(CANARY, base_url)))
+
+    assert type(caught.value) is Unavailable
+    assert caught.value.detail in ("unknown host", "bad address")
+    assert_tells_nothing(caught.value)
+
+
+def test_a_server_that_does_not_speak_tls_got_nothing(
+    open_at: OpenAt, emulator: Emulator, wire: Wire, room: Room, call: Call
+) -> None:
+    with pytest.raises(Unavailable, match="TLS") as caught:
+        call(open_at(emulator.base_url(wire.kind).replace("http://", "https://")))
+
+    assert type(caught.value) is Unavailable
+    assert_tells_nothing(caught.value)
+
+
+LOSSES: dict[str, dict[str, Any]] = {
+    "silence": {"delay": 5},
+    "cut": {"cut": True},
+    "half a body": {"cut_body": True},
+    "slow drip": {"drip": 0.05},
+    "slow drip of headers": {"drip": 0.05, "drip_headers": True},
+}
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+def test_a_generation_without_a_whole_answer_is_lost_and_not_repeated(
+    provider: InstantProvider, emulator: Emulator, room: Room, wire: Wire, loss: dict[str, Any]
+) -> None:
+    room.fail(wire.generate_route, times=None, **loss)
+    began = time.monotonic()
+
+    with pytest.raises(AnswerLost) as caught:
+        provider.generate(wire.request)
+
+    assert time.monotonic() - began < SHORT_SECONDS + 1
+    assert len(emulator.requests) == 1
+    assert len(emulator.ledger) == 1
+    assert_tells_nothing(caught.value)
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+def test_a_check_without_a_whole_answer_has_lost_nothing(
+    provider: InstantProvider, room: Room, loss: dict[str, Any]
+) -> None:
+    room.fail(**loss)
+    began = time.monotonic()
+
+    with pytest.raises(Unavailable) as caught:
+        provider.check_key(StageType.POEM)
+
+    assert type(caught.value) is Unavailable
+    assert time.monotonic() - began < SHORT_SECONDS + 1
+    assert_tells_nothing(caught.value)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_refusal_that_breaks_off_blames_nobodys_key(provider: InstantProvider, room: Room, call: Call) -> None:
+    room.fail(status=401, body={"error": {"message": "x" * 500}}, cut_body=True)
+
+    with pytest.raises(Unavailable, match="http_401"):
+        call(provider)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_with_the_key(
+    provider: InstantProvider, room: Room, emulator: Emulator, wire: Wire, call: Call, status: int
+) -> None:
+    room.fail(status=status, body="", headers={"Location": emulator.base_url(wire.kind) + "/elsewhere"})
+
+    with pytest.raises(Unavailable, match="redirect"):
+        call(provider)
+
+    assert len(emulator.requests) == 1
+
+
+BIG = json.dumps({"data": [], "filler": "x" * 6 * 1024 * 1024})
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (BIG, {}),
+        (gzip.compress(BIG.encode()), {"Content-Encoding": "gzip"}),
+    ],
+    ids=["plain", "gzip"],
+)
+def test_a_body_over_five_megabytes_is_refused(
+    provider: InstantProvider, room: Room, call: Call, body: Any, headers: dict[str, str]
+) -> None:
+    room.fail(status=200, body=body, headers=headers)
+
+    with pytest.raises(UnreadableAnswer, match="too large"):
+        call(provider)
+
+
+def test_a_body_in_a_false_encoding_is_unreadable(provider: InstantProvider, room: Room, call: Call) -> None:
+    room.fail(status=200, body="{}", headers={"Content-Encoding": "gzip"})
+
+    with pytest.raises(UnreadableAnswer) as caught:
+        call(provider)
+
+    assert_tells_nothing(caught.value)
+
+
+def test_a_proxy_of_the_environment_does_not_see_the_key(
+    provider: InstantProvider, emulator: Emulator, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    call(provider)
+
+    assert len(emulator.requests) == 1
+
+
+def test_no_call_goes_out_without_both_timeouts(wire: Wire, open_at: OpenAt, call: Call) -> None:
+    with responses.RequestsMock() as mock:
+        seen: list[Any] = []
+
+        def answer(request: Any) -> tuple[int, dict[str, str], str]:
+            seen.append(request.req_kwargs["timeout"])
+            return 500, {}, "{}"
+
+        for method in (responses.GET, responses.POST):
+            mock.add_callback(method, re.compile(r"https://provider\.example/.*"), answer)
+        mock.assert_all_requests_are_fired = False
+        with pytest.raises(Unavailable):
+            call(open_at("https://provider.example/v1"))
+
+    assert seen in ([(5.0, wire.adapter.check_seconds)], [(5.0, wire.adapter.generation_seconds)])
+    assert (wire.adapter.check_seconds, wire.adapter.generation_seconds) == (15, 120)

@@ -1,0 +1,172 @@
+"""The HTTP room itself, where the contract of the adapters does not reach."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from providers import http
+from providers.answers import ErrorAnswer, dig, short_code, storable
+from providers.base import Credentials
+from providers.errors import AnswerLost, ContentBlocked, KeyRejected, ProviderError, Unavailable, UnreadableAnswer
+from providers.http import ProviderHttp
+from providers.kinds import ProviderKind
+from tests.emulator.server import Emulator
+from tests.providers.conftest import CANARY
+
+KIND = ProviderKind.OPENAI
+
+
+def knows_nothing(answer: ErrorAnswer) -> None:
+    return None
+
+
+def open_http(base_url: str, read_error: Callable[[ErrorAnswer], ProviderError | None] = knows_nothing) -> ProviderHttp:
+    return ProviderHttp(KIND, Credentials(CANARY, base_url), auth=("X-Key", "Key "), read_error=read_error)
+
+
+@contextmanager
+def wire_that_says(*pieces: bytes, reads: bool = True) -> Iterator[str]:
+    """A server for one connection that writes ``pieces`` as they are and hangs up; the base URL."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                if reads:
+                    connection.recv(65536)
+                for piece in pieces:
+                    connection.sendall(piece)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread.join()
+
+
+def test_the_key_goes_where_the_vendor_wants_it(emulator: Emulator) -> None:
+    emulator.openai.fail(status=200, body={"ok": True})
+
+    answer = open_http(emulator.base_url(KIND)).get_json("/models", seconds=5)
+
+    assert answer.body == {"ok": True}
+    assert emulator.requests[0].headers["x-key"] == f"Key {CANARY}"
+
+
+def test_json_goes_out_as_it_is_with_its_length(emulator: Emulator) -> None:
+    emulator.openai.fail(status=200, body={})
+    payload = {"text": "Ёлка «зелёная» \U0001f384", "n": 1, "none": None}
+
+    open_http(emulator.base_url(KIND)).post_json("/responses", payload, seconds=5, headers={"X-Extra": "1"})
+
+    (seen,) = emulator.requests
+    assert seen.body == payload
+    assert seen.headers["content-type"] == "application/json"
+    assert seen.headers["content-length"] == str(len(json.dumps(payload)))
+    assert seen.headers["x-extra"] == "1"
+
+
+def test_the_adapter_reads_a_refusal_before_the_defaults_do(emulator: Emulator) -> None:
+    emulator.openai.fail(status=401, body={"why": "words"}, headers={"x-request-id": "req_1", "Retry-After": "7"})
+
+    def read(answer: ErrorAnswer) -> ProviderError:
+        assert (answer.status, answer.body, answer.headers["RETRY-AFTER"]) == (401, {"why": "words"}, "7")
+        return answer.error(ContentBlocked, "words")
+
+    with pytest.raises(ContentBlocked, match="words") as caught:
+        open_http(emulator.base_url(KIND), read).get_json("/models", seconds=5)
+
+    assert (caught.value.status, caught.value.request_id, caught.value.retry_after) == (401, "req_1", 7)
+
+
+@pytest.mark.parametrize("value", ["a" * 101, "два", CANARY, "a b", f"req_{CANARY}", ""])
+def test_a_request_id_that_is_none_is_left_out(emulator: Emulator, value: str) -> None:
+    emulator.openai.fail(status=200, body={}, headers={"x-request-id": value.encode().decode("latin-1")})
+
+    assert open_http(emulator.base_url(KIND)).get_json("/models", seconds=5).request_id is None
+
+
+def test_a_body_of_the_largest_size_is_read(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = json.dumps({"filler": "x" * 1000})
+    monkeypatch.setattr(http, "LARGEST_BODY_BYTES", len(body))
+    provider = open_http(emulator.base_url(KIND))
+
+    emulator.openai.fail(status=200, body=body)
+    assert provider.get_json("/models", seconds=5).body == json.loads(body)
+
+    emulator.openai.fail(status=200, body=body + " ")
+    with pytest.raises(UnreadableAnswer, match="too large"):
+        provider.get_json("/models", seconds=5)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"HTTP/1.1 banana\r\n\r\n",
+    ],
+)
+def test_an_answer_that_is_no_answer_is_a_lost_one(said: bytes) -> None:
+    with wire_that_says(said) as base_url, pytest.raises(AnswerLost) as caught:
+        open_http(base_url).post_json("/x", {}, seconds=5)
+
+    assert caught.value.__context__ is None
+
+
+def test_a_server_that_hangs_up_on_connect_is_not_an_outage_of_ours() -> None:
+    with wire_that_says(reads=False) as base_url, pytest.raises(Unavailable):
+        open_http(base_url).get_json("/x", seconds=5)
+
+
+def test_a_session_is_closed_with_its_call(emulator: Emulator) -> None:
+    provider = open_http(emulator.base_url(KIND))
+    emulator.openai.fail(status=200, body={}, times=3)
+
+    for _ in range(3):
+        provider.get_json("/models", seconds=5)
+
+    assert not [value for value in vars(provider).values() if type(value).__module__.startswith("requests")]
+
+
+def test_a_header_of_ours_that_cannot_be_sent_leaks_nothing(emulator: Emulator) -> None:
+    with pytest.raises(ProviderError) as caught:
+        open_http(emulator.base_url(KIND)).post_json("/x", {}, seconds=5, headers={"X-Extra": "a\nb"})
+
+    assert not isinstance(caught.value, KeyRejected | AnswerLost)
+    assert caught.value.__context__ is None
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("rate_limit_exceeded", "rate_limit_exceeded"),
+        ("a.b-c", "a.b-c"),
+        ("Your key is wrong", ""),
+        ("x" * 61, ""),
+        ("", ""),
+        (429, ""),
+        (None, ""),
+        ({"a": 1}, ""),
+    ],
+)
+def test_a_code_is_short_and_no_sentence(value: object, expected: str) -> None:
+    assert short_code(value) == expected
+
+
+@pytest.mark.parametrize("body", [None, [], "text", {}, {"error": None}, {"error": "text"}, {"error": {"code": None}}])
+def test_digging_where_nothing_is_finds_nothing(body: Any) -> None:
+    assert dig(body, "error", "code") is None
+
+
+def test_text_that_a_database_cannot_hold_is_cleaned() -> None:
+    assert storable("Ёж\x00 \ud83d и \U0001f994") == "Ёж  и \U0001f994"

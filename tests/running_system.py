@@ -1,0 +1,147 @@
+"""Quatrain as it runs in production: the processes of the Procfile on a Redis of their own."""
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import requests
+
+from launch.child_process import end_group
+from launch.embedded_redis import EmbeddedRedis
+from launch.procfile import read_procfile
+from tests.http_session import Api, Browser
+
+ROOT = Path(__file__).parent.parent
+READY_WITHIN_SECONDS = 60
+Answer = TypeVar("Answer")
+PASSWORD = "correct-horse-battery"
+
+
+def wait_until(question: Callable[[], Answer], what: str, seconds: float = 30) -> Answer:
+    """The first true answer to ``question``, asked every 50 ms. Fails the test when none comes in time."""
+    until = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        assert time.monotonic() < until, f"not in {seconds:g} s: {what}; last answer: {answer!r}"
+        time.sleep(0.05)
+
+
+class RunningSystem:
+    """Web, worker, beat and Redis as processes; a context manager.
+
+    ``folder`` takes data and logs. ``env`` is added to what the processes get.
+    """
+
+    def __init__(self, folder: Path, database_url: str, env: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.redis = EmbeddedRedis(folder / "redis")
+        self.port = _free_port()
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands = read_procfile(ROOT / "Procfile")
+        self._env = {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "ADMIN_SECRET_KEY": secrets.token_urlsafe(32),
+            "SECRET_KEY": secrets.token_urlsafe(32),
+            "ADMIN_USERNAME": "admin",
+            "ADMIN_PASSWORD": PASSWORD,
+            "DATABASE_URL": database_url,
+            "VAR_DIR": str(folder),
+            "PORT": str(self.port),
+            "DUMMY_PROVIDER": "1",
+            "SWEEP_INTERVAL_SECONDS": "1",
+            "REFRESH_INTERVAL_SECONDS": "1",
+            "WORKER_THREADS": "8",
+            **env,
+        }
+
+    @property
+    def url(self) -> str:
+        """Where the web process listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> Self:
+        """Prepare the database, start everything, wait until it is ready."""
+        self._env["REDIS_URL"] = self.redis.start()
+        self.command(self._commands["release"])
+        for name in ("web", "worker", "beat"):
+            self.start_process(name)
+        wait_until(self._is_ready, f"ready; logs in {self.folder}", READY_WITHIN_SECONDS)
+        return self
+
+    def start_process(self, name: str) -> None:
+        """Start one process of the Procfile; its output is appended to ``<name>.log``."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                self._commands[name],
+                shell=True,
+                cwd=ROOT,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def kill(self, name: str, signum: int = signal.SIGKILL) -> None:
+        """End one process and its children with ``signum``, and wait until it is gone."""
+        end_group(self._processes.pop(name), signum, patience_seconds=10)
+
+    def command(self, line: str, stdin: str = "") -> str:
+        """Run a command of the operator's to its end; returns what it printed. Fails the test if it fails."""
+        done = subprocess.run(
+            line, shell=True, cwd=ROOT, env=self._env, input=stdin, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def browser(self) -> Browser:
+        """Somebody who has signed in to the pages."""
+        browser = Browser(self.url)
+        browser.sign_in("admin", PASSWORD)
+        return browser
+
+    def api(self, name: str = "shop") -> Api:
+        """A program with a token of its own."""
+        return Api(self.url, self.command(f"flask --app wsgi api-token create {name}").split()[-1])
+
+    def output(self) -> str:
+        """Everything that the processes have printed."""
+        return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
+
+    def stop(self) -> None:
+        """End everything."""
+        for name in list(self._processes):
+            self.kill(name, signal.SIGTERM)
+        self.redis.stop()
+
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def _is_ready(self) -> bool:
+        with contextlib.suppress(requests.RequestException):
+            return requests.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,187 @@
+"""The environment: faults all at once, secrets never shown, and .env.example tells the truth about it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from pydantic_core import PydanticUndefined
+
+from launch import env_file
+from providers.kinds import ProviderKind
+from settings import FALLBACK_KEYS, Settings, SettingsFault
+
+EXAMPLE = Path(__file__).parent.parent / ".env.example"
+GOOD = "q9Zk-3fLw_8sVxTn2RbYcJ5hUe7MdPaG4iWo"
+OTHER = "Hd7_pW2xKcV9-mTzRq4nBsLf8yJgEaU3oXi6"
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Only the two secrets that must be there."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("ADMIN_SECRET_KEY", GOOD)
+    monkeypatch.setenv("SECRET_KEY", OTHER)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_all_faults_are_listed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SECRET_KEY")
+    monkeypatch.setenv("ADMIN_SECRET_KEY", "too-short")
+    monkeypatch.setenv("PORT", "70000")
+    monkeypatch.setenv("LOG_LEVEL", "LOUD")
+
+    with pytest.raises(SettingsFault) as caught:
+        Settings.from_env()
+
+    names = [line.partition(" ")[0] for line in str(caught.value).splitlines()]
+    assert sorted(names) == ["ADMIN_SECRET_KEY", "LOG_LEVEL", "PORT", "SECRET_KEY"]
+
+
+def test_a_missing_secret_says_how_to_make_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ADMIN_SECRET_KEY")
+
+    with pytest.raises(SettingsFault, match=r"^ADMIN_SECRET_KEY is not set; make one with: python3 -c "):
+        Settings.from_env()
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [
+        "q9Zk-3fLw_8sVxTn2RbYcJ5hUe7MdPa",
+        " " * 40,
+        "a" * 40,
+        "abc" * 20,
+        "your_own_random_generated_secret_key",
+        "Your-Own-Random-Generated-Secret-Key",
+    ],
+)
+@pytest.mark.parametrize("name", ["ADMIN_SECRET_KEY", "SECRET_KEY"])
+def test_a_weak_secret_is_refused_and_not_repeated(name: str, weak: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, weak)
+
+    with pytest.raises(SettingsFault, match=f"^{name} .*make one with") as caught:
+        Settings.from_env()
+
+    assert weak not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_both_secrets_may_not_be_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", GOOD)
+
+    with pytest.raises(SettingsFault, match="SECRET_KEY must not be equal to ADMIN_SECRET_KEY") as caught:
+        Settings.from_env()
+
+    assert GOOD not in str(caught.value)
+
+
+def test_no_secret_shows_in_text_or_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    planted = {
+        name: f"canary-of-{name}-0123456789-abcdefgh"
+        for name, field in Settings.model_fields.items()
+        if _is_secret(field)
+    }
+    assert len(planted) == 10
+    for name, value in planted.items():
+        monkeypatch.setenv(name.upper(), value)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:canary-database@host/name")
+    monkeypatch.setenv("REDIS_URL", "redis://:canary-redis@host/0")
+
+    settings = Settings.from_env()
+
+    shown = f"{settings} {settings!r}"
+    assert "canary" not in shown
+    assert settings.fallback_key(ProviderKind.PIKA) == planted["pika_api_key"]
+
+
+def test_a_fault_shows_no_value_of_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.setenv(name.upper(), "canary")
+
+    with pytest.raises(SettingsFault) as caught:
+        Settings.from_env()
+
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_an_address_of_postgresql_gets_our_driver(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"{scheme}://user:word@host:5432/name?sslmode=require")
+
+    assert Settings.from_env().database_url == "postgresql+psycopg://user:word@host:5432/name?sslmode=require"
+
+
+def test_what_is_not_set_goes_under_var(tmp_path: Path) -> None:
+    settings = Settings.from_env()
+
+    assert settings.database_url == f"sqlite:///{tmp_path}/var/quatrain.db"
+    assert settings.media_dir == tmp_path / "var" / "media"
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "")
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+
+    settings = Settings.from_env()
+
+    assert settings.port == 8000
+    assert settings.fallback_key(ProviderKind.OPENAI) == ""
+
+
+def test_earlier_secrets_are_split_on_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADMIN_SECRET_KEY_PREVIOUS", f" {GOOD}x, ,{OTHER}y ")
+
+    earlier = Settings.from_env().admin_secret_key_previous
+
+    assert [secret.get_secret_value() for secret in earlier] == [f"{GOOD}x", f"{OTHER}y"]
+
+
+def test_base_url_ends_without_a_slash_and_dummy_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUNO_BASE_URL", "http://127.0.0.1:9/suno/")
+
+    settings = Settings.from_env()
+
+    assert settings.base_url(ProviderKind.SUNO) == "http://127.0.0.1:9/suno"
+    assert settings.base_url(ProviderKind.DUMMY) == ""
+    assert all(settings.base_url(kind).startswith("http") for kind in ProviderKind if kind is not ProviderKind.DUMMY)
+
+
+def test_every_provider_has_the_fallback_key_of_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in FALLBACK_KEYS.values():
+        monkeypatch.setenv(name.upper(), f" {name} ")
+
+    settings = Settings.from_env()
+
+    assert {kind: settings.fallback_key(kind) for kind in ProviderKind} == {
+        ProviderKind.YANDEX_GPT: "yandex_api_key",
+        ProviderKind.SPEECHKIT: "speechkit_api_key",
+        ProviderKind.SUNO: "suno_api_key",
+        ProviderKind.PIKA: "pika_api_key",
+        ProviderKind.GEMINI: "gemini_api_key",
+        ProviderKind.OPENAI: "openai_api_key",
+        ProviderKind.DUMMY: "",
+    }
+
+
+def test_env_example_lists_every_setting_and_nothing_else() -> None:
+    listed = env_file.names_in(EXAMPLE.read_text())
+
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {name.upper() for name in Settings.model_fields}
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_env_example_tells_the_default(name: str) -> None:
+    written = dict(re.findall(r"^([A-Z_]+)=(.*)$", EXAMPLE.read_text(), flags=re.MULTILINE))[name.upper()]
+    default = Settings.model_fields[name].default
+
+    if _is_secret(Settings.model_fields[name]) or default in (None, "", PydanticUndefined):
+        assert written == ""
+    else:
+        assert written == (str(int(default)) if isinstance(default, bool) else str(default))
+
+
+def _is_secret(field: object) -> bool:
+    return SecretStr.__name__ in str(getattr(field, "annotation", ""))

@@ -1,0 +1,138 @@
+"""Whether the process is up, and whether it could work."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from domain.db import db, utc_now
+from domain.heartbeats import WORKER, beat
+from launch.embedded_redis import EmbeddedRedis
+
+ChangeSettings = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def ready(app: Flask, redis: EmbeddedRedis, change_settings: ChangeSettings) -> None:
+    """Everything is there, and a worker was at work just now."""
+    change_settings(redis_url=redis.start())
+    with app.app_context():
+        beat(WORKER, utc_now())
+
+
+def checks(client: FlaskClient) -> tuple[int, dict[str, str]]:
+    response = client.get("/readyz")
+    assert response.headers["Cache-Control"] == "no-store"
+    assert set(response.json) == {"status", "checks"}
+    assert (response.json["status"] == "ok") == (response.status_code == 200)
+    return response.status_code, response.json["checks"]
+
+
+def test_the_process_says_that_it_is_up_whatever_else_is_away(
+    client: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with app.app_context():
+        monkeypatch.delitem(db.engines, None)
+
+    response = client.get("/healthz")
+
+    assert (response.status_code, response.json) == (200, {"status": "ok"})
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.usefixtures("ready")
+def test_ready_when_database_broker_and_a_worker_are_there(client: FlaskClient) -> None:
+    assert checks(client) == (200, {"database": "ok", "broker": "ok", "worker": "ok"})
+
+
+@pytest.mark.usefixtures("ready")
+def test_not_ready_when_no_worker_was_seen_for_a_minute(client: FlaskClient, app: Flask) -> None:
+    with app.app_context():
+        beat(WORKER, utc_now() - timedelta(seconds=61))
+
+    assert checks(client) == (503, {"database": "ok", "broker": "ok", "worker": "failed"})
+
+
+@pytest.mark.usefixtures("ready")
+def test_ready_while_the_worker_restarts(client: FlaskClient, app: Flask) -> None:
+    with app.app_context():
+        beat(WORKER, utc_now() - timedelta(seconds=50))
+
+    assert checks(client)[0] == 200
+
+
+def test_not_ready_before_any_worker_was_seen(
+    client: FlaskClient, redis: EmbeddedRedis, change_settings: ChangeSettings
+) -> None:
+    change_settings(redis_url=redis.start())
+
+    assert checks(client) == (503, {"database": "ok", "broker": "ok", "worker": "failed"})
+
+
+@pytest.mark.usefixtures("ready")
+def test_not_ready_while_the_broker_is_down(client: FlaskClient, redis: EmbeddedRedis) -> None:
+    redis.stop()
+
+    assert checks(client) == (503, {"database": "ok", "broker": "failed", "worker": "ok"})
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_frozen_broker_holds_the_answer_up_for_about_a_second(client: FlaskClient, redis: EmbeddedRedis) -> None:
+    os.kill(redis.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        found = checks(client)
+    finally:
+        os.kill(redis.pid, signal.SIGCONT)
+
+    assert found == (503, {"database": "ok", "broker": "failed", "worker": "ok"})
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.usefixtures("ready")
+@pytest.mark.parametrize("url", ["", "nonsense://", "redis://:wrong-password@{redis}", "redis+socket:///nowhere.sock"])
+def test_not_ready_with_a_broker_that_cannot_be_used(
+    client: FlaskClient, redis: EmbeddedRedis, change_settings: ChangeSettings, url: str
+) -> None:
+    change_settings(redis_url=url.format(redis=f"127.0.0.1:{redis.port}/0"))
+
+    assert checks(client)[1]["broker"] == "failed"
+
+
+@pytest.mark.usefixtures("ready")
+def test_not_ready_without_a_database_or_without_its_tables(
+    client: FlaskClient, change_settings: ChangeSettings, tmp_path: Path
+) -> None:
+    for url in (
+        f"sqlite:///{tmp_path / 'not' / 'there.db'}",
+        f"sqlite:///{tmp_path / 'empty.db'}",
+        "postgresql+psycopg://nobody@127.0.0.1:1/none",
+    ):
+        change_settings(database_url=url)
+
+        assert checks(client) == (503, {"database": "failed", "broker": "ok", "worker": "failed"})
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_frozen_database_holds_the_answer_up_for_a_few_seconds(
+    client: FlaskClient, change_settings: ChangeSettings
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        change_settings(database_url=f"postgresql+psycopg://nobody@127.0.0.1:{silent.getsockname()[1]}/none")
+        began = time.monotonic()
+
+        assert checks(client)[1]["database"] == "failed"
+        assert time.monotonic() - began < 5

@@ -1,0 +1,24 @@
+"""The pages of the administrator."""
+
+from flask import Flask
+
+from web import sentences
+from web.admin import order_actions, orders, providers, start
+from web.admin.blueprint import blueprint
+
+__all__ = ["init_app"]
+
+PAGES = (start, providers, orders, order_actions)
+
+
+def init_app(app: Flask) -> None:
+    """Add the pages to ``app``, and to its templates the words for codes."""
+    app.register_blueprint(blueprint)
+    app.add_template_filter(capitalize_first)
+    for name in ("STAGE_NAMES", "PROVIDER_TITLES", "STAGE_STATES", "ORDER_STATES", "reason_words", "reason_advice"):
+        app.add_template_global(getattr(sentences, name), name)
+
+
+def capitalize_first(words: str) -> str:
+    """``words`` as the start of a sentence; the rest keeps its capitals, unlike with Jinja's own filter."""
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,106 @@
+"""The forms of the administrator: which fields they have, and what a browser may type into them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, PasswordField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.fields.core import Label
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from domain.order_rules import DEFAULT_LANGUAGE, LIMITS, MULTI_LINE, REQUIRED, Fault
+from providers.kinds import ProviderKind, StageType, allowed_providers
+from providers.registry import needs_key
+from settings import current_settings
+from web.sentences import PROVIDER_TITLES, STAGE_NAMES, order_fault
+
+
+class SectionForm(FlaskForm):
+    """The settings of one section. Built anew for each section of a page, so its ids carry the section's name."""
+
+    FIELDS = ("stage_type", "provider_kind", "api_key", "model", "version")
+
+    stage_type = HiddenField()
+    version = HiddenField()
+    provider_kind = SelectField(_("Provider"), validate_choice=False)
+    api_key = PasswordField(
+        _("API key"),
+        render_kw={
+            "autocomplete": "off",
+            "autocapitalize": "none",
+            "spellcheck": "false",
+            # Managers of passwords leave alone what carries these.
+            "data-1p-ignore": True,
+            "data-lpignore": "true",
+        },
+    )
+    model = SelectField(_("Model"), validate_choice=False)
+
+    def __init__(self, stage_type: StageType, *, version: int, chosen: ProviderKind | None, with_key: set[str]) -> None:
+        super().__init__(formdata=None)
+        self.stage_type.data, self.version.data = stage_type.value, str(version)
+        self.provider_kind.data = chosen or ""
+        self.provider_kind.choices = list(_provider_choices(stage_type, chosen, with_key))
+        for field in self:
+            field.id = f"{stage_type.lower()}-{field.name.replace('_', '-')}"
+            field.label = Label(field.id, field.label.text)
+
+    def offer_models(self, models: Iterable[str], chosen: str) -> None:
+        """Fill the select of models; one that was chosen and is not listed stays chosen, and is marked."""
+        listed = list(models)
+        first = SelectChoice("", gettext("the first of the list"), {"data-first": True, "hidden": bool(chosen)})
+        choices = [first, *(SelectChoice(model) for model in listed)]
+        if chosen and chosen not in listed:
+            choices.append(SelectChoice(chosen, gettext("%(model)s (not in the list)", model=chosen)))
+        self.model.choices, self.model.data = choices, chosen
+
+
+def _provider_choices(stage_type: StageType, chosen: ProviderKind | None, with_key: set[str]) -> Iterable[SelectChoice]:
+    allowed = allowed_providers(stage_type, dummy=current_settings().dummy_provider)
+    if chosen is None:
+        yield SelectChoice("", gettext("— choose —"))
+    elif chosen not in allowed:
+        yield SelectChoice(chosen, gettext("%(provider)s (switched off)", provider=PROVIDER_TITLES[chosen]))
+    for kind in allowed:
+        own_key = needs_key(kind) and kind not in with_key
+        yield SelectChoice(kind, str(PROVIDER_TITLES[kind]), {"data-needs-own-key": own_key})
+
+
+class CheckboxesField(SelectMultipleField):
+    """Several boxes to tick, one of them or more."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+
+class OrderForm(FlaskForm):
+    """An order as people place it; what it may hold is decided by ``domain.order_rules``."""
+
+    FIELDS = (*LIMITS, "language")
+    REPEATED = ("stages",)
+
+    recipient = StringField(_("For whom"), description=_("Name, and who it is to the customer."))
+    occasion = StringField(_("Occasion"), description=_("Birthday, wedding, an anniversary…"))
+    details = TextAreaField(
+        _("What to tell"), description=_("Habits, stories, names: the more is told, the more personal the gift.")
+    )
+    tone = StringField(_("Tone"), description=_("Tender, funny, solemn…"))
+    language = SelectField(_("Language of the works"), validate_choice=False, default=DEFAULT_LANGUAGE)
+    stages = CheckboxesField(_("What to make"), validate_choice=False, default=[StageType.POEM.value])
+    poem = TextAreaField(_("Own text"), description=_("Only when no poem is ordered: it will be read, sung or filmed."))
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.language.choices = [SelectChoice("ru", gettext("Russian")), SelectChoice("en", gettext("English"))]
+        self.stages.choices = [SelectChoice(kind.value, str(STAGE_NAMES[kind])) for kind in StageType]
+        for name, limit in LIMITS.items():
+            rows = {"rows": 5} if name in MULTI_LINE else {}
+            self[name].render_kw = {"maxlength": limit, "required": name in REQUIRED, **rows}
+
+    def show_faults(self, faults: Iterable[Fault]) -> None:
+        """Put each fault, as a sentence, at its field."""
+        for field, code, facts in faults:
+            self[field].errors = [*self[field].errors, order_fault(code, facts)]

@@ -1,0 +1,65 @@
+"""What can be done with one stage of an order: try it again, fetch its work."""
+
+from flask import Response, abort, flash, redirect, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from domain import order_lists, stages
+from domain.db import db, utc_now
+from domain.orders import Ready, Stage, StageState
+from domain.works import path_of
+from providers.kinds import StageType
+from tasks.messages import send_stages
+from web.admin.blueprint import blueprint
+from web.admin.orders import LARGEST_ID
+from web.admin.requests import accept_form
+
+ORDER = f"/orders/<int(max={LARGEST_ID}):order_id>"
+
+
+@blueprint.post(f"{ORDER}/stages/<stage_type:stage_type>/retry")
+def retry(order_id: int, stage_type: StageType) -> ResponseReturnValue:
+    """Queue a failed stage again; pressing twice starts it once."""
+    accept_form(())
+    stage = _find_stage(order_id, stage_type)
+    ready = Ready(stage.id, stage.stage_type)
+    if stages.retry_by_hand(stage, utc_now()):
+        db.session.commit()
+        send_stages([ready])
+        flash(_("It will be tried again."), "success")
+    else:
+        db.session.rollback()
+        flash(_("There is nothing to try again: the work has moved on."), "warning")
+    return redirect(url_for("admin.order", order_id=order_id, _anchor=stage_type.lower()), code=303)
+
+
+@blueprint.get(f"{ORDER}/works/<stage_type:stage_type>")
+def work(order_id: int, stage_type: StageType) -> ResponseReturnValue:
+    """The work itself, whole or the range that is asked for; ``?download=1`` saves it as a file."""
+    stage = _find_stage(order_id, stage_type)
+    made = stage.work
+    if stage.state is not StageState.DONE or made is None:
+        abort(404)
+    as_file = request.args.get("download") == "1"
+    path = path_of(made)
+    if path is None:
+        response = Response(made.text or "", mimetype="text/plain")
+        if as_file:
+            response.headers.set("Content-Disposition", "attachment", filename=f"{order_id}-{stage_type.lower()}.txt")
+        return response
+    if not path.is_file():
+        abort(404)
+    name = f"{order_id}-{stage_type.lower()}{path.suffix}"
+    return send_file(
+        path,
+        mimetype=made.content_type,
+        as_attachment=as_file,
+        download_name=name,
+        conditional=True,
+        etag=made.sha256,
+        last_modified=made.created_at,
+    )
+
+
+def _find_stage(order_id: int, stage_type: StageType) -> Stage:
+    return order_lists.find_stage(order_id, stage_type) or abort(404)

@@ -1,0 +1,65 @@
+"""Orders: the list, a new one, one of them."""
+
+from flask import abort, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from domain import order_lists
+from domain.order_rules import OrderInvalid, read_order
+from domain.orders import OrderState, StageState
+from domain.placing import place, ready_stages
+from domain.stages import RETRYABLE_STATES
+from tasks.messages import send_stages
+from web.admin.blueprint import blueprint
+from web.admin.forms import OrderForm
+from web.admin.requests import accept_form
+
+FINAL_STATES = (OrderState.DONE, OrderState.FAILED, OrderState.ATTENTION)
+LARGEST_ID = 2**31 - 1
+
+
+@blueprint.get("/orders")
+def orders() -> str:
+    """A page of orders, newest first; ``state`` filters, ``before`` is the id that the page ends before."""
+    asked = request.args.get("state", "")
+    state = OrderState(asked) if asked in set(OrderState) else None
+    before = request.args.get("before", type=int)
+    if before is not None and not 0 < before <= LARGEST_ID:
+        abort(404)
+    page = order_lists.list_page(state, before)
+    return render_template("admin/orders.html", page=page, state=state, states=list(OrderState), before=before)
+
+
+@blueprint.get("/orders/new")
+def new_order() -> str:
+    """The empty form of an order."""
+    return render_template("admin/new_order.html", form=OrderForm())
+
+
+@blueprint.post("/orders/new")
+def place_order() -> ResponseReturnValue:
+    """Place the order, or show what is wrong with it."""
+    accept_form(OrderForm.FIELDS, OrderForm.REPEATED)
+    form = OrderForm()
+    values = {name: request.form.get(name) for name in OrderForm.FIELDS}
+    try:
+        order = place(read_order({**values, "stages": request.form.getlist("stages")}, g.actor))
+    except OrderInvalid as invalid:
+        form.show_faults(invalid.faults)
+        return render_template("admin/new_order.html", form=form), 422
+    # Without a broker the order is accepted all the same: the sweep starts it later.
+    send_stages(ready_stages(order))
+    return redirect(url_for("admin.order", order_id=order.id), code=303)
+
+
+@blueprint.get(f"/orders/<int(max={LARGEST_ID}):order_id>")
+def order(order_id: int) -> str:
+    """One order; ``?part=stages`` is its changing part alone, for a page that keeps itself up to date."""
+    found = order_lists.find(order_id) or abort(404)
+    alone = request.args.get("part") == "stages"
+    return render_template(
+        "admin/_stages.html" if alone else "admin/order.html",
+        order=found,
+        is_moving=found.state not in FINAL_STATES,
+        retryable=RETRYABLE_STATES,
+        StageState=StageState,
+    )

@@ -1,0 +1,114 @@
+"""The page of the four sections, and what can be done to each of them."""
+
+import re
+from collections.abc import Callable
+
+from flask import abort, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from domain import section_changes, sections
+from domain.section_changes import ChangeRefused, NewSettings
+from providers.kinds import ProviderKind, StageType
+from tasks.messages import send_check
+from web.admin.blueprint import blueprint
+from web.admin.forms import SectionForm
+from web.admin.requests import accept_form
+from web.admin.section_cards import Answer, anchor_of, build_card, keep_answer, take_answer
+
+
+@blueprint.get("/providers")
+def providers() -> str:
+    """All four sections, from one query."""
+    answer = take_answer()
+    cards = [build_card(section, answer) for section in sections.overview().values()]
+    return render_template("admin/providers.html", cards=cards)
+
+
+@blueprint.get("/providers/<stage_type:stage_type>")
+def section(stage_type: StageType) -> str:
+    """One section alone, for a page that keeps itself up to date."""
+    return render_template("admin/_section.html", card=build_card(sections.one(stage_type)))
+
+
+@blueprint.post("/providers/update")
+def update() -> ResponseReturnValue:
+    """Save one section; whatever the form holds, the answer is the page again.
+
+    A ``version`` that is absent or blank means: do not compare. A field that is absent counts as blank.
+    """
+    accept_form(SectionForm.FIELDS)
+    typed = {name: request.form.get(name, "") for name in SectionForm.FIELDS}
+    if typed["stage_type"] not in StageType.__members__:
+        abort(400)
+    stage_type, version = StageType(typed["stage_type"]), _version(typed["version"])
+    kind, model = typed["provider_kind"], typed["model"].strip()
+    try:
+        saved = section_changes.save(
+            NewSettings(stage_type, _provider(kind), typed["api_key"], model, version, g.actor)
+        )
+    except ChangeRefused as refused:
+        return _back(Answer(stage_type, refused.code, True, refused.field, refused.facts, kind, model))
+    if saved.check_needed:
+        return _back(Answer(stage_type, "saved_checking" if send_check(stage_type) else "saved_not_started"))
+    return _back(Answer(stage_type, "saved" if saved.changed else "unchanged"))
+
+
+@blueprint.post("/providers/<stage_type:stage_type>/check")
+def check(stage_type: StageType) -> ResponseReturnValue:
+    """Ask for a check, which fetches the list of models as well."""
+
+    def request_and_send() -> str:
+        section_changes.request_check(stage_type, g.actor)
+        return "check_started" if send_check(stage_type) else "check_not_started"
+
+    return _change(stage_type, request_and_send)
+
+
+@blueprint.post("/providers/<stage_type:stage_type>/discard")
+def discard(stage_type: StageType) -> ResponseReturnValue:
+    """Forget the new setting that has not passed."""
+
+    def discard_candidate() -> str:
+        section_changes.discard_candidate(stage_type, g.actor)
+        return "discarded"
+
+    return _change(stage_type, discard_candidate)
+
+
+@blueprint.post("/providers/<stage_type:stage_type>/clear")
+def clear(stage_type: StageType) -> ResponseReturnValue:
+    """Remove the section's key."""
+
+    def clear_section() -> str:
+        section_changes.clear_section(stage_type, g.actor)
+        return "cleared"
+
+    return _change(stage_type, clear_section)
+
+
+def _change(stage_type: StageType, make: Callable[[], str]) -> ResponseReturnValue:
+    accept_form(())
+    try:
+        answer = Answer(stage_type, make())
+    except ChangeRefused as refused:
+        answer = Answer(stage_type, refused.code, True, refused.field, refused.facts)
+    return _back(answer)
+
+
+def _provider(text: str) -> ProviderKind:
+    if not text:
+        raise ChangeRefused("provider_missing", "provider_kind")
+    if text not in ProviderKind.__members__:
+        raise ChangeRefused("provider_not_allowed", "provider_kind")
+    return ProviderKind(text)
+
+
+def _version(text: str) -> int | None:
+    if text and not re.fullmatch(r"[0-9]{1,9}", text):
+        abort(400)
+    return int(text) if text else None
+
+
+def _back(answer: Answer) -> ResponseReturnValue:
+    keep_answer(answer)
+    return redirect(url_for("admin.providers", _anchor=anchor_of(StageType(answer.stage_type))), code=303)

@@ -1,0 +1,156 @@
+"""A section as its card shows it: what is in use, what is being checked, and the form."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from flask import session
+from flask_babel import gettext as _
+from flask_babel.speaklater import LazyString
+
+from domain.provider_configs import PASSING_REASONS, ProviderConfig, Reason, Status
+from domain.sections import Section
+from providers.kinds import ProviderKind, StageType
+from providers.registry import ADAPTERS, needs_key
+from web.admin.forms import SectionForm
+from web.sentences import STATUS_WORDS, reason_words, refusal, section_news
+
+ANSWER = "section_answer"
+LONGEST_KEPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of the latest change, shown once; ``provider_kind`` and ``model`` are what was typed, never a key."""
+
+    stage_type: str
+    code: str
+    refused: bool = False
+    field: str = ""
+    facts: dict[str, str] | None = None
+    provider_kind: str = ""
+    model: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What to tell the administrator."""
+        return refusal(self.code, self.facts or {}) if self.refused else section_news(self.code)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Everything that the template of one section needs."""
+
+    section: Section
+    form: SectionForm
+    answer: Answer | None
+    #: Colour and words of the badge; the words alone say it all.
+    badge: tuple[str, str | LazyString]
+    models: list[str]
+    #: Whether the list comes from the provider, not from its documentation.
+    is_fetched_list: bool
+    close_models: list[str]
+
+    @property
+    def anchor(self) -> str:
+        """Id of the section on the page."""
+        return self.section.stage_type.lower()
+
+    @property
+    def is_checking(self) -> bool:
+        """Whether the section is about to change by itself."""
+        return self.section.row is not None and self.section.row.is_checking
+
+    @property
+    def key_hint(self) -> str:
+        """What to do with the field of the key: it depends on what is stored for the provider that the form shows."""
+        kind, row = self.form.provider_kind.data, self.section.row
+        if kind and not needs_key(ProviderKind(kind)):
+            return ""
+        if row is None or kind not in _kinds_with_key(row):
+            return _("Copy it from the provider's site; it is never shown again.")
+        last4 = row.api_key_last4 if kind == row.provider_kind else row.candidate_api_key_last4
+        if last4:
+            return _("Stored: …%(last4)s. Leave blank to keep it.", last4=last4)
+        return _("Leave blank to keep the stored key; it is never shown.")
+
+    def error_of(self, field: str) -> str:
+        """The sentence that belongs to a field of the form; empty for none."""
+        return self.answer.sentence if self.answer and self.answer.refused and self.answer.field == field else ""
+
+
+def keep_answer(answer: Answer) -> None:
+    """Remember ``answer`` until the page is shown next."""
+    session[ANSWER] = {
+        "stage_type": answer.stage_type,
+        "code": answer.code,
+        "refused": answer.refused,
+        "field": answer.field,
+        "facts": {name: str(value)[:LONGEST_KEPT] for name, value in (answer.facts or {}).items()},
+        "provider_kind": answer.provider_kind if answer.provider_kind in ProviderKind.__members__ else "",
+        "model": answer.model[:LONGEST_KEPT],
+    }
+
+
+def take_answer() -> Answer | None:
+    """The answer that was kept, once."""
+    kept = session.pop(ANSWER, None)
+    return Answer(**kept) if kept else None
+
+
+def build_card(section: Section, answer: Answer | None = None) -> Card:
+    """The card of ``section``; ``answer`` counts only if it is about it."""
+    if answer is not None and answer.stage_type != section.stage_type:
+        answer = None
+    row = section.row
+    kind, model = _form_values(section, answer)
+    models = _models_of(row, kind)
+    form = SectionForm(section.stage_type, version=section.version, chosen=kind, with_key=_kinds_with_key(row))
+    form.offer_models(models, model)
+    close = get_close_matches(row.model, models, cutoff=0.5) if row and row.model and row.model not in models else []
+    fetched = kind in ADAPTERS and ADAPTERS[kind].lists_models if kind else True
+    return Card(section, form, answer, _badge(section), models, fetched, close)
+
+
+def anchor_of(stage_type: StageType) -> str:
+    """Id of the section on the page."""
+    return stage_type.lower()
+
+
+def _form_values(section: Section, answer: Answer | None) -> tuple[ProviderKind | None, str]:
+    """Provider and model that the form shows: what was typed, else the new setting's, else what is in use."""
+    row = section.row
+    if answer and answer.refused and answer.provider_kind:
+        return ProviderKind(answer.provider_kind), answer.model
+    if row and row.candidate_provider_kind and row.candidate_provider_kind != row.provider_kind:
+        return row.candidate_provider_kind, row.candidate_model or ""
+    return section.provider_kind, section.model or ""
+
+
+def _models_of(row: ProviderConfig | None, kind: ProviderKind | None) -> list[str]:
+    if row is None or kind is None:
+        return []
+    if kind == row.provider_kind:
+        return row.models_cache
+    return row.candidate_models if kind == row.candidate_provider_kind else []
+
+
+def _kinds_with_key(row: ProviderConfig | None) -> set[str]:
+    """Providers for which the section holds a key already."""
+    if row is None:
+        return set()
+    return {kind.value for kind in (row.provider_kind, row.candidate_provider_kind) if kind is not None}
+
+
+def _badge(section: Section) -> tuple[str, str | LazyString]:
+    row, blocked = section.row, section.blocked
+    if row is None and section.environment:
+        return "info", _("key from the environment")
+    if row is None or row.provider_kind is None:
+        return "secondary", _("not set")
+    if row.status is Status.UNKNOWN:
+        return ("info", _("checking")) if row.is_checking else ("secondary", STATUS_WORDS[Status.UNKNOWN])
+    if row.status is Status.INVALID:
+        return "warning" if row.reason in PASSING_REASONS else "danger", STATUS_WORDS[Status.INVALID]
+    if blocked in (None, Reason.CHECKING):
+        return "success", STATUS_WORDS[Status.ACTIVE]
+    return "danger", reason_words(blocked)

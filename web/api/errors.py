@@ -1,0 +1,99 @@
+"""Every way in which the API says no: one shape, a code for programs, a sentence for people."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import cast
+
+from flask import Response
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+from werkzeug.exceptions import HTTPException
+
+from web.api.language import in_callers_language
+from web.api.shapes import ErrorAnswer, ErrorBody
+
+RETRY_AFTER_SECONDS = 5
+LONGEST_FIELD = 100
+
+FAULTS: dict[str, tuple[HTTPStatus, LazyString]] = {
+    "token_missing": (HTTPStatus.UNAUTHORIZED, _("Send an API token: “Authorization: Bearer …”.")),
+    "token_unknown": (HTTPStatus.UNAUTHORIZED, _("This API token was never issued or has been revoked.")),
+    "not_json": (HTTPStatus.BAD_REQUEST, _("The body is not JSON in UTF-8.")),
+    "doubled_name": (HTTPStatus.BAD_REQUEST, _("A name stands twice in one JSON object.")),
+    "idempotency_key_unfit": (
+        HTTPStatus.BAD_REQUEST,
+        _("Idempotency-Key must have 1 to 255 printable ASCII characters."),
+    ),
+    "not_an_object": (HTTPStatus.UNPROCESSABLE_ENTITY, _("The body must be a JSON object.")),
+    "idempotency_key_reused": (
+        HTTPStatus.CONFLICT,
+        _("This Idempotency-Key stands for an order that asked for something else."),
+    ),
+    "order_not_found": (HTTPStatus.NOT_FOUND, _("There is no such order.")),
+    "work_not_found": (HTTPStatus.NOT_FOUND, _("The order has no such work, or none yet.")),
+    "bad_request": (HTTPStatus.BAD_REQUEST, _("The request cannot be read.")),
+    "not_found": (HTTPStatus.NOT_FOUND, _("There is nothing at this address.")),
+    "method_not_allowed": (HTTPStatus.METHOD_NOT_ALLOWED, _("This address does not take this method.")),
+    "too_large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _("The body is too large.")),
+    "not_sent_as_json": (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _("Send the body as Content-Type: application/json.")),
+    "range_unfit": (HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, _("The work has no such range of bytes.")),
+    "internal_error": (HTTPStatus.INTERNAL_SERVER_ERROR, _("Something went wrong here; it has been logged.")),
+    "database_away": (HTTPStatus.SERVICE_UNAVAILABLE, _("The database does not answer. Try again in a moment.")),
+}
+
+#: The code for an error that the framework has raised.
+CODES_OF_STATUSES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "not_sent_as_json",
+    416: "range_unfit",
+    500: "internal_error",
+}
+
+
+class ApiFault(Exception):
+    """The request is refused; ``code`` is one of ``FAULTS``, ``field`` what in the request is at fault."""
+
+    def __init__(self, code: str, field: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.field = field
+        self.headers = dict(headers or {})
+
+
+def answer_fault(fault: ApiFault) -> Response:
+    """The answer to a request that we refuse."""
+    status, sentence = FAULTS[fault.code]
+    with in_callers_language():
+        message = str(sentence)
+    return error_answer(status, fault.code, message, fault.field, fault.headers)
+
+
+def answer_http_error(error: HTTPException) -> Response:
+    """The answer to an error of the framework; its headers (Allow, Content-Range) go with it."""
+    if error.code is None or error.code < 400 or error.response is not None:
+        return cast(Response, Response.force_type(error.get_response()))
+    headers = {name: value for name, value in error.get_headers() if name.lower() != "content-type"}
+    code = CODES_OF_STATUSES.get(error.code, "bad_request" if error.code < 500 else "internal_error")
+    with in_callers_language():
+        message = str(FAULTS[code][1])
+    return error_answer(error.code, code, message, headers=headers)
+
+
+def answer_database_away(_error: Exception) -> Response:
+    """The answer while the database cannot be used; nothing was changed."""
+    return answer_fault(ApiFault("database_away", headers={"Retry-After": str(RETRY_AFTER_SECONDS)}))
+
+
+def error_answer(
+    status: int, code: str, message: str, field: str | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An error in the API's shape. ``field`` may come from the request: half a surrogate pair cannot be sent back."""
+    if field is not None:
+        field = field[:LONGEST_FIELD].encode(errors="replace").decode()
+    body = ErrorAnswer(error=ErrorBody(code=code, message=message, field=field))
+    response = Response(body.model_dump_json(), status=status, mimetype="application/json")
+    response.headers.update(headers or {})
+    return response

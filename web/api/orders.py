@@ -1,0 +1,129 @@
+"""Placing an order and looking at it."""
+
+from flask import Response, url_for
+from pydantic import BaseModel
+
+from domain import order_lists
+from domain.db import db, reading
+from domain.order_rules import OrderInvalid, read_order
+from domain.orders import Order, Stage, StageState
+from domain.placing import KeyUsedForAnother, NewOrder, place, place_once, ready_stages
+from tasks.messages import send_stages
+from web.api.blueprint import blueprint
+from web.api.errors import ApiFault, error_answer
+from web.api.language import in_callers_language
+from web.api.openapi import Operation, described
+from web.api.request_body import read_idempotency_key, read_json_object
+from web.api.shapes import OrderAccepted, OrderBody, OrderShown, StageError, StageShown
+from web.api.tokens import caller
+from web.sentences import ORDER_FAULTS, order_fault, reason_advice, reason_words
+
+#: The columns of ids are INTEGER: PostgreSQL refuses even to compare them with more.
+LARGEST_ID = 2**31 - 1
+
+
+@blueprint.post("/orders")
+@described(
+    Operation(
+        answer_status=202,
+        answer=OrderAccepted,
+        answer_words="Accepted: stored, and being made. `Location` is the order's address.",
+        body=OrderBody,
+        headers={"Idempotency-Key": "Your own name for this request; 1 to 255 printable ASCII characters."},
+        refusals=(
+            "bad_request",
+            "not_json",
+            "doubled_name",
+            "idempotency_key_unfit",
+            "idempotency_key_reused",
+            "too_large",
+            "not_sent_as_json",
+            "not_an_object",
+            *ORDER_FAULTS,
+        ),
+    )
+)
+def place_order() -> Response:
+    """Place an order.
+
+    The same Idempotency-Key with the same body gives the same order for 24 hours, however often it is sent; with
+    another body it is refused with 409. So a program that got no answer can simply send its request again.
+    """
+    key = read_idempotency_key()
+    order = _place(read_order(read_json_object(), caller()), key)
+    with reading():
+        url = url_for(".show_order", order_id=order.id)
+        accepted = OrderAccepted(id=order.id, state=order.state, url=url)
+        ready = ready_stages(order)
+    db.session.rollback()
+    send_stages(ready)
+    response = answer(accepted, 202)
+    response.headers["Location"] = url
+    return response
+
+
+@blueprint.get("/orders/<order_id>")
+@described(Operation(answer=OrderShown, answer_words="The order as it stands.", refusals=("order_not_found",)))
+def show_order(order_id: str) -> Response:
+    """Look at an order.
+
+    Ask every few seconds while its state is running; done and failed are final unless a person retries.
+    """
+    with in_callers_language():
+        order = find_order(order_id)
+        stages = {stage.stage_type: _shown(stage) for stage in order.stages}
+        return answer(OrderShown(id=order.id, state=order.state, created_at=order.created_at, stages=stages))
+
+
+@blueprint.errorhandler(OrderInvalid)
+def answer_invalid_order(invalid: OrderInvalid) -> Response:
+    """The first fault of an order that cannot be placed."""
+    field, code, facts = invalid.faults[0]
+    with in_callers_language():
+        return error_answer(422, code, order_fault(code, facts), field)
+
+
+def find_order(order_id: str) -> Order:
+    """The order, or ``ApiFault`` with 404 for anything that is not the id of one."""
+    number = int(order_id) if order_id.isascii() and order_id.isdecimal() and len(order_id) < 20 else 0
+    order = order_lists.find(number) if 0 < number <= LARGEST_ID else None
+    if order is None:
+        raise ApiFault("order_not_found")
+    return order
+
+
+def answer(body: BaseModel, status: int = 200) -> Response:
+    """``body`` as JSON."""
+    return Response(body.model_dump_json(), status=status, mimetype="application/json")
+
+
+def _place(new: NewOrder, key: str | None) -> Order:
+    try:
+        return place_once(new, key) if key is not None else place(new)
+    except KeyUsedForAnother:
+        raise ApiFault("idempotency_key_reused", "Idempotency-Key") from None
+
+
+def _shown(stage: Stage) -> StageShown:
+    work = stage.work if stage.state is StageState.DONE else None
+    url = url_for(".show_work", order_id=stage.order_id, stage_type=stage.stage_type.value)
+    return StageShown(
+        state=stage.state,
+        provider_kind=stage.provider_kind,
+        model=stage.model,
+        text=work.text if work else None,
+        work_url=url if work else None,
+        error=_error(stage),
+        attempts=stage.attempts,
+        started_at=stage.started_at,
+        finished_at=stage.finished_at,
+        usage=stage.usage,
+        provider_request_id=stage.provider_request_id,
+    )
+
+
+def _error(stage: Stage) -> StageError | None:
+    if stage.reason is None or stage.state is StageState.DONE:
+        return None
+    words = str(reason_words(stage.reason))
+    return StageError(code=stage.reason, message=f"{words[:1].upper()}{words[1:]}. {reason_advice(stage.reason)}")

@@ -1,0 +1,45 @@
+"""What the shop asks before it sells: would an order placed now be made?"""
+
+from flask import Response
+
+from domain import sections
+from domain.provider_configs import Reason, Status
+from domain.sections import Section
+from web.api.blueprint import blueprint
+from web.api.language import in_callers_language
+from web.api.openapi import Operation, described
+from web.api.orders import answer
+from web.api.shapes import SectionShown, StagesShown
+from web.sentences import reason_words
+
+
+@blueprint.get("/stages")
+@described(Operation(answer=StagesShown, answer_words="The four stage types."))
+def list_stages() -> Response:
+    """Ask whether an order placed now would be made, on what, and if not, why and since when.
+
+    Answers from what is stored; no provider is asked.
+    """
+    with in_callers_language():
+        shown = {stage_type: _shown(section) for stage_type, section in sections.overview().items()}
+    return answer(StagesShown(shown))
+
+
+def _shown(section: Section) -> SectionShown:
+    reason = section.blocked or _passing_trouble(section)
+    words = str(reason_words(reason))
+    return SectionShown(
+        ready=section.blocked is None,
+        provider_kind=section.provider_kind,
+        model=section.model,
+        reason=reason,
+        message=f"{words[:1].upper()}{words[1:]}." if reason else None,
+        # That a provider was switched off here happened outside the section; nobody noted when.
+        since=section.row.status_since if section.row and reason and reason is not Reason.PROVIDER_OFF else None,
+        waiting=section.waiting,
+    )
+
+
+def _passing_trouble(section: Section) -> Reason | None:
+    """What the last check met, although orders are still tried."""
+    return section.row.reason if section.row and section.row.status is Status.INVALID else None

@@ -1,0 +1,27 @@
+"""Who is calling: the token in the Authorization header."""
+
+from flask import g, request
+
+from domain.accounts import find_api_token
+from domain.db import db, reading
+from web.api.errors import ApiFault
+
+
+def require_token() -> None:
+    """Note who calls, or raise ``ApiFault`` with 401. Ends its transaction, so that the view begins its own."""
+    authorization = request.authorization
+    if authorization is None or authorization.type != "bearer" or not authorization.token:
+        raise ApiFault("token_missing", headers={"WWW-Authenticate": 'Bearer realm="Quatrain"'})
+    with reading():
+        token = find_api_token(authorization.token)
+        name = token.name if token else None
+    db.session.rollback()
+    if name is None:
+        challenge = 'Bearer realm="Quatrain", error="invalid_token"'
+        raise ApiFault("token_unknown", headers={"WWW-Authenticate": challenge})
+    g.api_caller = f"token:{name}"
+
+
+def caller() -> str:
+    """The caller as orders remember it."""
+    return str(g.api_caller)

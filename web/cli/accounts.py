@@ -1,0 +1,104 @@
+"""`flask admin …` and `flask api-token …`: who may sign in."""
+
+import click
+
+from domain import accounts
+from domain.accounts import AccountRefused
+from settings import current_settings
+from web.cli.terminal import DatabaseGroup, Refused, print_table, read_secret
+
+administrators = DatabaseGroup("admin", help="Administrators: who signs in to the pages.")
+api_tokens = DatabaseGroup("api-token", help="API tokens: what a shop's programs sign in with.")
+
+
+@administrators.command("create")
+@click.argument("name", required=False)
+@click.option("--first", is_flag=True, help="ADMIN_USERNAME with ADMIN_PASSWORD, unless somebody can sign in already.")
+def create_administrator(name: str | None, first: bool) -> None:
+    """Create the administrator NAME; the password is asked for, or read from standard input.
+
+    Example: flask --app wsgi admin create maria
+    """
+    if first == bool(name):
+        raise click.UsageError("Give a NAME, or --first.")
+    if first:
+        create_first_administrator()
+        return
+    try:
+        administrator = accounts.create_administrator(str(name), read_secret("Password"))
+    except AccountRefused as refused:
+        raise Refused(str(refused)) from None
+    click.echo(f"Created the administrator {administrator.username}.")
+
+
+@administrators.command("set-password")
+@click.argument("name")
+def set_password(name: str) -> None:
+    """Replace the password of NAME and end all of their sessions.
+
+    Example: flask --app wsgi admin set-password maria
+    """
+    try:
+        accounts.set_password(name, read_secret("New password"))
+    except AccountRefused as refused:
+        raise Refused(str(refused)) from None
+    click.echo(f"The password of {name} is set; their sessions have ended.")
+
+
+@administrators.command("list")
+def list_administrators() -> None:
+    """List the administrators."""
+    print_table(("NAME", "CREATED"), ((each.username, each.created_at) for each in accounts.list_administrators()))
+
+
+@api_tokens.command("create")
+@click.argument("name")
+def create_api_token(name: str) -> None:
+    """Create a token called NAME and print it, once: only a hash of it is kept.
+
+    Example: flask --app wsgi api-token create shop
+    """
+    try:
+        click.echo(accounts.create_api_token(name))
+    except AccountRefused as refused:
+        raise Refused(str(refused)) from None
+
+
+@api_tokens.command("list")
+def list_api_tokens() -> None:
+    """List the tokens, newest first; the tokens themselves are not known any more."""
+    rows = ((each.name, each.created_at, each.revoked_at) for each in accounts.list_api_tokens())
+    print_table(("NAME", "CREATED", "REVOKED"), rows)
+
+
+@api_tokens.command("revoke")
+@click.argument("name")
+def revoke_api_token(name: str) -> None:
+    """Refuse the token called NAME from now on; orders that it placed go on.
+
+    Example: flask --app wsgi api-token revoke shop
+    """
+    try:
+        accounts.revoke_api_token(name)
+    except AccountRefused as refused:
+        raise Refused(str(refused)) from None
+    click.echo(f"The token {name} is revoked.")
+
+
+def create_first_administrator() -> None:
+    """Create the administrator of the environment while nobody can sign in; safe to run at every start."""
+    if accounts.has_administrators():
+        click.echo("There is an administrator already; nothing was changed.")
+        return
+    settings = current_settings()
+    if settings.admin_password is None:
+        raise Refused("ADMIN_PASSWORD is not set, so the first administrator cannot be created.")
+    try:
+        accounts.create_administrator(settings.admin_username, settings.admin_password.get_secret_value())
+    except AccountRefused as refused:
+        # Two releases may start at the same moment: the other one has created it.
+        if accounts.has_administrators():
+            click.echo("There is an administrator already; nothing was changed.")
+            return
+        raise Refused(f"The first administrator was not created. {refused}") from None
+    click.echo(f"Created the administrator {settings.admin_username}; the password is that of ADMIN_PASSWORD.")

@@ -1,0 +1,38 @@
+"""What Flask and its extensions are told, from the settings."""
+
+from datetime import timedelta
+from typing import Any
+
+from domain.db import engine_options
+from settings import Settings
+
+SESSION_LIVES = timedelta(hours=8)
+
+
+def is_https(settings: Settings) -> bool:
+    """Whether browsers reach us over HTTPS only."""
+    return settings.public_url.startswith("https://")
+
+
+def config_of(settings: Settings) -> dict[str, Any]:
+    """The configuration of the application that serves with ``settings``."""
+    https = is_https(settings)
+    return {
+        "SETTINGS": settings,
+        "SECRET_KEY": settings.secret_key.get_secret_value(),
+        "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings.database_url),
+        "SESSION_COOKIE_NAME": "__Host-session" if https else "session",
+        "SESSION_COOKIE_SECURE": https,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": SESSION_LIVES,
+        # A page that refreshes itself must not keep its session alive for ever.
+        "SESSION_REFRESH_EACH_REQUEST": False,
+        # A form stays good for as long as its session, so that nobody types for an hour in vain.
+        "WTF_CSRF_TIME_LIMIT": None,
+        "MAX_CONTENT_LENGTH": 64 * 1024,
+        "MAX_FORM_MEMORY_SIZE": 16 * 1024,
+        "MAX_FORM_PARTS": 50,
+        "BOOTSTRAP_SERVE_LOCAL": True,
+    }

@@ -1,0 +1,83 @@
+"""Pages for what goes wrong, each with a way on; the JSON API answers in its own shape."""
+
+from typing import cast
+
+import structlog
+from flask import Flask, Response, render_template, request
+from flask_babel import lazy_gettext as _
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from web.api.errors import answer_database_away, answer_http_error
+
+log = structlog.get_logger(__name__)
+
+API_PATH = "/api/"
+RETRY_AFTER_SECONDS = 5
+
+#: A heading and what to do, for each status that we answer with.
+PAGES = {
+    400: (_("The request cannot be read"), _("Go back, reload the page and try once more.")),
+    403: (_("This is not allowed"), _("You may not do this.")),
+    404: (_("There is no such page"), _("The address is wrong, or what was there is gone.")),
+    405: (_("This address is not a page"), _("It only takes what a form sends.")),
+    413: (_("Too much was sent"), _("Go back and make the text shorter.")),
+    415: (_("Only forms can be sent here"), _("Programs use the API under /api/v1.")),
+    416: (_("There is no such part"), _("The file is shorter than what was asked for.")),
+    429: (_("Too many tries"), _("Wait a minute, then try again.")),
+    500: (_("Something went wrong here"), _("It has been written to the log. Try once more in a minute.")),
+    503: (_("The database does not answer"), _("Nothing was saved. Try again in a moment.")),
+}
+OUTDATED_FORM = (
+    _("The page is out of date"),
+    _("Nothing was saved. Reload the page and try once more; sign in again if you are asked to."),
+)
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error of ``app`` with a page of ours."""
+    app.register_error_handler(HTTPException, _answer_http_error)
+    app.register_error_handler(Exception, _answer_crash)
+    for failure in (OperationalError, InterfaceError, PoolTimeout):
+        app.register_error_handler(failure, _answer_database_away)
+
+
+def _answer_http_error(error: HTTPException) -> Response:
+    if request.path.startswith(API_PATH):
+        return answer_http_error(error)
+    status = error.code or 500
+    if status < 400 or error.response is not None:
+        return cast(Response, Response.force_type(error.get_response()))
+    words = OUTDATED_FORM if isinstance(error, CSRFError) else PAGES.get(status, PAGES[400 if status < 500 else 500])
+    response = _page(status, *words)
+    response.headers.extend(
+        (name, value) for name, value in error.get_headers() if name.lower() not in {"content-type", "content-length"}
+    )
+    return response
+
+
+def _answer_crash(error: Exception) -> Response:
+    log.error("request failed", path=request.path, method=request.method, exc_info=error)
+    return _answer_http_error(_InternalError())
+
+
+def _answer_database_away(error: Exception) -> Response:
+    # The driver's first line says what is wrong; the rest is the statement.
+    reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+    log.error("database away", path=request.path, error=type(error).__name__, reason=reason)
+    if request.path.startswith(API_PATH):
+        return answer_database_away(error)
+    response = _page(503, *PAGES[503])
+    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _page(status: int, heading: object, advice: object) -> Response:
+    # The page asks the database nothing: it may be the database that is away.
+    return Response(render_template("error.html", status=status, heading=heading, advice=advice), status=status)
+
+
+class _InternalError(HTTPException):
+    code = 500

@@ -1,0 +1,95 @@
+// Keeps [data-live] elements up to date: fetches their address, and replaces those parts that have changed.
+// A part in which somebody is typing, whose form was filled in, or that plays something is left alone until later.
+"use strict";
+
+const FIRST_PAUSES = [1000, 2000];
+const PAUSE = 3000;
+const HIDDEN_PAUSE = 30000;
+const shown = new Map();
+
+const partsOf = (root) => [...root.querySelectorAll("[data-part]")];
+// The token of a form is signed anew each time and means the same.
+const signature = (part) => part.outerHTML.replace(/<input[^>]*name="csrf_token"[^>]*>/g, "");
+const remember = (root) => partsOf(root).forEach((part) => shown.set(part.id, signature(part)));
+
+function isBusy(part) {
+  const form = part.matches("form") ? part : null;
+  const typing = form && form.contains(document.activeElement) && document.activeElement.tagName !== "BUTTON";
+  const playing = [...part.querySelectorAll("audio, video")].some((media) => !media.paused);
+  const confirming = part.querySelector("details[open]");
+  return part.hasAttribute("data-dirty") || typing || playing || confirming;
+}
+
+function replacePart(old, fresh) {
+  const focused = old.contains(document.activeElement) && document.activeElement.id;
+  shown.set(fresh.id, signature(fresh));
+  if (fresh.dataset.say && fresh.dataset.say !== old.dataset.say) {
+    document.getElementById("live-news").textContent = fresh.dataset.say;
+  }
+  old.replaceWith(fresh);
+  if (focused) document.getElementById(focused)?.focus();
+}
+
+// Returns whether to ask again: the server says that something still moves, or a part was left as it was.
+function update(root, fresh) {
+  let leftAlone = false;
+  const ids = (element) => partsOf(element).map((part) => part.id).join();
+  if (ids(root) !== ids(fresh) && !partsOf(root).some(isBusy)) {
+    remember(fresh);
+    root.replaceWith(fresh);
+    return fresh;
+  }
+  for (const part of partsOf(fresh)) {
+    const old = document.getElementById(part.id);
+    if (!old || shown.get(part.id) === signature(part)) continue;
+    if (isBusy(old)) leftAlone = true;
+    else replacePart(old, part);
+  }
+  return fresh.dataset.live || leftAlone ? root : null;
+}
+
+async function watch(root, address, turn = 0) {
+  const pause = document.hidden ? HIDDEN_PAUSE : FIRST_PAUSES[turn] ?? PAUSE;
+  await new Promise((resolve) => {
+    const timer = setTimeout(resolve, pause);
+    document.addEventListener("visibilitychange", () => { clearTimeout(timer); resolve(); }, { once: true });
+  });
+  try {
+    const answer = await fetch(address, { credentials: "same-origin", cache: "no-store" });
+    if (answer.redirected) return location.reload();
+    if (answer.ok) {
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.getElementById(root.id);
+      const next = fresh && update(root, fresh);
+      if (!next) return undefined;
+      if (next !== root && !next.dataset.live) return undefined;
+      root = next;
+    }
+  } catch {
+    // Offline for a moment, or the server restarts: ask again.
+  }
+  return watch(root, address, turn + 1);
+}
+
+// What the server chose, whatever has been changed since.
+const chosenIn = (select) => ([...select.options].find((option) => option.defaultSelected) ?? select.options[0]).value;
+
+function followProvider(select) {
+  const note = select.form.querySelector("[data-own-key-note]");
+  const model = select.form.elements.model;
+  const isOther = select.value !== chosenIn(select);
+  note.hidden = !(isOther && "needsOwnKey" in select.selectedOptions[0].dataset);
+  for (const option of model.options) option.hidden = option.disabled = isOther && option.value !== "";
+  model.querySelector("[data-first]").hidden = !isOther && chosenIn(model) !== "";
+  model.value = isOther ? "" : chosenIn(model);
+}
+
+document.addEventListener("input", ({ target }) => target.closest("form[data-part]")?.setAttribute("data-dirty", ""));
+document.addEventListener("change", ({ target }) => {
+  if (target.matches("form[data-part] select[name=provider_kind]")) followProvider(target);
+});
+
+for (const root of document.querySelectorAll("[data-live]")) {
+  remember(root);
+  watch(root, root.dataset.live);
+}
