@@ -59,8 +59,9 @@ def keep_out_of_caches(response: Response) -> Response:
 def _holds(ask: Callable[[], bool]) -> bool:
     try:
         return ask()
-    except Exception:  # noqa: BLE001  # a driver may fail in any way; all of them mean no
-        current_app.logger.warning("not ready", extra={"check": ask.__name__.removeprefix("_ask_")})
+    except Exception as error:  # noqa: BLE001  # a driver may fail in any way; all of them mean no
+        facts = {"check": ask.__name__.removeprefix("_ask_"), "error": type(error).__name__}
+        current_app.logger.warning("not ready", extra=facts)
         return False
 
 

@@ -1,7 +1,23 @@
-"""Fixtures for whatever talks to the web application."""
+"""Fixtures for whatever talks to the web application or types a command."""
+
+from collections.abc import Callable
 
 import pytest
 from celery import Celery
+from click.testing import Result
+from flask import Flask
+
+
+@pytest.fixture
+def run(app: Flask) -> Callable[..., Result]:
+    """``run("orders", "list")``; ``typed`` comes by standard input."""
+
+    def call(*arguments: str, typed: str = "") -> Result:
+        result = app.test_cli_runner().invoke(args=list(arguments), input=typed)
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return result
+
+    return call
 
 
 @pytest.fixture

@@ -124,6 +124,13 @@ def test_a_work_that_is_not_made_yet_is_not_found(api: Api, app: Flask) -> None:
     assert api("GET", f"/orders/{order_id}/works/POEM").json["error"]["code"] == "work_not_found"
 
 
+def test_a_work_of_a_stage_that_is_no_longer_done_is_not_shown(api: Api, app: Flask, made: int) -> None:
+    change_stage(app, made, state=StageState.FAILED)
+
+    assert api("GET", f"/orders/{made}/works/POEM").status_code == 404
+    assert api("GET", f"/orders/{made}").json["stages"]["POEM"]["text"] is None
+
+
 def test_a_work_whose_file_was_lost_is_not_found(api: Api, app: Flask, made: int) -> None:
     with app.app_context():
         work = builders.stage_of(made, StageType.VOICE).work
