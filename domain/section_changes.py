@@ -11,6 +11,7 @@ from domain import api_keys, history
 from domain.context import current_vault
 from domain.db import db, utc_now
 from domain.provider_configs import ProviderConfig, Reason, Status, find, live_place
+from domain.resolver import SectionBlocked, environment_provider, get_provider_config
 from providers.kinds import ProviderKind, StageType, allowed_providers
 from providers.registry import has_adapter, needs_key
 from settings import current_settings
@@ -73,6 +74,22 @@ def save(new: NewSettings) -> Saved:
         db.session.rollback()
         raise
     return saved
+
+
+def import_environment(stage_type: StageType, actor: str) -> Saved | None:
+    """Take the environment's key over as the section's own first setting, and commit; None where there is none.
+
+    Raises ``ChangeRefused`` for a key that cannot be one. A second time there is nothing left to take over.
+    """
+    if find(stage_type) is not None or environment_provider(stage_type) is None:
+        db.session.rollback()
+        return None
+    try:
+        config = get_provider_config(stage_type)
+    except SectionBlocked:
+        db.session.rollback()
+        raise ChangeRefused("key_has_odd_characters", "api_key") from None
+    return save(NewSettings(stage_type, config.provider_kind, config.api_key, "", 0, actor))
 
 
 def request_check(stage_type: StageType, actor: str) -> None:

@@ -15,6 +15,8 @@ from settings import FALLBACK_KEYS, Settings
 HIDDEN = "***"
 #: A shorter value would blank innocent words wherever they stand.
 SHORTEST_KNOWN_VALUE = 8
+#: What these say of each message is said once by our own events, every few seconds for each sweep otherwise.
+CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
 SHAPES = re.compile(
     r"(?i:\b(?:bearer|api-key)\s+)[\w.~+/=-]{8,}"
     r"|\bAIza[\w-]{20,}|\bsk-[\w-]{8,}|\bAQVN[\w-]{20,}|\bqt_[\w-]{20,}"
@@ -75,6 +77,8 @@ def configure_logs(settings: Settings) -> None:
     root.setLevel(settings.log_level)
     # Below INFO urllib3 writes whole addresses.
     logging.getLogger("urllib3").setLevel(max(logging.INFO, root.level))
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level) if root.level > logging.DEBUG else root.level)
 
 
 def _secrets_of(settings: Settings) -> list[str]:

@@ -6,7 +6,7 @@ import click
 
 from domain import sections
 from domain.db import reading
-from domain.section_changes import ChangeRefused, request_check
+from domain.section_changes import ChangeRefused, import_environment, request_check
 from domain.sections import Section
 from providers.kinds import StageType
 from tasks.messages import send_check
@@ -46,6 +46,26 @@ def check_section(stage: str) -> None:
         raise Refused(f"There is nothing to check: {stage_type} has no provider.") from None
     later = "" if send_check(stage_type) else " The broker is away: it starts later."
     click.echo(f"The check of {stage_type} was asked for.{later}")
+
+
+@providers.command("import-env")
+def import_environment_keys() -> None:
+    """Store the keys of the environment as the settings of the sections that were never set.
+
+    They are sealed and checked as if they had been typed into the page. Afterwards the variables can be removed.
+    """
+    imported = False
+    for stage_type in StageType:
+        try:
+            saved = import_environment(stage_type, ACTOR)
+        except ChangeRefused as refused:
+            raise Refused(f"{stage_type}: the environment's key was not stored ({refused.code}).") from None
+        if saved is not None:
+            imported = True
+            send_check(stage_type)
+            click.echo(f"{stage_type}: the environment's key is stored, and will be checked.")
+    if not imported:
+        click.echo("There is no key in the environment for a section that was never set.")
 
 
 def _facts_of_section(section: Section) -> dict[str, Any]:
