@@ -9,14 +9,13 @@ from typing import Any
 from celery.signals import celeryd_init
 from kombu import Exchange, Queue
 
-from settings import Settings
+from settings import NO_BROKER, Settings
 
 _settings = Settings.from_env()
 
 # --- broker ---------------------------------------------------------------------------------------------------------
-# Commands that need no broker (`flask db upgrade`) start without one; whoever sends a message is told by
-# "KeyError: No such transport: redis-url-is-not-set".
-broker_url = _settings.redis_url or "redis-url-is-not-set://"
+# Commands that send no message (`flask prepare`) start without one; tasks/messages.py says so to those that do.
+broker_url = _settings.redis_url or NO_BROKER
 broker_connection_retry_on_startup = True  # a Redis that starts after us is waited for; unset, Celery warns
 broker_connection_max_retries = None  # the default gives up after 100 tries and ends the worker
 

@@ -15,6 +15,8 @@ from providers.kinds import ProviderKind
 
 HOW_TO_MAKE_ONE = 'make one with: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
 SHORTEST_SECRET = 32
+#: What Celery is given while REDIS_URL is not set: commands that send no message need no broker.
+NO_BROKER = "redis-url-is-not-set://"
 KNOWN_SECRETS = ("changeme", "change_me", "secret", "your_own_random_generated_secret_key", "thisisasecret_1234")
 
 FALLBACK_KEYS = {

@@ -9,11 +9,13 @@ from domain.orders import Order, OrderState, Stage
 from providers.kinds import StageType
 
 PAGE_SIZE = 25
+#: The columns of ids are INTEGER: PostgreSQL refuses even to compare them with more.
+LARGEST_ID = 2**31 - 1
 
 
 def find(order_id: int) -> Order | None:
     """The order with its stages and works, or None."""
-    return db.session.get(Order, order_id)
+    return db.session.get(Order, order_id) if 0 < order_id <= LARGEST_ID else None
 
 
 def find_stage(order_id: int, stage_type: StageType) -> Stage | None:

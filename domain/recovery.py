@@ -14,7 +14,7 @@ from providers.registry import ADAPTERS
 
 BATCH = 200
 #: A message that was sent this long ago and brought nothing is sent again.
-MESSAGE_PATIENCE = timedelta(seconds=30)
+MESSAGE_PATIENCE = timedelta(seconds=10)
 CHECK_PATIENCE = timedelta(seconds=10)
 
 

@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 
 from domain.orders import Ready
 from providers.kinds import StageType
+from settings import NO_BROKER
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +38,9 @@ def send_sweep() -> bool:
 
 
 def _send(task: str, *arguments: int | str) -> bool:
+    if celery_app.conf.broker_url == NO_BROKER:
+        log.warning("REDIS_URL is not set, message not sent", task=task)
+        return False
     try:
         celery_app.send_task(task, args=arguments)
     except (OperationalError, OSError) as error:

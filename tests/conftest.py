@@ -16,6 +16,8 @@ from tests.emulator.server import Emulator
 from tests.local_services import LocalPostgres
 
 ADMIN_PASSWORD = "correct-horse-battery"
+#: A test that sends a message by mistake fails with this sentence.
+FORGOTTEN_BROKER = "a-test-tried-to-use-the-broker://"
 SECRETS = {"ADMIN_SECRET_KEY": secrets.token_urlsafe(32), "SECRET_KEY": secrets.token_urlsafe(32)}
 
 # Before the rest of ours is imported: celeryconfig.py reads the environment when it is.
@@ -57,7 +59,7 @@ def migrated_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) ->
     settings = test_settings(database_url=database_url, var_dir=tmp_path_factory.mktemp("var"))
     app = create_app(settings)
     app.config.update(TESTING=True, PROPAGATE_EXCEPTIONS=False)
-    app.extensions["celery"].conf.broker_url = "a-test-tried-to-use-the-broker://"
+    app.extensions["celery"].conf.broker_url = FORGOTTEN_BROKER
     with app.app_context():
         upgrade()
     return app

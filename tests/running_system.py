@@ -48,6 +48,7 @@ class RunningSystem:
         self.redis = EmbeddedRedis(folder / "redis")
         self.port = _free_port()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._tokens: dict[str, str] = {}
         self._commands = read_procfile(ROOT / "Procfile")
         self._env = {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -113,16 +114,18 @@ class RunningSystem:
 
     def api(self, name: str = "shop") -> Api:
         """A program with a token of its own."""
-        return Api(self.url, self.command(f"flask --app wsgi api-token create {name}").split()[-1])
+        if name not in self._tokens:
+            self._tokens[name] = self.command(f"flask --app wsgi api-token create {name}").split()[-1]
+        return Api(self.url, self._tokens[name])
 
     def output(self) -> str:
         """Everything that the processes have printed."""
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
 
     def stop(self) -> None:
-        """End everything."""
+        """End everything, without ceremony: what a deploy does gently is a test of its own."""
         for name in list(self._processes):
-            self.kill(name, signal.SIGTERM)
+            self.kill(name)
         self.redis.stop()
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""One line of JSON per event on standard output, with everything that looks like a key taken out."""
+"""One line of JSON per event on standard error, with everything that looks like a key taken out."""
 
 import logging
 import re
@@ -69,7 +69,7 @@ def configure_logs(settings: Settings) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     handler.set_name("quatrain")
     root = logging.getLogger()

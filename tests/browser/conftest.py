@@ -57,7 +57,7 @@ def context(chromium: Browser, system: RunningSystem) -> Iterator[BrowserContext
 
 @pytest.fixture
 def page(context: BrowserContext, system: RunningSystem) -> Iterator[Page]:
-    """A signed-in administrator's tab; anything that the browser complains of, or loads from elsewhere, fails the test."""
+    """A signed-in administrator's tab; whatever the browser complains of, or loads from elsewhere, fails the test."""
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))

@@ -20,27 +20,35 @@ FIRST_KEY = "sk-fake-first-0123456789-a1b2"
 SECOND_KEY = "sk-fake-second-0123456789-c3d4"
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def folder(database_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp(database_kind)
+
+
+@pytest.fixture(scope="module")
+def own_database_url(database_kind: str, folder: Path, postgres: LocalPostgres) -> str:
+    """A database that only the started processes use."""
+    return f"sqlite:///{folder / 'quatrain.db'}" if database_kind == "sqlite" else postgres.new_database()
+
+
+@pytest.fixture(scope="module")
+def emulator(database_kind: str) -> Iterator[Emulator]:
     with Emulator() as running:
         running.openai.add_key("first", FIRST_KEY)
         running.openai.add_key("second", SECOND_KEY)
         yield running
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def own_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database that only the started processes use."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'quatrain.db'}"
-    postgres: LocalPostgres = request.getfixturevalue("postgres")
-    return postgres.new_database()
-
-
-@pytest.fixture
-def system(tmp_path: Path, own_database_url: str, emulator: Emulator) -> Iterator[RunningSystem]:
+@pytest.fixture(scope="module")
+def system(folder: Path, own_database_url: str, emulator: Emulator) -> Iterator[RunningSystem]:
+    """One for the module: a start costs seconds, and each test sets the sections that it needs."""
     env = {"OPENAI_BASE_URL": emulator.base_url(OPENAI)}
-    with RunningSystem(tmp_path, own_database_url, env) as running:
+    with RunningSystem(folder, own_database_url, env) as running:
         yield running
 
 
@@ -107,7 +115,9 @@ def test_a_key_gives_models_an_order_gives_four_works_and_a_lost_key_only_makes_
 def test_orders_placed_while_redis_is_away_are_made_when_it_is_back(system: RunningSystem) -> None:
     admin, shop = system.browser(), system.api()
     admin.save_section(POEM, DUMMY)
+    admin.post("/admin/providers/VOICE/clear", "/admin/providers")
     wait_until(lambda: shop.stage(POEM)["ready"], "the section works")
+    assert not shop.stage(VOICE)["ready"]
 
     system.redis.kill()
     placed = shop.place(POEM)

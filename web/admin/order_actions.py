@@ -11,10 +11,9 @@ from domain.works import path_of
 from providers.kinds import StageType
 from tasks.messages import send_stages
 from web.admin.blueprint import blueprint
-from web.admin.orders import LARGEST_ID
 from web.admin.requests import accept_form
 
-ORDER = f"/orders/<int(max={LARGEST_ID}):order_id>"
+ORDER = f"/orders/<int(max={order_lists.LARGEST_ID}):order_id>"
 
 
 @blueprint.post(f"{ORDER}/stages/<stage_type:stage_type>/retry")

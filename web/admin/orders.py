@@ -14,7 +14,6 @@ from web.admin.forms import OrderForm
 from web.admin.requests import accept_form
 
 FINAL_STATES = (OrderState.DONE, OrderState.FAILED, OrderState.ATTENTION)
-LARGEST_ID = 2**31 - 1
 
 
 @blueprint.get("/orders")
@@ -23,7 +22,7 @@ def orders() -> str:
     asked = request.args.get("state", "")
     state = OrderState(asked) if asked in set(OrderState) else None
     before = request.args.get("before", type=int)
-    if before is not None and not 0 < before <= LARGEST_ID:
+    if before is not None and not 0 < before <= order_lists.LARGEST_ID:
         abort(404)
     page = order_lists.list_page(state, before)
     return render_template("admin/orders.html", page=page, state=state, states=list(OrderState), before=before)
@@ -51,7 +50,7 @@ def place_order() -> ResponseReturnValue:
     return redirect(url_for("admin.order", order_id=order.id), code=303)
 
 
-@blueprint.get(f"/orders/<int(max={LARGEST_ID}):order_id>")
+@blueprint.get(f"/orders/<int(max={order_lists.LARGEST_ID}):order_id>")
 def order(order_id: int) -> str:
     """One order; ``?part=stages`` is its changing part alone, for a page that keeps itself up to date."""
     found = order_lists.find(order_id) or abort(404)

@@ -18,9 +18,6 @@ from web.api.shapes import OrderAccepted, OrderBody, OrderShown, StageError, Sta
 from web.api.tokens import caller
 from web.sentences import ORDER_FAULTS, order_fault, reason_advice, reason_words
 
-#: The columns of ids are INTEGER: PostgreSQL refuses even to compare them with more.
-LARGEST_ID = 2**31 - 1
-
 
 @blueprint.post("/orders")
 @described(
@@ -86,7 +83,7 @@ def answer_invalid_order(invalid: OrderInvalid) -> Response:
 def find_order(order_id: str) -> Order:
     """The order, or ``ApiFault`` with 404 for anything that is not the id of one."""
     number = int(order_id) if order_id.isascii() and order_id.isdecimal() and len(order_id) < 20 else 0
-    order = order_lists.find(number) if 0 < number <= LARGEST_ID else None
+    order = order_lists.find(number)
     if order is None:
         raise ApiFault("order_not_found")
     return order

@@ -11,9 +11,7 @@ from providers.kinds import StageType
 from tasks.messages import send_stages
 from web.cli.terminal import DatabaseGroup, Refused, print_json, print_table, shown
 
-#: The columns of ids are INTEGER: PostgreSQL refuses even to compare them with more.
-LARGEST_ID = 2**31 - 1
-ORDER_ID = click.IntRange(1, LARGEST_ID)
+ORDER_ID = click.IntRange(1, order_lists.LARGEST_ID)
 STAGE = click.Choice([stage_type.value for stage_type in StageType], case_sensitive=False)
 
 orders = DatabaseGroup("orders", help="Orders: look at them, retry what failed.")
