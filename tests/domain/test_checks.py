@@ -118,6 +118,36 @@ def test_a_new_key_of_the_same_provider_keeps_the_model_in_use() -> None:
     assert (section().api_key_last4, section().model) == ("c3d4", model)
 
 
+def test_a_new_key_without_a_choice_of_model_keeps_the_one_in_use() -> None:
+    working_openai()
+    model = section().models_cache[2]
+    save_section(POEM, OPENAI, model=model)
+
+    save_section(POEM, OPENAI, api_key=OTHER_KEY)
+    check(POEM)
+
+    assert (section().api_key_last4, section().model) == ("c3d4", model)
+
+
+def test_a_candidate_whose_provider_was_away_is_checked_again_by_itself_and_a_refused_one_is_not(
+    emulator: Emulator,
+) -> None:
+    working_section()
+    save_section(POEM, OPENAI, api_key=KEY)
+    emulator.openai.fail("models", status=503, times=4)
+    check(POEM)
+    assert (section().candidate_status, section().candidate_reason) == (Status.INVALID, Reason.UNAVAILABLE)
+    assert checks.due_checks(utc_now() + timedelta(minutes=2), timedelta(0)) == [POEM]
+    check(POEM)
+    assert section().provider_kind is OPENAI
+
+    save_section(POEM, OPENAI, api_key=WRONG_KEY)
+    check(POEM)
+
+    assert section().candidate_reason is Reason.REJECTED
+    assert checks.due_checks(utc_now() + timedelta(hours=2), timedelta(0)) == []
+
+
 @pytest.mark.parametrize("beside_a_working_one", [True, False])
 def test_a_model_that_the_key_does_not_have_is_never_replaced_silently(beside_a_working_one: bool) -> None:
     if beside_a_working_one:
