@@ -412,6 +412,32 @@ def test_the_environments_key_makes_poems_with_the_first_model_of_its_list(
     assert [charge.key for charge in emulator.ledger] == ["first"]
 
 
+def test_a_generation_that_came_too_fast_waits_as_long_as_the_provider_asks(emulator: Emulator) -> None:
+    working_openai()
+    emulator.openai.fail("chat", status=429, headers={"Retry-After": "900"})
+    order = place_order()
+    now = utc_now()
+
+    run(order)
+
+    stage = stage_of(order)
+    assert (stage.state, stage.reason) == (StageState.QUEUED, "rate_limited")
+    assert 0.75 * 900 < (stage.due_at - now).total_seconds() < 1.25 * 900
+
+
+def test_two_orders_that_meet_a_refusal_at_once_start_one_check(emulator: Emulator) -> None:
+    working_openai()
+    emulator.openai.play("may_not_generate", times=None)
+    first, second = place_order(), place_order()
+    assert run(first).check is POEM
+    # The provider was away at that check, which blocks nobody; the second order is refused as the first was.
+    row = section()
+    row.reason = Reason.UNAVAILABLE
+    db.session.commit()
+
+    assert run(second).check is None
+
+
 def test_a_lost_answer_is_asked_for_once_more_and_no_more(emulator: Emulator) -> None:
     working_openai()
     emulator.openai.fail("chat", cut=True, times=None)

@@ -194,6 +194,56 @@ def test_settings_that_pass_their_check_but_not_the_generation_are_tried_more_an
     assert delays == [10, 30, 120, 480]
 
 
+def test_settings_that_refused_a_stage_must_pass_a_later_check_before_they_are_tried_again() -> None:
+    working_section()
+    order = place_order(details="!no-credit")
+    run(order)
+    row = section()
+    row.status, row.reason = Status.ACTIVE, None
+    db.session.commit()
+
+    assert waiting.release(POEM, utc_now()) == []
+    assert stage_of(order).state is StageState.WAITING
+
+
+def test_a_stage_that_was_let_go_has_all_its_attempts_again() -> None:
+    working_section()
+    order = place_order(details="!unavailable")
+    for _ in range(6):
+        run(order)
+        stage = stage_of(order)
+        if stage.state is StageState.QUEUED:
+            make_due(stage, utc_now())
+    row = section()
+    row.passed_at = utc_now()
+    db.session.commit()
+    waiting.release(POEM, utc_now())
+    make_due(stage_of(order), utc_now())
+
+    run(order)
+
+    assert (stage_of(order).state, stage_of(order).passing_failures) == (StageState.QUEUED, 1)
+
+
+def test_a_refusal_of_older_settings_says_nothing_of_the_newer_ones(app: Flask) -> None:
+    working_section()
+    order_id = place_order(details="!slow 0.4 !no-credit").id
+
+    def slow_worker() -> None:
+        with app.app_context():
+            run(order_id)
+
+    worker = threading.Thread(target=slow_worker)
+    worker.start()
+    while stage_of(order_id).attempts == 0:
+        pass
+    save_section(POEM, ProviderKind.DUMMY, model="dummy-haiku")
+    worker.join()
+
+    assert stage_of(order_id).state is StageState.WAITING
+    assert section().status is Status.ACTIVE
+
+
 def test_new_settings_are_tried_at_once() -> None:
     working_section()
     order = place_order(details="!no-credit")

@@ -140,6 +140,15 @@ def test_an_invalid_section_is_checked_when_its_time_has_come() -> None:
     assert recovery.sweep(utc_now() + timedelta(minutes=6)).checks == [POEM]
 
 
+def test_the_sweep_ends_a_wait_that_has_lasted_too_long() -> None:
+    order = place_order()
+    run(order)
+
+    recovery.sweep(utc_now() + timedelta(hours=73))
+
+    assert (stage_of(order).state, stage_of(order).reason) == (StageState.FAILED, "waited_too_long")
+
+
 def test_each_sweep_shows_that_a_worker_lives() -> None:
     now = utc_now()
 
