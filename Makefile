@@ -7,7 +7,7 @@ IN_VENV := .venv/bin
 CATALOGUES := $(wildcard web/translations/*/LC_MESSAGES/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix
+.PHONY: help run test check live fix
 # A half-made stamp or catalogue must not pass for a whole one.
 .DELETE_ON_ERROR:
 
@@ -26,6 +26,9 @@ check: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## what CI runs: format, lint,
 	@$(IN_VENV)/mypy
 	@$(IN_VENV)/lint-imports
 	@$(IN_VENV)/python -m pytest $(ARGS)
+
+live: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## one cheap generation at each provider whose key is in the environment
+	@$(IN_VENV)/python -m pytest -m live -n 0 tests/live $(ARGS)
 
 fix: .venv/.installed-dev ## format, and mend what ruff can mend
 	@$(IN_VENV)/ruff format .

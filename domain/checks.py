@@ -21,7 +21,7 @@ from domain.provider_configs import (
     live_place,
 )
 from domain.vault import Unreadable
-from providers.base import Credentials, InstantProvider
+from providers.base import Credentials, Provider
 from providers.errors import PassingError, ProviderError, UnreadableAnswer
 from providers.kinds import ProviderKind, StageType
 from providers.registry import has_adapter, open_provider
@@ -137,7 +137,9 @@ def _ask(question: Question) -> Answer:
     except UnreadableAnswer as error:
         return Answer(finding=Finding(Reason.UNAVAILABLE, error.detail or error.code))
     except ProviderError as error:
-        return Answer(finding=Finding(Reason(error.code), error.detail))
+        # A check that fails for anything but the settings has learnt nothing of them.
+        known = error.code in Reason.__members__.values()
+        return Answer(finding=Finding(Reason(error.code) if known else Reason.UNAVAILABLE, error.detail or error.code))
 
 
 def _open_key(question: Question) -> str:
@@ -146,7 +148,7 @@ def _open_key(question: Question) -> str:
     return current_vault().open(question.api_key_encrypted, live_place(question.stage_type, question.provider_kind))
 
 
-def _patiently(provider: InstantProvider, stage_type: StageType) -> tuple[str, ...]:
+def _patiently(provider: Provider, stage_type: StageType) -> tuple[str, ...]:
     """Check the key and list the models, trying again while the failure may pass: 4 attempts within 30 s."""
     for attempt in tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(PassingError),

@@ -5,7 +5,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from providers.errors import CreditExhausted, KeyRejected, PermissionMissing, ProviderError, RateLimited, Unavailable
+from providers.errors import (
+    AnswerLost,
+    ContentError,
+    CreditExhausted,
+    KeyRejected,
+    ModelNotFound,
+    PermissionMissing,
+    ProviderError,
+    RateLimited,
+    Unavailable,
+)
 from providers.kinds import ProviderKind
 
 _SHORT_CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
@@ -16,6 +26,14 @@ class Answer:
     """A success: the JSON object that came, and the provider's own id of the call."""
 
     body: dict[str, Any] = field(repr=False)
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """A success of another kind than one JSON object: its bytes, and the provider's own id of the call."""
+
+    body: bytes = field(repr=False)
     request_id: str | None
 
 
@@ -41,6 +59,16 @@ class ErrorAnswer:
 ErrorReader = Callable[[ErrorAnswer], ProviderError | None]
 
 
+def for_checks(read_error: ErrorReader) -> ErrorReader:
+    """``read_error`` for calls that make nothing: what blames words, a model or a lost work is left to the defaults."""
+
+    def read(answer: ErrorAnswer) -> ProviderError | None:
+        error = read_error(answer)
+        return None if isinstance(error, ContentError | ModelNotFound | AnswerLost) else error
+
+    return read
+
+
 def default_error(answer: ErrorAnswer, *, is_a_page: bool) -> ProviderError:
     """What a status means where the adapter does not know better.
 
@@ -64,6 +92,11 @@ def dig(body: object, *path: str) -> object:
 def short_code(value: object) -> str:
     """``value`` if it has the looks of a provider's error code, else an empty text: never a sentence."""
     return value if isinstance(value, str) and _SHORT_CODE.fullmatch(value) else ""
+
+
+def number(value: object) -> float | None:
+    """``value`` if it is a number that can be counted with; JSON knows true and false apart, Python hardly."""
+    return value if isinstance(value, int | float) and type(value) is not bool and abs(value) < 1e15 else None
 
 
 def storable(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+from providers.errors import ProviderError
 from providers.kinds import ProviderKind, StageType
 
 
@@ -37,6 +38,8 @@ class GenerationRequest:
     POEM: ``instructions`` (the system part) and ``prompt`` (the user part) say what to write.
     VOICE, SONG, CLIP: ``poem`` is the text to read, to sing or to film.
     ``token`` is our own id of this attempt, sent as idempotency key where a provider takes one.
+    ``callback_url`` is where a provider of jobs may say that one has ended; always a valid URL, even where nobody
+    listens, because some providers insist on one.
     """
 
     stage_type: StageType
@@ -46,6 +49,7 @@ class GenerationRequest:
     instructions: str = ""
     prompt: str = ""
     poem: str = ""
+    callback_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class GenerationResult:
     """A finished work: ``text``, or ``media`` bytes with their MIME type, never both.
 
     ``usage`` holds the provider's own counts under our names: ``input_tokens``, ``output_tokens``,
-    ``total_tokens``, ``characters``, ``seconds``, as far as it reports them.
+    ``total_tokens``, ``characters``, ``seconds``, ``micro_usd``, as far as it reports them.
     """
 
     model: str
@@ -96,4 +100,62 @@ class InstantProvider(Provider, Protocol):
         """Make the work. One request to the provider at most, never repeated inside (see ``AnswerLost``).
 
         Raises a ``ProviderError``; the error carries no word of the request.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A job that the provider has taken: its id there, to be stored before anything else is done."""
+
+    job_id: str
+    model: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLink:
+    """Where a finished file lies for a while. Fetched without the provider's key, whatever host it names."""
+
+    url: str = field(repr=False)
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """How a job stands: running while neither ``media`` nor ``error`` is set.
+
+    ``error`` is what ended it, as the errors of ``submit`` are; ``charged`` whether the provider keeps the money of a
+    job that ended so. ``usage`` as in ``GenerationResult``.
+    """
+
+    media: MediaLink | None = None
+    error: ProviderError | None = None
+    charged: bool = False
+    usage: Mapping[str, Any] = field(default_factory=dict)
+
+
+class JobProvider(Provider, Protocol):
+    """A provider that takes a job, and is asked about it until it has ended."""
+
+    #: Whether a submit that is sent again with the same ``token`` and body gives the same job, and one charge.
+    honours_tokens: ClassVar[bool]
+    #: When such a job is usually done, in seconds after its submit: when to look first.
+    usual_seconds: ClassVar[float]
+    #: When a job that still runs is given up, in seconds after its submit.
+    longest_seconds: ClassVar[float]
+
+    @staticmethod
+    def job_id_in(body: object) -> str | None:
+        """The job that a call of the provider's to us names, or None. Whoever asks must not believe it."""
+
+    def submit(self, request: GenerationRequest) -> Ticket:
+        """Hand the job over. One request to the provider, never repeated inside (see ``AnswerLost``).
+
+        Raises a ``ProviderError``; ``AnswerLost`` and ``UnreadableAnswer`` mean that the job may run and be charged.
+        """
+
+    def poll(self, job_id: str) -> JobStatus:
+        """Look once; free and repeatable. Raises a ``ProviderError`` when the look itself failed.
+
+        ``JobUnknown`` when the provider knows no such job.
         """

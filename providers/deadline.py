@@ -48,20 +48,24 @@ class _ClockedResponse(HTTPResponse):
         self.fp = io.BufferedReader(_Clocked(sock, self.fp))
 
 
-class _ClockedConnection(HTTPConnection):
+class ClockedConnection(HTTPConnection):
+    """A connection whose read timeout is a total."""
+
     response_class = _ClockedResponse
 
 
-class _ClockedTLSConnection(HTTPSConnection):
+class ClockedTLSConnection(HTTPSConnection):
+    """The same over TLS."""
+
     response_class = _ClockedResponse
 
 
 class _ClockedPool(HTTPConnectionPool):
-    ConnectionCls = _ClockedConnection
+    ConnectionCls = ClockedConnection
 
 
 class _ClockedTLSPool(HTTPSConnectionPool):
-    ConnectionCls = _ClockedTLSConnection
+    ConnectionCls = ClockedTLSConnection
 
 
 class DeadlineAdapter(HTTPAdapter):

@@ -12,9 +12,12 @@ ProviderError
       AnswerLost                the request was sent and no answer came: it may have been carried out
     RateLimited                 too many calls
     UnreadableAnswer            a success status with a body that we cannot read
+    LinkExpired                 the link to a finished file leads nowhere; its job may give another one
   ContentError                trying this order again cannot help
     ContentBlocked              the provider's safety filter said no
     RequestRefused              the provider says that our request is malformed
+    JobFailed                   a job that was taken has failed at the provider, for no fault of the words
+    JobUnknown                  the provider knows no job of that id
 
 An error carries codes, never a body, a header, a prompt or a key: ``detail`` is the provider's own
 short code or a few fixed words of ours, safe to store and to show.
@@ -114,6 +117,15 @@ class UnreadableAnswer(PassingError):
     code = "unreadable_answer"
 
 
+class LinkExpired(PassingError):
+    """The host of a finished file does not give it out: the link is too old, was withdrawn, or is not there yet.
+
+    The job is not to blame: looking at it again may give a link that works.
+    """
+
+    code = "link_expired"
+
+
 class ContentError(ProviderError):
     """Trying this order again with the same words cannot help."""
 
@@ -128,3 +140,15 @@ class RequestRefused(ContentError):
     """The provider says that our request is malformed or too long."""
 
     code = "request_refused"
+
+
+class JobFailed(ContentError):
+    """A job that the provider had taken has failed there, and it does not say that the words were at fault."""
+
+    code = "job_failed"
+
+
+class JobUnknown(ContentError):
+    """The provider knows no job of this id."""
+
+    code = "job_unknown"

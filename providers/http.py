@@ -1,4 +1,4 @@
-"""JSON over HTTP to a provider, and everything that can go wrong on the way as one of ``providers.errors``.
+"""JSON, or bytes, over HTTP to a provider, and everything that can go wrong on the way as one of ``providers.errors``.
 
 No redirect is followed, no proxy or netrc of the environment is used, nothing is tried twice. What leaves
 here has no key, no URL, no header and no word of a body in it, not even as the context of an exception.
@@ -7,13 +7,13 @@ here has no key, no URL, no header and no word of a body in it, not even as the 
 import io
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import requests
 from urllib3 import exceptions as urllib3_errors
 
-from providers.answers import Answer, ErrorAnswer, ErrorReader, default_error
+from providers.answers import Answer, ErrorAnswer, ErrorReader, RawAnswer, default_error
 from providers.base import Credentials
 from providers.deadline import DeadlineAdapter
 from providers.errors import AnswerLost, KeyRejected, ProviderError, Unavailable, UnreadableAnswer
@@ -22,6 +22,8 @@ from providers.retry_after import seconds_to_wait
 
 CONNECT_SECONDS = 5.0
 LARGEST_BODY_BYTES = 5 * 1024 * 1024
+#: Of an answer that is a work itself and no message about one.
+LARGEST_MEDIA_BYTES = 20 * 1024 * 1024
 
 # Shorter than any key of a vendor: a test's one-letter key must not blank half of an answer.
 SHORTEST_SECRET_TO_BLANK = 8
@@ -38,6 +40,8 @@ _WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
 
 _SENDABLE_KEY = re.compile(r"[\x21-\x7e]{1,512}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+
+_Success = TypeVar("_Success", Answer, RawAnswer)
 
 
 class ProviderHttp:
@@ -66,7 +70,7 @@ class ProviderHttp:
 
         Raises a ``ProviderError``; one that got no answer is plain ``Unavailable``, as reading changes nothing.
         """
-        return self._exchange("GET", path, None, {}, seconds)
+        return self._exchange("GET", path, None, {}, seconds, self._read)
 
     def post_json(
         self, path: str, payload: Mapping[str, Any], *, seconds: float, headers: Mapping[str, str] | None = None
@@ -76,11 +80,37 @@ class ProviderHttp:
         Raises a ``ProviderError``: ``AnswerLost`` if the provider may have carried it out, ``Unavailable`` if it
         surely never got it.
         """
-        return self._exchange("POST", path, _Body(json.dumps(payload).encode()), headers or {}, seconds)
+        return self._exchange("POST", path, _Body(json.dumps(payload).encode()), headers or {}, seconds, self._read)
+
+    def post_for_bytes(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        content_type: str,
+        seconds: float,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = False,
+    ) -> RawAnswer:
+        """Send ``body`` as it is; the answer may be of any kind, and of 20 MB. ``seconds`` as for ``post_json``.
+
+        Raises like ``post_json``. ``repeatable``: being carried out unheard would do no harm, so that a lost answer is
+        plain ``Unavailable``.
+        """
+        headers = {"Content-Type": content_type, "Accept": "*/*", **(headers or {})}
+        return self._exchange("POST", path, _Body(body), headers, seconds, self._read_bytes, repeatable=repeatable)
 
     def _exchange(
-        self, method: str, path: str, body: "_Body | None", headers: Mapping[str, str], seconds: float
-    ) -> Answer:
+        self,
+        method: str,
+        path: str,
+        body: "_Body | None",
+        headers: Mapping[str, str],
+        seconds: float,
+        read: Callable[[requests.Response], _Success],
+        *,
+        repeatable: bool = False,
+    ) -> _Success:
         key = self._credentials.api_key
         if not _SENDABLE_KEY.fullmatch(key):
             raise KeyRejected(self._kind, "malformed key")
@@ -106,32 +136,49 @@ class ProviderHttp:
                     stream=True,
                 ) as response,
             ):
-                return self._read(response)
+                self._refuse_a_failure(response)
+                return read(response)
         except ProviderError as error:
             failure = error
         except requests.exceptions.ContentDecodingError:
             failure = UnreadableAnswer(self._kind, "bad encoding")
         except (requests.RequestException, urllib3_errors.HTTPError, OSError, UnicodeError) as fault:
-            lost = body is not None and body.was_read
-            failure = (AnswerLost if lost else Unavailable)(self._kind, _in_our_words(fault))
+            lost = body is not None and body.was_read and not repeatable
+            failure = (AnswerLost if lost else Unavailable)(self._kind, in_our_words(fault))
         raise failure
 
-    def _read(self, response: requests.Response) -> Answer:
+    def _refuse_a_failure(self, response: requests.Response) -> None:
         if 300 <= response.status_code < 400:
             raise Unavailable(self._kind, "redirect", status=response.status_code)
         if response.status_code >= 400:
             raise self._refusal(response)
-        request_id = self._request_id(response)
-        text = _read_at_most(response, LARGEST_BODY_BYTES)
-        if text is None:
-            raise UnreadableAnswer(self._kind, "too large", status=response.status_code, request_id=request_id)
+
+    def _read(self, response: requests.Response) -> Answer:
+        text = self._read_whole(response, LARGEST_BODY_BYTES)
         body = _parsed(text)
-        if body is None and not response.headers.keys() & {"content-length", "transfer-encoding"}:
+        if body is None and not _says_its_length(response):
             # Only the end of the connection ended this answer: what cannot be read of it was cut off.
             raise requests.ConnectionError(CUT)
         if not isinstance(body, dict):
-            raise UnreadableAnswer(self._kind, "not a JSON object", status=response.status_code, request_id=request_id)
-        return Answer(body, request_id)
+            raise self._unreadable(response, "not a JSON object")
+        return Answer(body, self._request_id(response))
+
+    def _read_bytes(self, response: requests.Response) -> RawAnswer:
+        body = self._read_whole(response, LARGEST_MEDIA_BYTES)
+        if not _says_its_length(response):
+            # Nobody can tell a whole recording from half of one.
+            raise requests.ConnectionError(CUT)
+        return RawAnswer(body, self._request_id(response))
+
+    def _read_whole(self, response: requests.Response, limit: int) -> bytes:
+        body = _read_at_most(response, limit)
+        if body is None:
+            raise self._unreadable(response, "too large")
+        return body
+
+    def _unreadable(self, response: requests.Response, detail: str) -> UnreadableAnswer:
+        request_id = self._request_id(response)
+        return UnreadableAnswer(self._kind, detail, status=response.status_code, request_id=request_id)
 
     def _refusal(self, response: requests.Response) -> ProviderError:
         try:
@@ -185,6 +232,10 @@ def _read_at_most(response: requests.Response, limit: int) -> bytes | None:
     return bytes(body)
 
 
+def _says_its_length(response: requests.Response) -> bool:
+    return bool(response.headers.keys() & {"content-length", "transfer-encoding"})
+
+
 def _parsed(text: bytes) -> object:
     try:
         return json.loads(text)
@@ -192,7 +243,8 @@ def _parsed(text: bytes) -> object:
         return None
 
 
-def _in_our_words(fault: Exception) -> str:
+def in_our_words(fault: Exception) -> str:
+    """What went wrong on the way, in a few fixed words: the text of ``fault`` itself may hold an address."""
     said_by_urllib3 = fault.args[0] if fault.args else None
     causes = (fault, said_by_urllib3, getattr(said_by_urllib3, "reason", None))
     return next((words for kinds, words in _WORDS if any(isinstance(cause, kinds) for cause in causes)), CUT)

@@ -27,6 +27,15 @@ def seconds_to_wait(status: int, headers: Mapping[str, str], text: str) -> float
         seconds = _reset_of_the_used_up(headers)
     if seconds is None and status == 429 and (said := _IN_WORDS.search(text)):
         seconds = _duration(said[1])
+    return _within_bounds(seconds)
+
+
+def seconds_of(duration: object) -> float | None:
+    """``19.42s``, as some say in the body: seconds, between 1 and 3600, or None for what is no duration."""
+    return _within_bounds(_duration(duration)) if isinstance(duration, str) else None
+
+
+def _within_bounds(seconds: float | None) -> float | None:
     return None if seconds is None else min(max(seconds, SHORTEST_SECONDS), LONGEST_SECONDS)
 
 

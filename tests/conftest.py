@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy import delete, text
 
+import tests.machine_environment  # noqa: F401  # clears the environment before the rest of ours is imported
 from settings import Settings
 from tests.emulator.server import Emulator
 from tests.local_services import LocalPostgres
@@ -20,9 +21,6 @@ ADMIN_PASSWORD = "correct-horse-battery"
 FORGOTTEN_BROKER = "a-test-tried-to-use-the-broker://"
 SECRETS = {"ADMIN_SECRET_KEY": secrets.token_urlsafe(32), "SECRET_KEY": secrets.token_urlsafe(32)}
 
-# Before the rest of ours is imported: celeryconfig.py reads the environment when it is.
-for name in Settings.model_fields:
-    os.environ.pop(name.upper(), None)
 os.environ.update(SECRETS)
 
 from domain import accounts  # noqa: E402

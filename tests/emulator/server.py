@@ -8,8 +8,13 @@ from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from providers.kinds import ProviderKind
+from tests.emulator.gemini import GeminiRoom
 from tests.emulator.openai import OpenAIRoom
+from tests.emulator.pika import PikaRoom
+from tests.emulator.speechkit import SpeechKitRoom
 from tests.emulator.state import Book, Call, Charge, Room
+from tests.emulator.suno import SunoRoom
+from tests.emulator.yandex_gpt import YandexGPTRoom
 
 HOST = "127.0.0.1"
 STOP_CHECK_SECONDS = 0.01
@@ -29,7 +34,13 @@ class Emulator:
     def __init__(self, port: int = 0) -> None:
         self._book = Book()
         self.openai = OpenAIRoom(self._book)
-        self.rooms: dict[ProviderKind, Room] = {room.kind: room for room in (self.openai,)}
+        self.gemini = GeminiRoom(self._book)
+        self.yandex_gpt = YandexGPTRoom(self._book)
+        self.speechkit = SpeechKitRoom(self._book)
+        self.suno = SunoRoom(self._book)
+        self.pika = PikaRoom(self._book)
+        rooms = (self.openai, self.gemini, self.yandex_gpt, self.speechkit, self.suno, self.pika)
+        self.rooms: dict[ProviderKind, Room] = {room.kind: room for room in rooms}
         self._server: BaseWSGIServer = make_server(
             HOST, port, self._app(), threaded=True, request_handler=_QuietHandler
         )
@@ -76,5 +87,6 @@ class Emulator:
         # A fault of the emulator itself shows as a traceback, never as a provider's 500.
         app.config["PROPAGATE_EXCEPTIONS"] = True
         for kind, room in self.rooms.items():
-            app.register_blueprint(room.blueprint(), url_prefix=f"/{kind.lower()}{room.base_path}")
+            root = room.base_path if room.root_path is None else room.root_path
+            app.register_blueprint(room.blueprint(), url_prefix=f"/{kind.lower()}{root}")
         return app

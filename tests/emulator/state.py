@@ -15,7 +15,7 @@ ANY_ROUTE = "*"
 
 @dataclass
 class Key:
-    """An account's key. ``credit`` is how many generations it may still make, None for any number.
+    """An account's key. ``credit`` is what it may still spend, ``Room.price`` for each generation, None without end.
 
     ``rights`` are the provider's own names of permissions. ``scenario`` names one that plays whenever this key is used.
     """
@@ -51,18 +51,22 @@ class Fault:
 
 @dataclass(frozen=True)
 class Charge:
-    """One generation that the provider carried out and billed. ``token`` is the caller's id, if it sent one."""
+    """One generation that the provider carried out and billed. ``token`` is the caller's id, if it sent one.
+
+    ``units``: how many of what the provider bills by, where it bills a generation by its length.
+    """
 
     provider: ProviderKind
     key: str
     model: str
     token: str | None
     at: float
+    units: int = 1
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it came, without its key. ``key`` is the name of the key, if we know it."""
+    """One request as it came, without the header of its key. ``key`` is the name of the key, if we know it."""
 
     provider: ProviderKind
     route: str
@@ -72,6 +76,7 @@ class Call:
     headers: Mapping[str, str]
     body: Any
     at: float
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 class Book:
@@ -92,6 +97,10 @@ class Room:
     base_path: ClassVar[str] = ""
     #: Headers that can carry a key, with what stands before it.
     auth_headers: ClassVar[tuple[tuple[str, str], ...]] = (("Authorization", "Bearer "),)
+    #: What a generation takes from the credit of its key, in the provider's own unit.
+    price: ClassVar[int] = 1
+    #: Where its routes begin, for a provider that has some beside ``base_path``.
+    root_path: ClassVar[str | None] = None
     #: By name: the routes it plays on, and what happens there.
     scenarios: ClassVar[Mapping[str, tuple[tuple[str, ...], Fault]]] = {}
 
@@ -146,7 +155,7 @@ class Room:
         key = self.keys.get(self._secret_of(request) or "")
         secret_headers = {name.lower() for name, _ in self.auth_headers}
         headers = {name.lower(): value for name, value in request.headers.items() if name.lower() not in secret_headers}
-        body = request.get_json(silent=True)
+        body = request.get_json(silent=True) if request.is_json else request.form.to_dict() or None
         with self.book.lock:
             self.book.requests.append(
                 Call(
@@ -158,18 +167,19 @@ class Room:
                     headers,
                     body,
                     time.time(),
+                    query=request.args.to_dict(),
                 )
             )
         return key
 
-    def charge(self, key: Key, model: str, token: str | None) -> bool:
+    def charge(self, key: Key, model: str, token: str | None, units: int = 1) -> bool:
         """Put a generation on the bill of ``key``; False if there is no credit for it."""
         with self.book.lock:
-            if key.credit == 0:
-                return False
             if key.credit is not None:
-                key.credit -= 1
-            self.book.ledger.append(Charge(self.kind, key.name, model, token, time.time()))
+                if key.credit < self.price:
+                    return False
+                key.credit -= self.price
+            self.book.ledger.append(Charge(self.kind, key.name, model, token, time.time(), units))
             return True
 
     def _secret_of(self, request: Request) -> str | None:

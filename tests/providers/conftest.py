@@ -1,69 +1,50 @@
-"""The emulator, and every adapter that needs a key, each with the names of its routes there."""
+"""The emulator, and every adapter that needs a key, opened there."""
 
 import json
 import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 import pytest
 
 from providers import openai
-from providers.base import Brief, Credentials, GenerationRequest, GenerationResult, InstantProvider
+from providers.base import Credentials
 from providers.errors import ProviderError
-from providers.kinds import ProviderKind, StageType
+from providers.gemini import Gemini
+from providers.kinds import ProviderKind
 from providers.openai import OpenAI
+from providers.registry import runs_jobs
+from providers.yandex_gpt import YandexGPT
+from tests.emulator.gemini import GeminiRoom
+from tests.emulator.jobs import JobRoom
 from tests.emulator.openai import OpenAIRoom
 from tests.emulator.server import Emulator
 from tests.emulator.state import Room
+from tests.emulator.yandex_gpt import YandexGPTRoom
+from tests.providers.wires import CALLS, CANARY, JOB_ID, POEM, RECIPIENT, VOICE, WIRES, AnyProvider, Call, OpenAt, Wire
 
-#: Looks like a key, and must be found nowhere but in the header that carries it.
-CANARY = "sk-canary-4f9d2c7b1e8a6053"
-RECIPIENT = "Аделаида Семёновна"
-
-POEM = GenerationRequest(
-    stage_type=StageType.POEM,
-    model="gpt-4.1",
-    brief=Brief(recipient=RECIPIENT, occasion="юбилей", details="любит флоксы", tone="warm", language="ru"),
-    token="6a1f0e3c-attempt-1",
-    instructions="Ты пишешь стихи к праздникам.",
-    prompt=f"Кому: {RECIPIENT}\nПовод: юбилей\nО нём: любит флоксы",
-)
+#: Test modules take these from here as well.
+__all__ = ["CANARY", "POEM", "RECIPIENT", "VOICE"]
 
 
-class TimedProvider(InstantProvider, Protocol):
-    """An adapter over HTTP: how many seconds a whole answer may take."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what cannot be.
 
-    check_seconds: ClassVar[float]
-    generation_seconds: ClassVar[float]
-
-
-Call = Callable[[InstantProvider], Any]
-OpenAt = Callable[..., InstantProvider]
-
-
-@dataclass(frozen=True)
-class Wire:
-    """One adapter and one way in which it speaks.
-
-    ``at_the_vendor`` is the function that has to take the emulator for the vendor's own host, where there is one.
+    A list that is no call, being the documentation's, does not fail like one; one for everybody says nothing about a
+    key; only a job can be looked at.
     """
-
-    adapter: type[TimedProvider]
-    request: GenerationRequest
-    generate_route: str
-    at_the_vendor: str = ""
-
-    @property
-    def kind(self) -> ProviderKind:
-        return self.adapter.kind
+    items[:] = [item for item in items if not _cannot_be(item)]
 
 
-WIRES = {
-    "openai": Wire(OpenAI, POEM, "responses", at_the_vendor="providers.openai.is_the_vendors_own"),
-    "openai-gateway": Wire(OpenAI, POEM, "chat"),
-}
+def _cannot_be(item: pytest.Item) -> bool:
+    params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    wire, asked = params.get("wire"), params.get("call") or params.get("keyed_call")
+    if not isinstance(wire, Wire):
+        return False
+    if asked is CALLS["list_models"]:
+        return not wire.adapter.lists_models or (wire.lists_in_public and "keyed_call" in params)
+    return asked is CALLS["poll"] and not runs_jobs(wire.kind)
 
 
 @pytest.fixture
@@ -82,38 +63,40 @@ def wire(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Wir
 
 @pytest.fixture
 def room(emulator: Emulator, wire: Wire) -> Room:
-    """The adapter's provider, with a key that works."""
-    emulator.rooms[wire.kind].add_key("canary", CANARY)
-    return emulator.rooms[wire.kind]
+    """The adapter's provider, with a key that works, and with a job of it where it runs jobs."""
+    room = emulator.rooms[wire.kind]
+    key = room.add_key("canary", CANARY)
+    if isinstance(room, JobRoom):
+        room.job_seconds = 0
+        room.open_job(key, JOB_ID)
+    return room
 
 
 @pytest.fixture
-def open_at(wire: Wire) -> Callable[..., InstantProvider]:
+def open_at(wire: Wire) -> OpenAt:
     """Open the adapter at a base URL of the test's own."""
 
-    def open_adapter(base_url: str, key: str = CANARY) -> InstantProvider:
+    def open_adapter(base_url: str, key: str = CANARY) -> AnyProvider:
         return wire.adapter(Credentials(key, base_url))
 
     return open_adapter
 
 
 @pytest.fixture
-def provider(open_at: Callable[..., InstantProvider], emulator: Emulator, wire: Wire, room: Room) -> InstantProvider:
+def provider(open_at: OpenAt, emulator: Emulator, wire: Wire, room: Room) -> AnyProvider:
     """The adapter at the emulator, with a key that works."""
     return open_at(emulator.base_url(wire.kind))
 
 
-#: Everything that an adapter can be asked, by name.
-CALLS: dict[str, Callable[[InstantProvider, GenerationRequest], Any]] = {
-    "check_key": lambda provider, request: provider.check_key(request.stage_type),
-    "list_models": lambda provider, request: provider.list_models(request.stage_type),
-    "generate": lambda provider, request: provider.generate(request),
-}
+@pytest.fixture(params=list(CALLS.values()), ids=list(CALLS))
+def call(request: pytest.FixtureRequest, wire: Wire) -> Call:
+    """Make one of the calls of ``CALLS``."""
+    return lambda provider: request.param(provider, wire.request)
 
 
 @pytest.fixture(params=list(CALLS.values()), ids=list(CALLS))
-def call(request: pytest.FixtureRequest, wire: Wire) -> Callable[[InstantProvider], GenerationResult | None]:
-    """Make one of the calls of ``CALLS``."""
+def keyed_call(request: pytest.FixtureRequest, wire: Wire) -> Call:
+    """Make one of the calls of ``CALLS`` that need a key."""
     return lambda provider: request.param(provider, wire.request)
 
 
@@ -138,6 +121,28 @@ def vendor(emulator: Emulator, openai_room: OpenAIRoom, monkeypatch: pytest.Monk
 def openai_provider(request: pytest.FixtureRequest) -> OpenAI:
     chosen: OpenAI = request.getfixturevalue(request.param)
     return chosen
+
+
+@pytest.fixture
+def gemini_room(emulator: Emulator) -> GeminiRoom:
+    emulator.gemini.add_key("canary", CANARY)
+    return emulator.gemini
+
+
+@pytest.fixture
+def gemini(emulator: Emulator, gemini_room: GeminiRoom) -> Gemini:
+    return Gemini(Credentials(CANARY, emulator.base_url(ProviderKind.GEMINI)))
+
+
+@pytest.fixture
+def yandex_room(emulator: Emulator) -> YandexGPTRoom:
+    emulator.yandex_gpt.add_key("canary", CANARY)
+    return emulator.yandex_gpt
+
+
+@pytest.fixture
+def yandex(emulator: Emulator, yandex_room: YandexGPTRoom) -> YandexGPT:
+    return YandexGPT(Credentials(CANARY, emulator.base_url(ProviderKind.YANDEX_GPT)))
 
 
 SAMPLES = Path(__file__).parent / "samples"

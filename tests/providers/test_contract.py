@@ -1,12 +1,16 @@
 """The same promises for every adapter with a key: what its failures become, and what never leaves it."""
 
 import dataclasses
+import io
 from typing import Any
 
+import av
 import pytest
+import requests
 
-from providers.base import InstantProvider
+from providers.base import GenerationRequest, GenerationResult, Ticket
 from providers.errors import (
+    AnswerLost,
     CreditExhausted,
     KeyRejected,
     PermissionMissing,
@@ -17,9 +21,11 @@ from providers.errors import (
     UnreadableAnswer,
 )
 from providers.kinds import StageType
+from providers.registry import runs_jobs
 from tests.emulator.server import Emulator
 from tests.emulator.state import Room
-from tests.providers.conftest import CANARY, RECIPIENT, Call, OpenAt, Wire, assert_tells_nothing
+from tests.providers.conftest import assert_tells_nothing
+from tests.providers.wires import CANARY, RECIPIENT, AnyProvider, Call, OpenAt, Wire, make
 
 PAGE = "<html><body>Bad gateway</body></html>"
 
@@ -50,20 +56,20 @@ PAGE = "<html><body>Bad gateway</body></html>"
     ],
 )
 def test_every_failure_becomes_one_of_our_errors(
-    provider: InstantProvider, room: Room, call: Call, status: int, body: Any, expected: type[ProviderError]
+    provider: AnyProvider, room: Room, wire: Wire, call: Call, status: int, body: Any, expected: type[ProviderError]
 ) -> None:
     room.fail(status=status, body=body)
 
     with pytest.raises(ProviderError) as caught:
         call(provider)
 
-    assert type(caught.value) is expected
+    assert type(caught.value) is expected or (type(caught.value) is AnswerLost and status in wire.lost_by)
     assert caught.value.kind is provider.kind
     assert caught.value.status == status
     assert_tells_nothing(caught.value)
 
 
-def test_an_unknown_refusal_keeps_its_number(provider: InstantProvider, room: Room, call: Call) -> None:
+def test_an_unknown_refusal_keeps_its_number(provider: AnyProvider, room: Room, call: Call) -> None:
     room.fail(status=418, body={})
 
     with pytest.raises(Unavailable) as caught:
@@ -74,7 +80,7 @@ def test_an_unknown_refusal_keeps_its_number(provider: InstantProvider, room: Ro
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 418, 429, 500])
 def test_a_refusal_that_quotes_key_and_prompt_is_not_quoted(
-    provider: InstantProvider, room: Room, call: Call, status: int
+    provider: AnyProvider, room: Room, call: Call, status: int
 ) -> None:
     echo = f"{CANARY} {RECIPIENT} любит флоксы"
     fields = dict.fromkeys(("code", "type", "param", "status", "reason"), CANARY)
@@ -103,7 +109,7 @@ def test_a_key_that_no_header_can_carry_is_refused_unsent(
     assert emulator.requests == []
 
 
-def test_the_key_travels_in_its_header_alone(provider: InstantProvider, emulator: Emulator, call: Call) -> None:
+def test_the_key_travels_in_its_header_alone(provider: AnyProvider, emulator: Emulator, call: Call) -> None:
     call(provider)
 
     (seen,) = emulator.requests
@@ -111,55 +117,87 @@ def test_the_key_travels_in_its_header_alone(provider: InstantProvider, emulator
     assert CANARY not in repr(seen)
 
 
-def test_a_key_nobody_knows_is_rejected(open_at: OpenAt, emulator: Emulator, wire: Wire, call: Call) -> None:
+def test_a_key_nobody_knows_is_rejected(open_at: OpenAt, emulator: Emulator, wire: Wire, keyed_call: Call) -> None:
     with pytest.raises(KeyRejected) as caught:
-        call(open_at(emulator.base_url(wire.kind), CANARY + "-mistyped"))
+        keyed_call(open_at(emulator.base_url(wire.kind), CANARY + "-mistyped"))
 
     assert_tells_nothing(caught.value)
 
 
 def test_a_work_comes_back_with_its_model_its_request_and_its_counts(
-    provider: InstantProvider, emulator: Emulator, wire: Wire
+    provider: AnyProvider, emulator: Emulator, wire: Wire
 ) -> None:
-    result = provider.generate(wire.request)
+    result = make(provider, wire.request)
 
+    if runs_jobs(wire.kind):
+        assert_ends_with_a_file(provider, result)
+    elif wire.request.stage_type is StageType.POEM:
+        assert_is_a_poem(result)
+    else:
+        assert_is_a_recording(result, wire.request)
+    assert result.model == wire.request.model
+    assert bool(result.request_id) is wire.names_calls
+    (charge,) = emulator.ledger
+    token = wire.request.token if wire.sends_token else wire.request.callback_url or None
+    assert (charge.key, charge.model, charge.token) == ("canary", wire.request.model, token)
+
+
+def assert_is_a_poem(result: GenerationResult) -> None:
     assert result.text is not None
     assert RECIPIENT in result.text
-    assert wire.request.model in result.text
+    assert result.model in result.text
     assert result.media is None
-    assert result.model == wire.request.model
-    assert result.request_id
     assert result.usage["input_tokens"] > 0
     assert result.usage["total_tokens"] == result.usage["input_tokens"] + result.usage["output_tokens"]
-    (charge,) = emulator.ledger
-    assert (charge.key, charge.model, charge.token) == ("canary", wire.request.model, wire.request.token)
 
 
-def test_an_account_without_credit_is_told_from_one_that_hurries(
-    provider: InstantProvider, room: Room, wire: Wire
-) -> None:
-    room.keys[CANARY].credit = 1
-    provider.generate(wire.request)
-
-    with pytest.raises(CreditExhausted):
-        provider.generate(wire.request)
+def assert_is_a_recording(result: GenerationResult, request: GenerationRequest) -> None:
+    assert result.text is None
+    assert result.content_type in ("audio/mpeg", "audio/wav")
+    assert seconds_of(result.media or b"") > 0
+    assert result.usage == {"characters": len(request.poem)}
 
 
-def test_a_model_that_is_listed_once_is_offered_once(provider: InstantProvider) -> None:
-    models = provider.list_models(StageType.POEM)
+def assert_ends_with_a_file(provider: AnyProvider, ticket: Ticket) -> None:
+    status = provider.poll(ticket.job_id)
+    assert (status.error, status.charged) == (None, False)
+    file = requests.get(status.media.url, headers={"User-Agent": "Quatrain"}, timeout=5)
+    assert (file.status_code, file.headers["Content-Type"]) == (200, status.media.content_type)
+    with av.open(io.BytesIO(file.content)) as container:
+        assert container.duration > 0
+
+
+def seconds_of(recording: bytes) -> float:
+    with av.open(io.BytesIO(recording)) as container:
+        return sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
+
+
+def test_an_account_without_credit_is_told_from_one_that_hurries(provider: AnyProvider, room: Room, wire: Wire) -> None:
+    room.keys[CANARY].credit = room.price
+    make(provider, wire.request)
+
+    with pytest.raises(wire.without_credit) as caught:
+        make(provider, dataclasses.replace(wire.request, token="6a1f0e3c-attempt-2"))
+
+    assert type(caught.value) is wire.without_credit
+
+
+def test_a_model_that_is_listed_once_is_offered_once(provider: AnyProvider, wire: Wire) -> None:
+    models = provider.list_models(wire.request.stage_type)
 
     assert isinstance(models, tuple)
     assert len(models) == len(set(models)) > 0
 
 
-def test_the_adapter_prints_itself_without_the_key(provider: InstantProvider) -> None:
+def test_the_adapter_prints_itself_without_the_key(provider: AnyProvider) -> None:
     assert CANARY not in repr(provider) + str(vars(provider))
 
 
 def test_a_stage_that_the_provider_does_not_serve_is_refused_unsent(
-    provider: InstantProvider, emulator: Emulator, wire: Wire
+    provider: AnyProvider, emulator: Emulator, wire: Wire
 ) -> None:
+    other = StageType.POEM if wire.request.stage_type is StageType.CLIP else StageType.CLIP
     with pytest.raises(RequestRefused):
-        provider.generate(dataclasses.replace(wire.request, stage_type=StageType.CLIP))
+        make(provider, dataclasses.replace(wire.request, stage_type=other))
 
     assert emulator.requests == []

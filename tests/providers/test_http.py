@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from providers import http
-from providers.answers import ErrorAnswer, dig, short_code, storable
+from providers.answers import ErrorAnswer, RawAnswer, dig, short_code, storable
 from providers.base import Credentials
 from providers.errors import AnswerLost, ContentBlocked, KeyRejected, ProviderError, Unavailable, UnreadableAnswer
 from providers.http import ProviderHttp
@@ -170,3 +170,48 @@ def test_digging_where_nothing_is_finds_nothing(body: Any) -> None:
 
 def test_text_that_a_database_cannot_hold_is_cleaned() -> None:
     assert storable("Ёж\x00 \ud83d и \U0001f994") == "Ёж  и \U0001f994"
+
+
+def post_bytes(base_url: str, **features: Any) -> RawAnswer:
+    return open_http(base_url).post_for_bytes("/responses", b"\xff\x00=", content_type="a/b", seconds=5, **features)
+
+
+def test_bytes_go_out_and_come_back_as_they_are(emulator: Emulator) -> None:
+    emulator.openai.fail(status=200, body=b"\x00\xff\n{", headers={"x-request-id": "req_2"})
+
+    answer = post_bytes(emulator.base_url(KIND), headers={"X-Extra": "1"})
+
+    (seen,) = emulator.requests
+    assert (answer.body, answer.request_id) == (b"\x00\xff\n{", "req_2")
+    assert "body" not in repr(answer)
+    assert {name: seen.headers[name] for name in ("content-type", "content-length", "accept", "x-extra")} == {
+        "content-type": "a/b",
+        "content-length": "3",
+        "accept": "*/*",
+        "x-extra": "1",
+    }
+
+
+def test_media_may_be_larger_than_a_message(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "LARGEST_BODY_BYTES", 10)
+    monkeypatch.setattr(http, "LARGEST_MEDIA_BYTES", 1000)
+
+    emulator.openai.fail(status=200, body="x" * 1000)
+    assert len(post_bytes(emulator.base_url(KIND)).body) == 1000
+
+    emulator.openai.fail(status=200, body="x" * 1001)
+    with pytest.raises(UnreadableAnswer, match="too large"):
+        post_bytes(emulator.base_url(KIND))
+
+
+def test_bytes_that_only_the_connections_end_has_ended_are_lost() -> None:
+    with wire_that_says(b"HTTP/1.1 200 OK\r\n\r\nsound") as base_url, pytest.raises(AnswerLost, match="connection cut"):
+        post_bytes(base_url)
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"])
+def test_a_lost_answer_that_does_no_harm_is_plain_unavailable(said: bytes) -> None:
+    with wire_that_says(said) as base_url, pytest.raises(Unavailable) as caught:
+        post_bytes(base_url, repeatable=True)
+
+    assert type(caught.value) is Unavailable

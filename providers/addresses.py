@@ -1,0 +1,87 @@
+"""Where in the network a provider's link may lead: to the public internet, and to where the provider itself is.
+
+A link is a provider's word and may name our own machine, our neighbours or the cloud's metadata service. What is
+checked is the address that is then connected to, never the name alone: a name may lead elsewhere a moment later.
+"""
+
+import socket
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit
+
+#: Of one name, more are not tried.
+MOST_ADDRESSES = 3
+
+_PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
+#: A translator's addresses for IPv4 (RFC 6052); they end with the address that is meant.
+_NAT64 = ip_network("64:ff9b::/96")
+#: A cloud's own services at addresses that look public (Azure, Oracle) or like a neighbour's (AWS). The others are at
+#: link-local addresses, which are refused as such.
+_METADATA = tuple(map(ip_network, ("168.63.129.16", "192.0.0.0/24", "fd00:ec2::254")))
+
+
+class Reach(Enum):
+    """Who can be at an address. ``NOWHERE``: nobody that a link may lead to, such as link-local or multicast."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    THIS_MACHINE = "this machine"
+    NOWHERE = "nowhere"
+
+
+class ForbiddenAddress(Exception):
+    """A link leads to where no link of this provider may lead."""
+
+
+def reach_of(address: IPv4Address | IPv6Address) -> Reach:
+    """Who can be at ``address``, for an IPv6 address that carries an IPv4 one too."""
+    if isinstance(address, IPv6Address) and (address.ipv4_mapped or address in _NAT64):
+        return reach_of(IPv4Address(int(address) & 0xFFFFFFFF))
+    if any(address in network for network in _METADATA) or address.is_multicast or _is_a_tunnel(address):
+        return Reach.NOWHERE
+    if address.is_loopback:
+        return Reach.THIS_MACHINE
+    if any(address in network for network in _PRIVATE):
+        return Reach.PRIVATE
+    return Reach.PUBLIC if address.is_global else Reach.NOWHERE
+
+
+def _is_a_tunnel(address: IPv4Address | IPv6Address) -> bool:
+    return isinstance(address, IPv6Address) and bool(address.sixtofour or address.teredo)
+
+
+class Guard:
+    """Lets links through to the public internet over TLS, and to the network of ``base_url`` if that is none of it.
+
+    A base URL on this machine opens this machine, over plain HTTP too; one in a private network opens such networks.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        self._base_url = base_url
+
+    def addresses_of(self, host: str, port: int, *, over_tls: bool) -> list[str]:
+        """The addresses of ``host`` to connect to, checked. Asks the name service.
+
+        Raises ``ForbiddenAddress`` if one of them is out of bounds; ``socket.gaierror`` or ``UnicodeError`` if there
+        are none.
+        """
+        found = _look_up(host, port)
+        reaches = {reach_of(address) for address in found}
+        if not reaches <= ({Reach.PUBLIC} if over_tls else set()):
+            of_base = self._reaches_of_base()
+            allowed = {Reach.PUBLIC} | of_base if over_tls else of_base & {Reach.THIS_MACHINE}
+            if not reaches <= allowed - {Reach.NOWHERE}:
+                raise ForbiddenAddress
+        return [str(address) for address in found[:MOST_ADDRESSES]]
+
+    def _reaches_of_base(self) -> set[Reach]:
+        try:
+            base = urlsplit(self._base_url)
+            return {reach_of(address) for address in _look_up(base.hostname or "", base.port or 443)}
+        except (OSError, ValueError):
+            return set()
+
+
+def _look_up(host: str, port: int) -> list[IPv4Address | IPv6Address]:
+    rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(ip_address(str(row[4][0])) for row in rows))

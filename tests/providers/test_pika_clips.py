@@ -1,0 +1,48 @@
+"""PIKA: what a prompt is made of."""
+
+from dataclasses import replace
+
+from providers.pika_clips import LONGEST_PROMPT, clip_payload, prompt_of
+from tests.providers.wires import CLIP
+
+
+def test_a_long_poem_is_cut_after_a_whole_line() -> None:
+    line = "Стихи о том, как много нужно слов"
+
+    prompt = prompt_of(replace(CLIP, poem=f"{line}\n\n" * 100))
+
+    assert len(prompt) <= LONGEST_PROMPT
+    assert len(prompt) > LONGEST_PROMPT - len(line) - 2
+    assert prompt.endswith(line)
+
+
+def test_a_poem_of_one_endless_line_still_gives_a_prompt() -> None:
+    prompt = prompt_of(replace(CLIP, poem="слово" * 1000))
+
+    assert len(prompt) <= LONGEST_PROMPT
+    assert prompt.endswith("слово")
+
+
+def test_the_longest_brief_leaves_room_for_the_poem() -> None:
+    brief = replace(
+        CLIP.brief, recipient="Анна " * 20, occasion="юбилей " * 28, tone="нежно " * 33, details="сад " * 500
+    )
+
+    prompt = prompt_of(replace(CLIP, brief=brief, poem="Первая строка.\nВторая строка."))
+
+    assert len(prompt) <= LONGEST_PROMPT
+    assert prompt.endswith("Первая строка.\nВторая строка.")
+    assert "сад сад" in prompt
+
+
+def test_what_was_not_told_is_not_mentioned() -> None:
+    brief = replace(CLIP.brief, occasion="", details=" \n", tone="")
+
+    prompt = prompt_of(replace(CLIP, brief=brief))
+
+    assert "For: Аделаида Семёновна." in prompt
+    assert not any(label in prompt for label in ("Occasion:", "Mood:", "About them:"))
+
+
+def test_the_same_request_says_the_same_words() -> None:
+    assert clip_payload(CLIP) == clip_payload(replace(CLIP, token="another"))

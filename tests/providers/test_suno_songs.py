@@ -1,0 +1,68 @@
+"""SUNO: title, style and length of a song."""
+
+from dataclasses import replace
+
+import pytest
+
+from providers.suno_songs import rules_of, seconds_of, style_of, title_of
+from tests.providers.wires import SONG
+
+BRIEF = SONG.brief
+
+
+@pytest.mark.parametrize(
+    ("occasion", "recipient", "title"),
+    [
+        ("юбилей", "Аделаида", "юбилей — Аделаида"),
+        ("", "Аделаида", "Аделаида"),
+        ("юбилей\nи  свадьба", "", "юбилей и свадьба"),
+        ("", "", "Песня"),
+    ],
+)
+def test_a_title_names_the_occasion_and_the_person(occasion: str, recipient: str, title: str) -> None:
+    assert title_of(replace(BRIEF, occasion=occasion, recipient=recipient)) == title
+
+
+def test_a_long_title_ends_after_a_whole_word() -> None:
+    title = title_of(replace(BRIEF, occasion="день рождения и новоселье " * 8))
+
+    assert title == "день рождения и новоселье день рождения и новоселье день рождения и новоселье"
+    assert len(title) <= 80
+
+
+def test_a_title_of_one_word_is_cut_through_it() -> None:
+    assert title_of(replace(BRIEF, occasion="ж" * 200)) == "ж" * 80
+
+
+def test_a_style_has_tone_and_occasion_but_not_the_person() -> None:
+    style = style_of(replace(BRIEF, tone="solemn", occasion="a wedding", language="en"), 1000)
+
+    assert style == "vocal song in English, clear diction, melodic, solemn, a wedding"
+    assert style_of(replace(BRIEF, tone="", occasion=" "), 1000) == "vocal song in Russian, clear diction, melodic"
+
+
+def test_a_long_style_keeps_our_words_and_fits() -> None:
+    style = style_of(replace(BRIEF, tone="нежно " * 33, occasion="юбилей " * 28), 200)
+
+    assert style.startswith("vocal song in Russian")
+    assert 180 < len(style) <= 200
+
+
+@pytest.mark.parametrize(
+    ("poem", "seconds"),
+    [
+        ("", 20),
+        ("Одна строка", 25),
+        ("Строка\n\nСтрока\n", 30),
+        ("о" * 91, 35),
+        ("Строка\n" * 16, 100),
+        ("Строка\n" * 500, 360),
+    ],
+)
+def test_the_length_of_a_song_follows_that_of_the_poem(poem: str, seconds: int) -> None:
+    assert seconds_of(poem) == seconds
+
+
+def test_a_model_that_we_do_not_know_is_taken_for_a_fifth() -> None:
+    assert rules_of("V9") == rules_of("V5")
+    assert rules_of("V6_NEXT") == rules_of("V6")
