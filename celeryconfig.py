@@ -51,6 +51,8 @@ task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_st
 task_queues = [Queue(name, Exchange(name), routing_key=name) for name in ("control", "generation")]
 task_default_queue = "control"
 task_routes = {
+    # Looks at running jobs are short and must not stand behind generations; an exact name goes before a pattern.
+    "tasks.generation.poll_jobs": {"queue": "control"},
     "tasks.config.*": {"queue": "control"},
     "tasks.recovery.*": {"queue": "control"},
     "tasks.generation.*": {"queue": "generation"},
@@ -86,6 +88,11 @@ beat_schedule: dict[str, Any] = {
         "task": "tasks.recovery.sweep",
         "schedule": _settings.sweep_interval_seconds,
         "options": {"expires": max(2 * _settings.sweep_interval_seconds, 10)},
+    },
+    "poll-jobs": {
+        "task": "tasks.generation.poll_jobs",
+        "schedule": _settings.poll_interval_seconds,
+        "options": {"expires": max(2 * _settings.poll_interval_seconds, 10)},
     },
     "refresh-stale-models": {
         "task": "tasks.config.refresh_stale_models",

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from domain.db import Base, UtcDateTime, enum_type, utc_now
@@ -40,12 +40,22 @@ class OrderState(StrEnum):
 
 
 class AttemptState(StrEnum):
-    """What became of one call to a provider. OPEN is written before the call, so that a crash leaves a trace."""
+    """What became of one call to a provider. OPEN is written before the call, so that a crash leaves a trace.
+
+    ACCEPTED: a job runs at the provider. UNCERTAIN: nobody knows yet whether the provider has taken it.
+    """
 
     OPEN = "open"
+    ACCEPTED = "accepted"
+    UNCERTAIN = "uncertain"
     ANSWERED = "answered"
     REFUSED = "refused"
     LOST = "lost"
+
+    @classmethod
+    def unended(cls) -> tuple["AttemptState", ...]:
+        """The states of an attempt that may still bring, or cost, something."""
+        return cls.OPEN, cls.ACCEPTED, cls.UNCERTAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +141,15 @@ class Stage(Base):
     )
 
 
+_UNENDED = text("state IN ('open', 'accepted', 'uncertain')")
+
+
 class Attempt(Base):
-    """One call to a provider, written down before it is made."""
+    """One call to a provider, written down before it is made.
+
+    A job keeps the key that it was handed over with, sealed, until it has ended: it is asked about with no other.
+    ``deadline_at`` is when a person is asked about a job that still runs.
+    """
 
     __tablename__ = "attempts"
 
@@ -143,13 +160,26 @@ class Attempt(Base):
     state: Mapped[AttemptState] = mapped_column(enum_type(AttemptState), default=AttemptState.OPEN)
     provider_kind: Mapped[ProviderKind] = mapped_column(enum_type(ProviderKind))
     model: Mapped[str] = mapped_column(Text)
+    config_version: Mapped[int | None]
+    api_key_encrypted: Mapped[str | None] = mapped_column(Text)
+    job_id: Mapped[str | None] = mapped_column(Text)
+    #: What a call to us has named as the job of this attempt, before anybody has confirmed it.
+    hinted_job_id: Mapped[str | None] = mapped_column(Text)
+    submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    deadline_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    looks: Mapped[int] = mapped_column(default=0)
     code: Mapped[str | None] = mapped_column(Text)
     provider_request_id: Mapped[str | None] = mapped_column(Text)
     usage: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    __table_args__ = (UniqueConstraint("stage_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("stage_id", "number"),
+        # Two submits of one stage at a time, or one job for two stages, cannot even be written down.
+        Index("uq_attempts_unended", "stage_id", unique=True, sqlite_where=_UNENDED, postgresql_where=_UNENDED),
+        UniqueConstraint("provider_kind", "job_id"),
+    )
 
 
 class Work(Base):

@@ -5,6 +5,7 @@ changes nothing, and commits.
 """
 
 import random
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ from providers.base import GenerationResult
 from providers.errors import (
     AnswerLost,
     ContentError,
+    JobFailed,
     ProviderError,
     SettingsError,
     UnreadableAnswer,
@@ -34,8 +36,18 @@ LOST_ANSWERS_REPEATED = 1
 REPEATABLE = (StageType.POEM, StageType.VOICE)
 #: Of a provider that costs nothing: a stage that kills its worker this often is left to a person.
 FREE_LOST_ANSWERS_REPEATED = 2
+#: Where a stage stands while an answer about it can come. A late one finds its stage uncertain, and settles that.
+HELD = (StageState.RUNNING, StageState.UNCERTAIN, StageState.SUBMITTED, StageState.FETCHING)
 JITTER = 0.2
 LONGEST_HINT = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What has to be told to the workers now that stages have moved."""
+
+    ready: list[Ready] = field(default_factory=list)
+    check: StageType | None = None
 
 
 class Called(Claimed, Protocol):
@@ -56,7 +68,7 @@ def record_success(job: Called, result: GenerationResult, stored: StoredWork) ->
     _close_attempt(job, AttemptState.ANSWERED, now, request_id=result.request_id, usage=usage)
     done = stages.move(
         job,
-        {StageState.RUNNING},
+        HELD,
         state=StageState.DONE,
         reason=None,
         detail="",
@@ -84,19 +96,39 @@ def record_error(job: Called, error: ProviderError, *, paid: bool) -> StageType 
     _close_attempt(job, AttemptState.LOST if lost else AttemptState.REFUSED, now, error=error)
     stage = db.session.get(Stage, job.id, populate_existing=True)
     check: StageType | None = None
-    if stage is None or stage.claim != job.claim or stage.state is not StageState.RUNNING:
+    if stage is None or stage.claim != job.claim or stage.state not in HELD:
         pass
     elif lost:
         lose_answer(stage, now, paid=True)
     elif isinstance(error, SettingsError):
         wait(stage, error.code, waiting_since=stage.waiting_since or now, **_said(error))
-        check = _doubt_section(job, error, now)
+        check = doubt_section(job, error, now)
     elif isinstance(error, ContentError):
         _fail(stage, error.code, now, **_said(error))
     elif isinstance(error, UnreadableAnswer):
         _count_unreadable(stage, error, now)
     else:
         check = _count_passing_failure(stage, error, now)
+    db.session.commit()
+    return check
+
+
+def record_failed_job(job: Called, error: ProviderError, *, charged: bool) -> StageType | None:
+    """A job that the provider had taken has ended there without a work; returns as ``record_error``.
+
+    What was charged is not tried again unasked. What was not is: at once where the words are not at fault.
+    """
+    if not charged and not isinstance(error, JobFailed):
+        return record_error(job, error, paid=False)
+    now = utc_now()
+    _close_attempt(job, AttemptState.REFUSED, now, error=error)
+    stage = db.session.get(Stage, job.id, populate_existing=True)
+    check = None
+    if stage is not None and stage.claim == job.claim and stage.state in HELD:
+        if charged:
+            _fail(stage, error.code, now, **_said(error))
+        else:
+            check = _count_passing_failure(stage, error, now)
     db.session.commit()
     return check
 
@@ -113,7 +145,7 @@ def record_full_disk(job: Called) -> None:
 
 def wait(stage: Claimed, reason: str, **values: Any) -> None:
     """Let the stage wait for its section; the caller commits."""
-    stages.move(stage, {StageState.RUNNING}, state=StageState.WAITING, reason=str(reason), lease_until=None, **values)
+    stages.move(stage, HELD, state=StageState.WAITING, reason=str(reason), lease_until=None, **values)
 
 
 def lose_answer(stage: Stage, now: datetime, *, paid: bool) -> None:
@@ -129,7 +161,7 @@ def lose_answer(stage: Stage, now: datetime, *, paid: bool) -> None:
         return
     stages.move(
         stage,
-        {StageState.RUNNING},
+        HELD,
         state=StageState.ATTENTION,
         reason="answer_lost",
         lease_until=None,
@@ -165,7 +197,7 @@ def _queue_again(stage: Stage, now: datetime, reason: str, delay: timedelta, **v
     spread = delay * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # not a secret: it spreads the load
     stages.move(
         stage,
-        {StageState.RUNNING},
+        HELD,
         state=StageState.QUEUED,
         reason=reason,
         lease_until=None,
@@ -178,7 +210,7 @@ def _queue_again(stage: Stage, now: datetime, reason: str, delay: timedelta, **v
 def _fail(stage: Stage, reason: str, now: datetime, **values: Any) -> None:
     stages.move(
         stage,
-        {StageState.RUNNING},
+        HELD,
         state=StageState.FAILED,
         reason=reason,
         lease_until=None,
@@ -187,8 +219,11 @@ def _fail(stage: Stage, reason: str, now: datetime, **values: Any) -> None:
     )
 
 
-def _doubt_section(job: Called, error: ProviderError, now: datetime) -> StageType | None:
-    """Mark the section as not working, so that no other order tries it in vain, and want a check at once."""
+def doubt_section(job: Called, error: ProviderError, now: datetime) -> StageType | None:
+    """Mark the section as not working, so that no other order tries it in vain, and want a check at once.
+
+    Returns its type if a check must be started; the caller commits.
+    """
     row = find(job.stage_type, lock=True)
     if row is None or row.version != job.config.version:
         return None
@@ -224,6 +259,7 @@ def _close_attempt(
             code=error.code if error else None,
             provider_request_id=error.request_id if error else request_id,
             usage=usage or {},
+            api_key_encrypted=None,
         )
     )
 

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import aliased
 
-from domain import checks, heartbeats, outcomes, placing, stages, waiting
+from domain import checks, heartbeats, outcomes, placing, stages, submissions, waiting
 from domain.db import db
 from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
 from providers.kinds import StageType
-from providers.registry import ADAPTERS
+from providers.registry import ADAPTERS, runs_jobs
 
 BATCH = 200
+WORKER_GONE = "worker_gone"
 #: A message that was sent this long ago and brought nothing is sent again.
 MESSAGE_PATIENCE = timedelta(seconds=10)
 CHECK_PATIENCE = timedelta(seconds=10)
@@ -35,6 +36,7 @@ def sweep(now: datetime) -> Sweep:
     placing.forget_old_keys(now)
     db.session.commit()
     _end_leases(now)
+    _end_fetch_leases(now)
     ready = _unblock_forgotten(now)
     ready += waiting.release_all(now)
     waiting.give_up(now)
@@ -58,8 +60,24 @@ def _end_leases(now: datetime) -> None:
                 stage, {StageState.RUNNING}, state=StageState.QUEUED, lease_until=None, due_at=now, published_at=None
             )
         else:
-            attempt.state, attempt.ended_at, attempt.code = AttemptState.LOST, now, "worker_gone"
-            outcomes.lose_answer(stage, now, paid=ADAPTERS[attempt.provider_kind].paid)
+            _lose_worker(stage, attempt, now)
+        db.session.commit()
+
+
+def _lose_worker(stage: Stage, attempt: Attempt, now: datetime) -> None:
+    """A worker was gone in the middle of its call: the provider may have got it."""
+    if runs_jobs(attempt.provider_kind):
+        submissions.doubt(stage, attempt, WORKER_GONE, now)
+        return
+    attempt.state, attempt.ended_at, attempt.code = AttemptState.LOST, now, WORKER_GONE
+    outcomes.lose_answer(stage, now, paid=ADAPTERS[attempt.provider_kind].paid)
+
+
+def _end_fetch_leases(now: datetime) -> None:
+    """Look again at jobs whose download ended with its worker: a look is free, and gives a fresh link."""
+    expired = select(Stage).where(Stage.state == StageState.FETCHING, Stage.lease_until < now).limit(BATCH)
+    for stage in db.session.scalars(expired).all():
+        stages.move(stage, {StageState.FETCHING}, state=StageState.SUBMITTED, lease_until=None, due_at=now)
         db.session.commit()
 
 

@@ -25,7 +25,6 @@ ACTIVE_STATES = (
     StageState.FETCHING,
     StageState.UNCERTAIN,
 )
-RETRYABLE_STATES = (StageState.FAILED, StageState.ATTENTION)
 
 
 class Claimed(Protocol):
@@ -88,25 +87,6 @@ def unblock(order_id: int, now: datetime) -> list[Ready]:
         .execution_options(synchronize_session=False)
     )
     return [Ready(stage_id, stage_type) for stage_id, stage_type in rows]
-
-
-def retry_by_hand(stage: Stage, now: datetime) -> bool:
-    """Queue a failed stage, or one that needs attention, as if it were new; False if it is neither."""
-    return move(
-        stage,
-        RETRYABLE_STATES,
-        state=StageState.QUEUED,
-        reason=None,
-        detail="",
-        claim=Stage.claim + 1,
-        due_at=now,
-        published_at=now,
-        waiting_since=None,
-        finished_at=None,
-        passing_failures=0,
-        unreadable_answers=0,
-        lost_answers=0,
-    )
 
 
 def lock_order(order_id: int) -> None:

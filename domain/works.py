@@ -3,18 +3,29 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from sqlalchemy import select
 
 from domain.db import db
 from domain.orders import Order, Stage, StageState, Work
 from providers.base import GenerationResult
+from providers.download import Downloaded
 from providers.kinds import StageType
 from settings import current_settings
 
-EXTENSIONS = {"audio/wav": "wav", "audio/mpeg": "mp3", "audio/ogg": "ogg", "video/mp4": "mp4", "video/webm": "webm"}
+EXTENSIONS = {
+    "audio/wav": "wav",
+    "audio/mpeg": "mp3",
+    "audio/ogg": "ogg",
+    "audio/mp4": "m4a",
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,15 @@ def store(stage_id: int, claim: int, result: GenerationResult) -> StoredWork:
     file_name = f"{stage_id}-{claim}.{EXTENSIONS[result.content_type]}"
     _write_whole(media_dir() / file_name, media)
     return StoredWork(result.content_type, None, file_name, len(media), hashlib.sha256(media).hexdigest())
+
+
+def store_download(stage_id: int, claim: int, fill: Callable[[BinaryIO], Downloaded]) -> StoredWork:
+    """Let ``fill`` write a file, and keep it under its own name; what ``fill`` raises leaves nothing behind."""
+    with _new_file() as (file, keep):
+        facts = fill(file)
+        file_name = f"{stage_id}-{claim}.{EXTENSIONS[facts.content_type]}"
+        keep(media_dir() / file_name)
+    return StoredWork(facts.content_type, None, file_name, facts.size_bytes, facts.sha256)
 
 
 def attach(stage_id: int, stored: StoredWork) -> None:
@@ -75,13 +95,24 @@ def media_dir() -> Path:
 
 
 def _write_whole(target: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
+    with _new_file() as (file, keep):
+        file.write(content)
+        keep(target)
+
+
+@contextmanager
+def _new_file() -> Iterator[tuple[BinaryIO, Callable[[Path], None]]]:
+    """A file under a temporary name, and what gives it its own once it is whole and on the disk; else it is removed."""
+    handle, name = tempfile.mkstemp(dir=media_dir(), prefix=".part-")
+    path = Path(name)
+    with os.fdopen(handle, "w+b") as file:
+
+        def keep(target: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+            path.replace(target)
+
+        try:
+            yield file, keep
+        finally:
+            path.unlink(missing_ok=True)

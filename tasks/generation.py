@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from domain import generation
+from domain import generation, polling
+from domain.db import utc_now
 from tasks.messages import send_check, send_stages
 
 
@@ -28,6 +29,15 @@ def generate_song(stage_id: int) -> None:
 def generate_clip(stage_id: int) -> None:
     """Film the poem of a stage."""
     _generate(stage_id)
+
+
+@shared_task(name="tasks.generation.poll_jobs")
+def poll_jobs() -> None:
+    """Ask about the jobs whose time has come, and fetch what is finished."""
+    polled = polling.poll_due(utc_now())
+    send_stages(polled.ready)
+    for stage_type in polled.checks:
+        send_check(stage_type)
 
 
 def _generate(stage_id: int) -> None:

@@ -17,6 +17,7 @@ from settings import NO_BROKER
 log = structlog.get_logger(__name__)
 
 CHECK_TASK = "tasks.config.validate_and_fetch_models"
+POLL_TASK = "tasks.generation.poll_jobs"
 SWEEP_TASK = "tasks.recovery.sweep"
 GENERATION_TASKS = {stage_type: f"tasks.generation.generate_{stage_type.lower()}" for stage_type in StageType}
 
@@ -30,6 +31,11 @@ def send_stages(stages: Iterable[Ready]) -> bool:
     """Ask for stages to be made; False when the broker is away, and the sweep will ask instead."""
     # all() ends at the first failure: each try against a dead broker costs a time-out.
     return all(_send(GENERATION_TASKS[stage.stage_type], stage.stage_id) for stage in stages)
+
+
+def send_poll() -> bool:
+    """Ask for a look at the jobs that are due, before beat asks for one."""
+    return _send(POLL_TASK)
 
 
 def send_sweep() -> bool:

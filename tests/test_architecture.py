@@ -114,6 +114,7 @@ def test_every_task_has_the_name_of_the_contract(migrated_app: Flask) -> None:
         "tasks.generation.generate_voice",
         "tasks.generation.generate_song",
         "tasks.generation.generate_clip",
+        "tasks.generation.poll_jobs",
         "tasks.recovery.sweep",
     }
     assert {CHECK_TASK, *GENERATION_TASKS.values()} <= ours

@@ -123,6 +123,30 @@ REASONS: dict[str, tuple[LazyString, LazyString]] = {
         _("the answer was lost"),
         _("The work may have been made and charged. Look at the provider's site first; a retry may cost again."),
     ),
+    "job_failed": (
+        _("the provider failed to make it"),
+        _("The provider took the work and could not make it. Try again; look at its site for what it has charged."),
+    ),
+    "job_unknown": (
+        _("the provider no longer knows the work"),
+        _("It may have been made and charged. Look at the provider's site first; a retry may cost again."),
+    ),
+    "job_too_long": (
+        _("it takes the provider too long"),
+        _("The work was handed over long ago and is not ready. Try again to look again: that costs nothing."),
+    ),
+    "job_id_taken": (
+        _("the provider named the work of another order"),
+        _("Nobody can tell whose work this is. Look at the provider's site; a retry may cost again."),
+    ),
+    "link_expired": (
+        _("the link to the finished work does not open"),
+        _("The provider is asked for a fresh link by itself."),
+    ),
+    "download_failed": (
+        _("the finished work could not be downloaded"),
+        _("It is ready at the provider. Try again to download it again: that costs nothing."),
+    ),
     "retrying": (
         _("a passing failure"),
         _("It is tried again by itself."),

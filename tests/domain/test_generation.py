@@ -8,10 +8,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from domain import generation, order_lists, recovery, stages, waiting, works
+from domain import calls, generation, order_lists, recovery, stages, waiting, works
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, OrderState, StageState, Work
 from domain.provider_configs import Reason, Status
+from domain.retrying import retry_by_hand
 from domain.section_changes import clear_section
 from providers.kinds import ProviderKind, StageType
 from tests.builders import (
@@ -341,7 +342,7 @@ def test_what_has_waited_too_long_fails_and_can_be_retried_by_hand() -> None:
     stage = stage_of(order)
     assert (stage.state, stage.reason) == (StageState.FAILED, "waited_too_long")
     working_section()
-    assert stages.retry_by_hand(stage, utc_now())
+    assert retry_by_hand(stage, utc_now())
     db.session.commit()
     run(order)
     assert state_of(order.id) is OrderState.DONE
@@ -367,7 +368,7 @@ def test_only_what_failed_or_needs_attention_can_be_retried() -> None:
     order = place_order()
     run(order)
 
-    assert not stages.retry_by_hand(stage_of(order), utc_now())
+    assert not retry_by_hand(stage_of(order), utc_now())
     db.session.rollback()
     assert stage_of(order).state is StageState.DONE
 
@@ -383,7 +384,7 @@ def test_a_retry_of_the_poem_lets_the_others_start_after_it() -> None:
     found.details = "любит море"
     db.session.commit()
 
-    stages.retry_by_hand(stage_of(order), utc_now())
+    retry_by_hand(stage_of(order), utc_now())
     db.session.commit()
     outcome = run(order)
 
@@ -418,7 +419,7 @@ def test_a_worker_that_comes_back_from_the_dead_changes_nothing() -> None:
     db.session.commit()
     zombie = stage_of(order)
     assert zombie.claim == claim
-    stale = generation.Job(
+    stale = calls.Call(
         zombie.id,
         order.id,
         POEM,
@@ -426,6 +427,7 @@ def test_a_worker_that_comes_back_from_the_dead_changes_nothing() -> None:
         brief=order.brief,
         poem="",
         config=None,
+        base_url="",
         model="m",  # type: ignore[arg-type]
     )
     recovery.sweep(utc_now() + timedelta(minutes=10))

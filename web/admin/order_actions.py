@@ -4,9 +4,10 @@ from flask import Response, abort, flash, redirect, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from domain import order_lists, stages
+from domain import order_lists
 from domain.db import db, utc_now
 from domain.orders import Ready, Stage, StageState
+from domain.retrying import retry_by_hand
 from domain.works import path_of
 from providers.kinds import StageType
 from tasks.messages import send_stages
@@ -22,7 +23,7 @@ def retry(order_id: int, stage_type: StageType) -> ResponseReturnValue:
     accept_form(())
     stage = _find_stage(order_id, stage_type)
     ready = Ready(stage.id, stage.stage_type)
-    if stages.retry_by_hand(stage, utc_now()):
+    if retry_by_hand(stage, utc_now()):
         db.session.commit()
         send_stages([ready])
         flash(_("It will be tried again."), "success")

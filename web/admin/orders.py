@@ -7,7 +7,7 @@ from domain import order_lists
 from domain.order_rules import OrderInvalid, read_order
 from domain.orders import OrderState, StageState
 from domain.placing import place, ready_stages
-from domain.stages import RETRYABLE_STATES
+from domain.retrying import RETRYABLE_STATES
 from tasks.messages import send_stages
 from web.admin.blueprint import blueprint
 from web.admin.forms import OrderForm

@@ -4,9 +4,10 @@ from typing import Any
 
 import click
 
-from domain import order_lists, stages
+from domain import order_lists
 from domain.db import db, reading, utc_now
 from domain.orders import Order, OrderState, Ready, Stage
+from domain.retrying import retry_by_hand
 from providers.kinds import StageType
 from tasks.messages import send_stages
 from web.cli.terminal import DatabaseGroup, Refused, print_json, print_table, shown
@@ -70,7 +71,7 @@ def retry_stage(order_id: int, stage: str) -> None:
     found = order_lists.find_stage(order_id, stage_type)
     if found is None:
         raise Refused(f"Order {order_id} has no {stage_type}.")
-    if not stages.retry_by_hand(found, utc_now()):
+    if not retry_by_hand(found, utc_now()):
         db.session.rollback()
         raise Refused(f"{stage_type} of order {order_id} is {found.state}; retry takes what failed or needs attention.")
     ready = Ready(found.id, stage_type)

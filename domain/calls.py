@@ -1,0 +1,140 @@
+"""A stage that a worker has taken, prepared for its one call to a provider."""
+
+from dataclasses import dataclass, field, replace
+
+from domain import outcomes, prompts, stages, works
+from domain.context import current_vault
+from domain.db import db, utc_now
+from domain.orders import Attempt, Order, Stage, StageState
+from domain.resolver import ResolvedConfig, SectionBlocked, get_provider_config
+from domain.vault import Place
+from providers.base import Brief, Credentials, GenerationRequest, Provider
+from providers.errors import UnreadableAnswer
+from providers.kinds import ProviderKind, StageType
+from providers.registry import runs_jobs
+from settings import current_settings
+
+#: Where providers that insist on an address are told to call while we have none; RFC 2606 keeps it nobody's.
+NOBODYS_URL = "https://quatrain.invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The call, as plain data that outlives the session that read it."""
+
+    id: int
+    order_id: int
+    stage_type: StageType
+    claim: int
+    brief: Brief
+    poem: str
+    config: ResolvedConfig = field(repr=False)
+    model: str
+    base_url: str
+    attempt_id: int = 0
+    token: str = ""
+
+    @property
+    def credentials(self) -> Credentials:
+        """What the adapter is opened with."""
+        return Credentials(self.config.api_key, self.base_url)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What a line in the log says of it."""
+        return {
+            "stage_id": self.id,
+            "stage_type": self.stage_type,
+            "provider": self.config.provider_kind,
+            "model": self.model,
+            "claim": self.claim,
+        }
+
+    def request(self) -> GenerationRequest:
+        """The same for the same attempt, however often it is built: a provider compares a repeated one."""
+        poem_wanted = self.stage_type is StageType.POEM
+        return GenerationRequest(
+            stage_type=self.stage_type,
+            model=self.model,
+            brief=self.brief,
+            token=self.token,
+            instructions=prompts.poem_instructions(self.brief) if poem_wanted else "",
+            prompt=prompts.poem_prompt(self.brief) if poem_wanted else "",
+            poem=self.poem,
+            callback_url=f"{current_settings().public_url.rstrip('/') or NOBODYS_URL}/callbacks/{self.token}",
+        )
+
+
+def take(stage_id: int) -> Call | None:
+    """Claim the stage and prepare its call; None when there is nothing to call. Commits."""
+    now = utc_now()
+    claim = stages.claim(stage_id, now)
+    if claim is None:
+        db.session.rollback()
+        return None
+    stage = db.session.get_one(Stage, stage_id, populate_existing=True)
+    order = db.session.get_one(Order, stage.order_id)
+    poem = poem_for(stage)
+    if poem is None:
+        # Its poem is gone: only a retry of POEM by hand, which is running now, can do that.
+        stages.move(stage, {StageState.RUNNING}, state=StageState.BLOCKED, reason="no_poem", lease_until=None)
+        db.session.commit()
+        return None
+    try:
+        config = get_provider_config(stage.stage_type)
+    except SectionBlocked as blocked:
+        outcomes.wait(stage, blocked.reason, waiting_since=stage.waiting_since or now, config_version=None)
+        db.session.commit()
+        return None
+    call = Call(
+        stage.id,
+        order.id,
+        stage.stage_type,
+        claim,
+        brief=order.brief,
+        poem=poem,
+        config=config,
+        model=config.model,
+        base_url=current_settings().base_url(config.provider_kind),
+    )
+    if call.model:
+        call = _write_attempt(call)
+    db.session.commit()
+    return call
+
+
+def with_first_model(call: Call, provider: Provider) -> Call:
+    """For a key from the environment: the first model of its list, as a save without a choice would take. Commits."""
+    models = provider.list_models(call.stage_type)
+    if not models:
+        raise UnreadableAnswer(provider.kind, "empty list")
+    call = _write_attempt(replace(call, model=models[0]))
+    db.session.commit()
+    return call
+
+
+def poem_for(stage: Stage) -> str | None:
+    """The text that the stage works from: empty for POEM, None while there is none."""
+    return "" if stage.stage_type is StageType.POEM else works.poem_of(stage.order_id)
+
+
+def snapshot_place(stage_type: StageType, kind: ProviderKind) -> Place:
+    """Where the key of a job is sealed for, as long as the job runs."""
+    return Place(stage_type, kind, "job")
+
+
+def _write_attempt(call: Call) -> Call:
+    """Note the call before it is made, with the key that a job has to be asked about with; the caller commits."""
+    kind = call.config.provider_kind
+    stage = db.session.get_one(Stage, call.id)
+    stage.attempts += 1
+    stage.provider_kind, stage.model = kind, call.model
+    stage.config_version = call.config.version
+    attempt = Attempt(stage_id=call.id, number=stage.attempts, provider_kind=kind, model=call.model)
+    attempt.config_version = call.config.version
+    if runs_jobs(kind):
+        place = snapshot_place(call.stage_type, kind)
+        attempt.api_key_encrypted = current_vault().seal(call.config.api_key, place)
+    db.session.add(attempt)
+    db.session.flush()
+    return replace(call, attempt_id=attempt.id, token=attempt.token)

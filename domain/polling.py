@@ -1,0 +1,169 @@
+"""Asking providers about the jobs that run there, in batches.
+
+A job is asked about with the provider, key and model that it was handed over with, whatever the section says now.
+Looks are free and repeatable: a job whose look was lost is simply looked at again.
+"""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import select, update
+
+from domain import fetching, outcomes, stages, submissions
+from domain.calls import Call
+from domain.db import db, utc_now
+from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
+from domain.provider_configs import Reason
+from providers.base import JobStatus, MediaLink
+from providers.errors import JobUnknown, ProviderError, SettingsError
+from providers.kinds import StageType
+from providers.registry import open_job_provider
+
+log = structlog.get_logger(__name__)
+
+BATCH = 50
+THREADS = 16
+#: Longer than the longest look: until then one worker asks and others keep away.
+LOOK_LEASE = timedelta(seconds=60)
+INTERVALS = tuple(timedelta(seconds=seconds) for seconds in (5, 10, 20, 30))
+#: A key that is refused may be mended; the job is paid for and is kept.
+REFUSED_INTERVAL = timedelta(minutes=5)
+UNKNOWN_LOOKS = 3
+JITTER = 0.2
+SUBMITTED = {StageState.SUBMITTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What has to be told to the workers after a round."""
+
+    ready: list[Ready]
+    checks: list[StageType]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One job to look at. ``unknown`` is how often in a row the provider has not known it."""
+
+    call: Call
+    job_id: str
+    looks: int
+    unknown: int
+    deadline_at: datetime
+
+
+def poll_due(now: datetime) -> Polled:
+    """Look at every job whose time has come, settle uncertain submits, and fetch what is finished.
+
+    Commits at each step. Two rounds at once take different jobs.
+    """
+    checks = submissions.resolve_due(now)
+    finished: list[tuple[Call, str, JobStatus, MediaLink]] = []
+    for look, found in _ask(_take_looks(now)):
+        if isinstance(found, JobStatus) and found.media is not None:
+            finished.append((look.call, look.job_id, found, found.media))
+        else:
+            check = _settle(look, found, utc_now())
+            checks += [check] if check else []
+    return Polled(fetching.fetch(finished), checks)
+
+
+def _take_looks(now: datetime) -> list[_Look]:
+    """The jobs that are due, as plain data; nobody else takes them for a minute."""
+    due = (
+        select(Stage.id)
+        .where(Stage.state == StageState.SUBMITTED, Stage.due_at <= now)
+        .order_by(Stage.due_at)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    ids = db.session.scalars(
+        update(Stage)
+        .where(Stage.id.in_(due))
+        .values(due_at=now + LOOK_LEASE)
+        .returning(Stage.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    looks = [look for stage_id in sorted(ids) if (look := _look_of(stage_id, now))]
+    db.session.commit()
+    return looks
+
+
+def _look_of(stage_id: int, now: datetime) -> _Look | None:
+    stage = db.session.get_one(Stage, stage_id, populate_existing=True)
+    attempt = submissions.open_attempt(stage_id)
+    if attempt is None or attempt.job_id is None:
+        # Cannot come about by our own moves; a person can hand the stage in anew.
+        stages.move(stage, SUBMITTED, state=StageState.ATTENTION, reason="job_unknown")
+        return None
+    call = submissions.call_of(stage, attempt)
+    if call is None:
+        stages.move(stage, SUBMITTED, reason=Reason.UNREADABLE, due_at=now + REFUSED_INTERVAL)
+        return None
+    attempt.looks += 1
+    deadline_at = attempt.deadline_at or now
+    return _Look(call, attempt.job_id, attempt.looks, stage.passing_failures, deadline_at)
+
+
+def _ask(looks: list[_Look]) -> list[tuple[_Look, JobStatus | ProviderError]]:
+    """Look at all of them side by side; no transaction is open meanwhile."""
+    if not looks:
+        return []
+    with ThreadPoolExecutor(min(THREADS, len(looks))) as pool:
+        return list(zip(looks, pool.map(_poll, looks), strict=True))
+
+
+def _poll(look: _Look) -> JobStatus | ProviderError:
+    call = look.call
+    try:
+        return open_job_provider(call.config.provider_kind, call.credentials).poll(look.job_id)
+    except ProviderError as error:
+        return error
+
+
+def _settle(look: _Look, found: JobStatus | ProviderError, now: datetime) -> StageType | None:
+    """Store what a look has found; returns the stage's type if its section must be checked. Commits."""
+    call = look.call
+    if isinstance(found, JobStatus) and found.error is not None:
+        log.info("job failed", **call.facts, job_id=look.job_id, outcome=found.error.code, charged=found.charged)
+        return outcomes.record_failed_job(call, found.error, charged=found.charged)
+    check = None
+    if isinstance(found, SettingsError):
+        _look_again(call, now + REFUSED_INTERVAL, reason=found.code, detail=found.detail)
+        check = outcomes.doubt_section(call, found, now)
+    elif isinstance(found, JobUnknown) and look.unknown + 1 >= UNKNOWN_LOOKS:
+        _lose(look, found)
+    elif now >= look.deadline_at:
+        stages.move(call, SUBMITTED, state=StageState.ATTENTION, reason="job_too_long")
+    else:
+        _look_again(call, _next_look(look, now), **_trouble(look, found))
+    db.session.commit()
+    return check
+
+
+def _trouble(look: _Look, found: JobStatus | ProviderError) -> dict[str, object]:
+    """What the page shows beside a running job, and how often the provider has not known it."""
+    if isinstance(found, JobStatus):
+        return {"reason": None, "detail": "", "passing_failures": 0}
+    unknown = look.unknown + 1 if isinstance(found, JobUnknown) else look.unknown
+    return {"reason": found.code, "detail": found.detail, "passing_failures": unknown}
+
+
+def _next_look(look: _Look, now: datetime) -> datetime:
+    interval = INTERVALS[min(look.looks, len(INTERVALS)) - 1]
+    return now + interval * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # not a secret: it spreads the load
+
+
+def _look_again(call: Call, due_at: datetime, **values: object) -> None:
+    stages.move(call, SUBMITTED, due_at=due_at, **values)
+
+
+def _lose(look: _Look, error: JobUnknown) -> None:
+    """The provider has forgotten the job: what became of the money, only a person can find out."""
+    attempt = db.session.get_one(Attempt, look.call.attempt_id)
+    attempt.state, attempt.ended_at, attempt.code = AttemptState.LOST, utc_now(), error.code
+    attempt.api_key_encrypted = None
+    stages.move(look.call, SUBMITTED, state=StageState.ATTENTION, reason=error.code, detail=error.detail)

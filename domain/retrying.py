@@ -1,0 +1,42 @@
+"""A person's decision that a stage is to go on."""
+
+from datetime import datetime, timedelta
+
+from domain import stages, submissions
+from domain.db import db
+from domain.orders import Attempt, AttemptState, Stage, StageState
+from providers.registry import JOB_ADAPTERS
+
+RETRYABLE_STATES = (StageState.FAILED, StageState.ATTENTION)
+ANEW = {
+    "reason": None,
+    "detail": "",
+    "claim": Stage.claim + 1,
+    "waiting_since": None,
+    "finished_at": None,
+    "passing_failures": 0,
+    "unreadable_answers": 0,
+    "lost_answers": 0,
+}
+
+
+def retry_by_hand(stage: Stage, now: datetime) -> bool:
+    """Queue a failed stage, or one that needs attention, as if it were new; False if it is neither.
+
+    A job whose id we have is looked at again instead: it is paid for. Otherwise the provider is asked anew, which may
+    cost a second time; that is what the person has decided. The caller commits.
+    """
+    if stage.state not in RETRYABLE_STATES:
+        return False
+    attempt = submissions.open_attempt(stage.id)
+    if attempt is not None and attempt.state is AttemptState.ACCEPTED:
+        _give_time(attempt, now)
+        return stages.move(stage, RETRYABLE_STATES, state=StageState.SUBMITTED, due_at=now, **ANEW)
+    if attempt is not None:
+        attempt.state, attempt.ended_at, attempt.api_key_encrypted = AttemptState.LOST, now, None
+        db.session.flush()
+    return stages.move(stage, RETRYABLE_STATES, state=StageState.QUEUED, due_at=now, published_at=now, **ANEW)
+
+
+def _give_time(attempt: Attempt, now: datetime) -> None:
+    attempt.deadline_at = now + timedelta(seconds=JOB_ADAPTERS[attempt.provider_kind].longest_seconds)

@@ -1,0 +1,244 @@
+"""Handing jobs to providers, and finding out what became of a submit whose answer was lost.
+
+A submit may cost money the moment that it is received. After a lost answer it is sent again only to a provider that
+promises to take the same token for the same job; at any other the provider's own call back may still name the job,
+and after that a person decides.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from domain import calls, outcomes, stages
+from domain.calls import Call, snapshot_place
+from domain.context import current_vault
+from domain.db import db, utc_now
+from domain.orders import Attempt, AttemptState, Order, Stage, StageState
+from domain.outcomes import Outcome
+from domain.resolver import ResolvedConfig
+from domain.stages import Claimed
+from domain.vault import Unreadable
+from providers.base import JobProvider, Ticket
+from providers.errors import AnswerLost, PassingError, ProviderError, UnreadableAnswer
+from providers.kinds import StageType
+from providers.registry import JOB_ADAPTERS, open_job_provider
+from settings import current_settings
+
+log = structlog.get_logger(__name__)
+
+BATCH = 50
+#: Longer than the longest submit: until then one worker is sending it again and others keep away.
+RESEND_LEASE = timedelta(seconds=180)
+RESEND_WAITS = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 300, 900, 1800))
+#: How much of the usual time passes before the first look at a job.
+FIRST_LOOK = 0.5
+TAKEN_STATES = (StageState.RUNNING, StageState.UNCERTAIN, StageState.ATTENTION)
+
+
+def submit(call: Call, provider: JobProvider) -> Outcome:
+    """Hand the job over and store its id at once; commits at each step."""
+    try:
+        if not call.model:
+            call = calls.with_first_model(call, provider)
+        ticket = provider.submit(call.request())
+    except ProviderError as error:
+        log.info("submit failed", **call.facts, outcome=error.code, detail=error.detail, status=error.status)
+        if call.attempt_id and may_have_been_taken(error):
+            _doubt(call, error)
+            return Outcome()
+        return Outcome(check=outcomes.record_error(call, error, paid=False))
+    _store_ticket(call, ticket)
+    return Outcome()
+
+
+def may_have_been_taken(error: ProviderError) -> bool:
+    """Whether the job may run although the submit failed; the adapter knows which of its provider's 5xx say so."""
+    return isinstance(error, AnswerLost | UnreadableAnswer)
+
+
+def doubt(stage: Stage, attempt: Attempt, code: str, now: datetime) -> None:
+    """Nobody knows whether the attempt was taken: look for its answer, or ask a person. The caller commits."""
+    attempt.state, attempt.code = AttemptState.UNCERTAIN, code
+    until = _first_look(attempt, now)
+    stages.move(
+        stage,
+        {StageState.RUNNING, StageState.UNCERTAIN},
+        state=StageState.UNCERTAIN if until else StageState.ATTENTION,
+        reason="answer_lost",
+        lease_until=None,
+        due_at=until or now,
+        lost_answers=stage.lost_answers + 1,
+    )
+
+
+def resolve_due(now: datetime) -> list[StageType]:
+    """Find out about uncertain submits, and give up what was waited for long enough; commits at each step.
+
+    Returns the types of the stages whose section must be checked now.
+    """
+    checks = [_resolve(stage_id, now) for stage_id in _claim_uncertain(now)]
+    return [check for check in checks if check]
+
+
+def _resolve(stage_id: int, now: datetime) -> StageType | None:
+    stage = db.session.get_one(Stage, stage_id, populate_existing=True)
+    attempt = open_attempt(stage_id)
+    call = call_of(stage, attempt) if attempt is not None else None
+    if attempt is None or call is None:
+        _leave_to_a_person(stage)
+        return None
+    losses, hinted = stage.lost_answers, attempt.hinted_job_id
+    db.session.commit()
+    provider = open_job_provider(call.config.provider_kind, call.credentials)
+    if hinted and _confirm(call, provider, hinted, now):
+        return None
+    if provider.honours_tokens:
+        return _send_again(call, provider, losses, now)
+    _leave_to_a_person(stage)
+    return None
+
+
+def _confirm(call: Call, provider: JobProvider, job_id: str, now: datetime) -> bool:
+    """Adopt the job that a call to us has named, if the provider, asked with the attempt's own key, knows it."""
+    try:
+        provider.poll(job_id)
+    except ProviderError as error:
+        log.info("call back not confirmed", **call.facts, outcome=error.code)
+        return False
+    _store_ticket(call, Ticket(job_id, call.model), first_look=now)
+    return True
+
+
+def open_attempt(stage_id: int) -> Attempt | None:
+    """The attempt of the stage whose end is not known, or whose job runs; there is one at most."""
+    return db.session.scalar(
+        select(Attempt).where(Attempt.stage_id == stage_id, Attempt.state.in_(AttemptState.unended())),
+        execution_options={"populate_existing": True},
+    )
+
+
+def call_of(stage: Stage, attempt: Attempt) -> Call | None:
+    """The call of an attempt as it was made, with its own key; None if the key cannot be opened any more."""
+    place = snapshot_place(stage.stage_type, attempt.provider_kind)
+    try:
+        key = current_vault().open(attempt.api_key_encrypted or "", place)
+    except Unreadable:
+        return None
+    order = db.session.get_one(Order, stage.order_id)
+    return Call(
+        stage.id,
+        order.id,
+        stage.stage_type,
+        stage.claim,
+        brief=order.brief,
+        poem=calls.poem_for(stage) or "",
+        config=ResolvedConfig(attempt.provider_kind, key, attempt.model, attempt.config_version or 0),
+        model=attempt.model,
+        base_url=current_settings().base_url(attempt.provider_kind),
+        attempt_id=attempt.id,
+        token=attempt.token,
+    )
+
+
+def _store_ticket(call: Call, ticket: Ticket, first_look: datetime | None = None) -> None:
+    """Keep the job's id, whatever has become of the stage meanwhile: the job runs and is paid for."""
+    now = utc_now()
+    adapter = JOB_ADAPTERS[call.config.provider_kind]
+    attempt = db.session.get_one(Attempt, call.attempt_id, populate_existing=True)
+    attempt.state, attempt.job_id, attempt.submitted_at = AttemptState.ACCEPTED, ticket.job_id, now
+    attempt.deadline_at = now + timedelta(seconds=adapter.longest_seconds)
+    attempt.code, attempt.provider_request_id = None, ticket.request_id
+    try:
+        db.session.flush()
+    except IntegrityError:
+        # The provider gave us an id that another attempt has: whose job it is, only a person can tell.
+        db.session.rollback()
+        stages.move(call, TAKEN_STATES, state=StageState.ATTENTION, reason="job_id_taken", lease_until=None)
+        db.session.commit()
+        return
+    stages.move(
+        call,
+        TAKEN_STATES,
+        state=StageState.SUBMITTED,
+        reason=None,
+        detail="",
+        lease_until=None,
+        due_at=first_look or now + timedelta(seconds=adapter.usual_seconds * FIRST_LOOK),
+        provider_request_id=ticket.request_id,
+        model=ticket.model,
+        passing_failures=0,
+    )
+    db.session.commit()
+    log.info("job submitted", **call.facts, job_id=ticket.job_id, request_id=ticket.request_id)
+
+
+def _doubt(call: Call, error: ProviderError) -> None:
+    stage = db.session.get_one(Stage, call.id, populate_existing=True)
+    attempt = db.session.get_one(Attempt, call.attempt_id, populate_existing=True)
+    if stage.claim == call.claim and attempt.state is AttemptState.OPEN:
+        attempt.ended_at, attempt.provider_request_id = utc_now(), error.request_id
+        doubt(stage, attempt, error.code, utc_now())
+    db.session.commit()
+
+
+def _first_look(attempt: Attempt, now: datetime) -> datetime | None:
+    """When to do something about an uncertain submit; None if nothing can be done.
+
+    That is to send it again, to confirm what we were called about, or to stop waiting to be called.
+    """
+    adapter = JOB_ADAPTERS[attempt.provider_kind]
+    if attempt.hinted_job_id:
+        return now
+    if adapter.honours_tokens:
+        return now + RESEND_WAITS[0]
+    if not current_settings().public_url:
+        return None
+    return now + timedelta(seconds=adapter.longest_seconds)
+
+
+def _claim_uncertain(now: datetime) -> list[int]:
+    due = (
+        select(Stage.id)
+        .where(Stage.state == StageState.UNCERTAIN, Stage.due_at <= now)
+        .order_by(Stage.due_at)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    ids = db.session.scalars(
+        update(Stage)
+        .where(Stage.id.in_(due))
+        .values(due_at=now + RESEND_LEASE)
+        .returning(Stage.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    db.session.commit()
+    return list(ids)
+
+
+def _send_again(call: Call, provider: JobProvider, losses: int, now: datetime) -> StageType | None:
+    """The same token and body once more: the provider answers with the job that it has, or takes it now."""
+    try:
+        ticket = provider.submit(call.request())
+    except ProviderError as error:
+        log.info("submit repeated", **call.facts, outcome=error.code, detail=error.detail)
+        if not (may_have_been_taken(error) or isinstance(error, PassingError)):
+            return outcomes.record_error(call, error, paid=False)
+        _look_again(call, losses, now)
+        return None
+    _store_ticket(call, ticket)
+    return None
+
+
+def _look_again(call: Call, losses: int, now: datetime) -> None:
+    if losses >= len(RESEND_WAITS):
+        _leave_to_a_person(call)
+        return
+    stages.move(call, {StageState.UNCERTAIN}, due_at=now + RESEND_WAITS[losses], lost_answers=losses + 1)
+    db.session.commit()
+
+
+def _leave_to_a_person(stage: Claimed) -> None:
+    stages.move(stage, {StageState.UNCERTAIN}, state=StageState.ATTENTION, reason="answer_lost", lease_until=None)
+    db.session.commit()
