@@ -7,7 +7,7 @@ import structlog
 import tenacity
 from sqlalchemy import or_, select
 
-from domain import history, waiting
+from domain import verdicts, waiting
 from domain.context import current_vault
 from domain.db import db, utc_now
 from domain.orders import Ready
@@ -21,6 +21,7 @@ from domain.provider_configs import (
     live_place,
 )
 from domain.vault import Unreadable
+from domain.verdicts import Answer
 from providers.base import Credentials, Provider
 from providers.errors import PassingError, ProviderError, UnreadableAnswer
 from providers.kinds import ProviderKind, StageType
@@ -33,7 +34,6 @@ ATTEMPTS = 4
 BUDGET_SECONDS = 30.0
 #: Longer than two budgets and the call that may still run when one ends.
 CLAIM = timedelta(seconds=120)
-ACTOR = "check"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,6 @@ class Question:
     is_candidate: bool
     provider_kind: ProviderKind
     api_key_encrypted: str | None = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The models of a key that passed, or why it did not."""
-
-    models: tuple[str, ...] = ()
-    finding: Finding | None = None
 
 
 def check(stage_type: StageType) -> list[Ready]:
@@ -188,9 +180,9 @@ def _store(question: Question, answer: Answer, now: datetime) -> list[Ready]:
         return []
     row.check_requested_at = row.check_claimed_until = None
     if question.is_candidate:
-        _store_candidate(row, answer, now)
+        verdicts.store_candidate(row, answer, now)
     else:
-        _store_live(row, answer, now)
+        verdicts.store_live(row, answer, now)
     works = row.status is Status.ACTIVE
     db.session.commit()
     finding = answer.finding
@@ -203,66 +195,3 @@ def _store(question: Question, answer: Answer, now: datetime) -> list[Ready]:
         models=len(answer.models),
     )
     return waiting.release(question.stage_type, now) if works else []
-
-
-def _store_candidate(row: ProviderConfig, answer: Answer, now: datetime) -> None:
-    row.candidate_checked_at = now
-    finding = answer.finding or _unlisted(row.candidate_model, answer)
-    row.candidate_models = list(answer.models)
-    if finding is not None:
-        row.candidate_status, row.candidate_reason, row.candidate_detail = (
-            Status.INVALID,
-            finding.reason,
-            finding.detail,
-        )
-        if finding.reason in PASSING_REASONS:
-            row.plan_healing(now)
-        history.record(ACTOR, "candidate_refused", row.stage_type, reason=finding.reason, detail=finding.detail)
-        return
-    kept = row.model if row.model in answer.models else None
-    row.model = row.candidate_model or kept or answer.models[0]
-    row.provider_kind = row.candidate_provider_kind
-    row.api_key_encrypted, row.api_key_last4 = row.candidate_api_key_encrypted, row.candidate_api_key_last4
-    row.clear_candidate()
-    row.version += 1
-    row.updated_at, row.status_since = now, now
-    history.record(ACTOR, "candidate_promoted", row.stage_type, provider_kind=row.provider_kind, model=row.model)
-    _pass(row, answer.models, now)
-
-
-def _store_live(row: ProviderConfig, answer: Answer, now: datetime) -> None:
-    row.checked_at = now
-    finding = answer.finding
-    if finding is None and not row.has_live:
-        finding = _unlisted(row.model, answer)
-        if finding:
-            # The key is good and its list is known: show it, so that the administrator can choose.
-            row.models_cache, row.models_cache_updated_at = list(answer.models), now
-    if finding is None and row.reason is Reason.MODEL_NOT_FOUND:
-        # The provider refused to generate with this model; that it listed others does not bring it back.
-        finding = _unlisted(row.model, answer) and Finding(Reason.MODEL_NOT_FOUND)
-    if finding is None:
-        _pass(row, answer.models, now)
-        return
-    if row.status is not Status.INVALID:
-        history.record(ACTOR, "section_invalid", row.stage_type, reason=finding.reason, detail=finding.detail)
-    log.warning("section invalid", stage_type=row.stage_type, reason=finding.reason, detail=finding.detail)
-    row.set_status(Status.INVALID, finding, now)
-    row.plan_healing(now)
-
-
-def _pass(row: ProviderConfig, models: tuple[str, ...], now: datetime) -> None:
-    """The live setting works: take its list, and its first model where none was chosen."""
-    if row.status is Status.INVALID:
-        history.record(ACTOR, "section_recovered", row.stage_type)
-    row.models_cache, row.models_cache_updated_at = list(models), now
-    row.model = row.model or models[0]
-    row.set_status(Status.ACTIVE, None, now)
-    row.checked_at = row.passed_at = now
-    row.activated_at = row.activated_at or now
-    row.stop_healing()
-
-
-def _unlisted(model: str | None, answer: Answer) -> Finding | None:
-    """A finding if ``model`` was chosen and is not among the models of the key."""
-    return Finding(Reason.MODEL_NOT_LISTED, model) if model and model not in answer.models else None

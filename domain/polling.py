@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select, update
 
 from domain import fetching, outcomes, stages, submissions
 from domain.calls import Call
@@ -73,21 +72,8 @@ def poll_due(now: datetime) -> Polled:
 
 def _take_looks(now: datetime) -> list[_Look]:
     """The jobs that are due, as plain data; nobody else takes them for a minute."""
-    due = (
-        select(Stage.id)
-        .where(Stage.state == StageState.SUBMITTED, Stage.due_at <= now)
-        .order_by(Stage.due_at)
-        .limit(BATCH)
-        .with_for_update(skip_locked=True)
-    )
-    ids = db.session.scalars(
-        update(Stage)
-        .where(Stage.id.in_(due))
-        .values(due_at=now + LOOK_LEASE)
-        .returning(Stage.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    looks = [look for stage_id in sorted(ids) if (look := _look_of(stage_id, now))]
+    due = stages.take_due(StageState.SUBMITTED, now, LOOK_LEASE, BATCH)
+    looks = [look for stage_id in due if (look := _look_of(stage_id, now))]
     db.session.commit()
     return looks
 

@@ -77,6 +77,25 @@ def move(stage: Claimed, expected: Collection[StageState], **values: Any) -> boo
     return True
 
 
+def take_due(state: StageState, now: datetime, lease: timedelta, limit: int) -> list[int]:
+    """The ids of stages in ``state`` whose time has come, longest due first; others keep away for ``lease``."""
+    due = (
+        select(Stage.id)
+        .where(Stage.state == state, Stage.due_at <= now)
+        .order_by(Stage.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = db.session.scalars(
+        update(Stage)
+        .where(Stage.id.in_(due))
+        .values(due_at=now + lease)
+        .returning(Stage.id)
+        .execution_options(synchronize_session=False)
+    )
+    return sorted(taken)
+
+
 def unblock(order_id: int, now: datetime) -> list[Ready]:
     """Let the stages start that waited for the poem; the order must be locked."""
     rows = db.session.execute(

@@ -8,7 +8,7 @@ and after that a person decides.
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from domain import calls, outcomes, stages
@@ -78,7 +78,9 @@ def resolve_due(now: datetime) -> list[StageType]:
 
     Returns the types of the stages whose section must be checked now.
     """
-    checks = [_resolve(stage_id, now) for stage_id in _claim_uncertain(now)]
+    due = stages.take_due(StageState.UNCERTAIN, now, RESEND_LEASE, BATCH)
+    db.session.commit()
+    checks = [_resolve(stage_id, now) for stage_id in due]
     return [check for check in checks if check]
 
 
@@ -196,25 +198,6 @@ def _first_look(attempt: Attempt, now: datetime) -> datetime | None:
     if not current_settings().public_url:
         return None
     return now + timedelta(seconds=adapter.longest_seconds)
-
-
-def _claim_uncertain(now: datetime) -> list[int]:
-    due = (
-        select(Stage.id)
-        .where(Stage.state == StageState.UNCERTAIN, Stage.due_at <= now)
-        .order_by(Stage.due_at)
-        .limit(BATCH)
-        .with_for_update(skip_locked=True)
-    )
-    ids = db.session.scalars(
-        update(Stage)
-        .where(Stage.id.in_(due))
-        .values(due_at=now + RESEND_LEASE)
-        .returning(Stage.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    db.session.commit()
-    return list(ids)
 
 
 def _send_again(call: Call, provider: JobProvider, losses: int, now: datetime) -> StageType | None:

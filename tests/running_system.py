@@ -46,7 +46,7 @@ class RunningSystem:
     def __init__(self, folder: Path, database_url: str, env: Mapping[str, str]) -> None:
         self.folder = folder
         self.redis = EmbeddedRedis(folder / "redis")
-        self.port = _free_port()
+        self.port = int(env.get("PORT") or free_port())
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._tokens: dict[str, str] = {}
         self._commands = read_procfile(ROOT / "Procfile")
@@ -144,7 +144,8 @@ class RunningSystem:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -12,12 +12,14 @@ from sqlalchemy.exc import IntegrityError
 
 from domain import callbacks, order_lists, polling, recovery, works
 from domain.checks import check
+from domain.context import current_vault
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, Order, Stage, StageState, Work
-from domain.provider_configs import Reason, Status
+from domain.provider_configs import Reason, Status, live_place
 from domain.retrying import retry_by_hand
 from domain.section_changes import clear_section
 from domain.stages import LEASE
+from domain.vault import Unreadable
 from providers.kinds import ProviderKind, StageType
 from tests.builders import make_due, place_order, run, save_section, section, stage_of
 from tests.emulator.jobs import JobRoom
@@ -556,6 +558,14 @@ def test_a_full_disk_loses_no_finished_job(
     look(order, stage_type)
 
     assert stage_of(order, stage_type).state is StageState.DONE
+
+
+def test_the_key_of_a_job_opens_nowhere_else(order: Order, stage_type: StageType) -> None:
+    run(order, stage_type)
+    [attempt] = attempts_of(order, stage_type)
+
+    with pytest.raises(Unreadable):
+        current_vault().open(attempt.api_key_encrypted or "", live_place(stage_type, KINDS[stage_type]))
 
 
 def test_two_open_attempts_of_one_stage_cannot_even_be_written_down(order: Order, stage_type: StageType) -> None:

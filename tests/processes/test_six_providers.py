@@ -129,6 +129,20 @@ def test_one_order_four_providers_then_three_poets_and_a_key_that_changes_under_
         assert key_of(kind) not in system.output()
 
 
+def test_a_call_back_brings_the_song_long_before_the_first_look(tmp_path: Path, emulator: Emulator) -> None:
+    urls = {f"{kind}_BASE_URL": emulator.base_url(kind) for kind in emulator.rooms}
+    port = free_port()
+    env = {**urls, "PUBLIC_URL": f"http://127.0.0.1:{port}", "PORT": str(port)}
+    with RunningSystem(tmp_path, f"sqlite:///{tmp_path / 'quatrain.db'}", env) as system:
+        admin, shop = system.browser(), system.api()
+        use(admin, shop, SONG, OF_STAGE[SONG])
+
+        order_id = shop.place(SONG, poem=OWN_POEM).json()["id"]
+
+        wait_until(lambda: shop.order(order_id)["state"] == "done", "the song", 30)
+    assert len(emulator.ledger) == 1
+
+
 @pytest.mark.parametrize(("stage_type", "route", "ending"), [(CLIP, "submit", "done"), (SONG, "generate", "attention")])
 def test_a_worker_killed_between_a_submit_and_its_job_id_is_charged_once(
     system: RunningSystem, emulator: Emulator, stage_type: StageType, route: str, ending: str
