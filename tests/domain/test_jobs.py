@@ -20,7 +20,10 @@ from domain.retrying import retry_by_hand
 from domain.section_changes import clear_section
 from domain.stages import LEASE
 from domain.vault import Unreadable
+from providers.base import JobStatus
+from providers.errors import Unavailable
 from providers.kinds import ProviderKind, StageType
+from providers.registry import JOB_ADAPTERS
 from tests.builders import make_due, place_order, run, save_section, section, stage_of
 from tests.emulator.jobs import JobRoom
 from tests.emulator.server import Emulator
@@ -219,10 +222,12 @@ def test_a_job_that_takes_too_long_is_left_to_a_person_who_can_look_again_for_no
     look(order, stage_type)
     stage = stage_of(order, stage_type)
     assert (stage.state, stage.reason) == (StageState.ATTENTION, "job_too_long")
-    room_of(emulator, stage_type).pinned = None
 
     assert retry_by_hand(stage, utc_now())
     db.session.commit()
+    look(order, stage_type)
+    assert stage_of(order, stage_type).state is StageState.SUBMITTED
+    room_of(emulator, stage_type).pinned = None
     look(order, stage_type)
 
     assert stage_of(order, stage_type).state is StageState.DONE
@@ -482,6 +487,22 @@ def test_a_job_that_failed_and_was_charged_is_left_to_a_person(emulator: Emulato
     look(order, SONG)
 
     assert (stage_of(order, SONG).state, stage_of(order, SONG).reason) == (StageState.FAILED, "job_failed")
+
+
+def test_a_charged_failure_is_not_tried_again_whatever_it_was(
+    order: Order, stage_type: StageType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(order, stage_type)
+    kind = KINDS[stage_type]
+    ended = JobStatus(error=Unavailable(kind, "provider_timeout"), charged=True)
+    monkeypatch.setattr(JOB_ADAPTERS[kind], "poll", lambda _adapter, _job_id: ended)
+
+    look(order, stage_type)
+
+    assert (stage_of(order, stage_type).state, stage_of(order, stage_type).reason) == (
+        StageState.FAILED,
+        "unavailable",
+    )
 
 
 def test_a_song_whose_call_back_failed_at_the_provider_is_there_all_the_same(emulator: Emulator) -> None:

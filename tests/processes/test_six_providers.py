@@ -10,7 +10,7 @@ from providers.kinds import ProviderKind, StageType
 from tests.emulator.jobs import JobRoom
 from tests.emulator.server import Emulator
 from tests.http_session import Api, Browser
-from tests.running_system import RunningSystem, wait_until
+from tests.running_system import RunningSystem, free_port, wait_until
 
 pytestmark = pytest.mark.processes
 
