@@ -1,0 +1,105 @@
+"""What providers call about: a hint, confirmed before it is believed."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from domain import callbacks, polling
+from domain.db import utc_now
+from domain.orders import Order, StageState
+from providers.kinds import StageType
+from tests.builders import place_order, run, stage_of
+from tests.domain.jobs.job_orders import POEM, SONG, attempts_of, charges, look, suno_says
+from tests.emulator.server import Emulator
+
+
+def test_a_call_back_brings_the_job_of_a_lost_answer(lost_song: Order, emulator: Emulator) -> None:
+    [attempt] = attempts_of(lost_song, SONG)
+    [job_id] = emulator.suno.jobs
+
+    assert callbacks.note(attempt.token, suno_says(job_id), utc_now())
+    polling.poll_due(utc_now())
+    look(lost_song, SONG)
+
+    assert (stage_of(lost_song, SONG).state, charges(emulator)) == (StageState.DONE, 1)
+
+
+def test_a_forged_call_back_brings_nothing(lost_song: Order, emulator: Emulator) -> None:
+    [attempt] = attempts_of(lost_song, SONG)
+
+    callbacks.note(attempt.token, suno_says("0" * 32), utc_now())
+    polling.poll_due(utc_now())
+
+    assert stage_of(lost_song, SONG).state is StageState.ATTENTION
+    assert attempts_of(lost_song, SONG)[0].job_id is None
+
+
+def test_a_late_call_back_still_helps_after_a_person_was_asked(lost_song: Order, emulator: Emulator) -> None:
+    polling.poll_due(utc_now() + timedelta(hours=5))
+    assert stage_of(lost_song, SONG).state is StageState.ATTENTION
+    [attempt] = attempts_of(lost_song, SONG)
+    [job_id] = emulator.suno.jobs
+
+    callbacks.note(attempt.token, suno_says(job_id), utc_now())
+    polling.poll_due(utc_now())
+
+    assert (stage_of(lost_song, SONG).state, charges(emulator)) == (StageState.DONE, 1)
+
+
+def test_the_job_of_another_order_is_not_adopted(lost_song: Order, emulator: Emulator) -> None:
+    other = place_order(frozenset({SONG}), poem=POEM)
+    run(other, SONG)
+    [taken] = [attempt.job_id for attempt in attempts_of(other, SONG)]
+    [attempt] = attempts_of(lost_song, SONG)
+
+    callbacks.note(attempt.token, suno_says(str(taken)), utc_now())
+    polling.poll_due(utc_now())
+
+    assert (stage_of(lost_song, SONG).state, stage_of(lost_song, SONG).reason) == (
+        StageState.ATTENTION,
+        "job_id_taken",
+    )
+    look(other, SONG)
+    assert stage_of(other, SONG).state is StageState.DONE
+
+
+def test_a_call_back_brings_the_next_look_forward(stage_type: StageType, order: Order) -> None:
+    run(order, stage_type)
+    [attempt] = attempts_of(order, stage_type)
+    now = utc_now()
+
+    assert callbacks.note(attempt.token, {"anything": ["at", "all"]}, now)
+    polling.poll_due(now)
+
+    assert stage_of(order, stage_type).state is StageState.DONE
+
+
+@pytest.mark.parametrize("body", [None, [], "text", 7, {"data": {"task_id": ["x"]}}, {"data": None}])
+def test_a_call_back_says_nothing_and_may_come_at_any_time(stage_type: StageType, order: Order, body: object) -> None:
+    assert not callbacks.note("0" * 32, body, utc_now())
+    run(order, stage_type)
+    [attempt] = attempts_of(order, stage_type)
+    token = attempt.token
+    look(order, stage_type)
+    finished_at = stage_of(order, stage_type).finished_at
+
+    assert callbacks.note(token, body, utc_now())
+
+    assert (stage_of(order, stage_type).state, stage_of(order, stage_type).finished_at) == (
+        StageState.DONE,
+        finished_at,
+    )
+
+
+def test_the_token_is_in_the_address_that_the_provider_is_to_call(
+    emulator: Emulator, change_settings: Callable[..., None]
+) -> None:
+    change_settings(public_url="https://gifts.example/")
+    order = place_order(frozenset({SONG}), poem=POEM)
+
+    run(order, SONG)
+
+    [submit] = [call for call in emulator.requests if call.route == "generate"]
+    [attempt] = attempts_of(order, SONG)
+    assert submit.body["callBackUrl"] == f"https://gifts.example/callbacks/{attempt.token}"
