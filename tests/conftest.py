@@ -43,24 +43,35 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPostgres
         yield server
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An empty database; every test that needs one runs on both kinds."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'quatrain.db'}"
-    return str(request.getfixturevalue("postgres").new_database())
-
-
 @pytest.fixture(scope="session")
-def migrated_app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Flask:
-    """The application on a migrated database; tests use ``app``, which empties it for each of them."""
-    settings = test_settings(database_url=database_url, var_dir=tmp_path_factory.mktemp("var"))
-    app = create_app(settings)
-    app.config.update(TESTING=True, PROPAGATE_EXCEPTIONS=False)
-    app.extensions["celery"].conf.broker_url = FORGOTTEN_BROKER
-    with app.app_context():
-        upgrade()
-    return app
+def apps(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Flask]]:
+    """The application on a migrated database of the kind that is asked for: each is made once and kept."""
+    made: dict[str, Flask] = {}
+
+    def app_on(kind: str) -> Flask:
+        if kind not in made:
+            folder = tmp_path_factory.mktemp(kind)
+            sqlite = f"sqlite:///{folder / 'quatrain.db'}"
+            url = sqlite if kind == "sqlite" else request.getfixturevalue("postgres").new_database()
+            made[kind] = create_app(test_settings(database_url=url, var_dir=folder))
+            made[kind].config.update(TESTING=True, PROPAGATE_EXCEPTIONS=False)
+            made[kind].extensions["celery"].conf.broker_url = FORGOTTEN_BROKER
+            with made[kind].app_context():
+                upgrade()
+        # The latest application made is Celery's default one, also for those that were made before.
+        made[kind].extensions["celery"].set_default()
+        return made[kind]
+
+    yield app_on
+    for app in made.values():
+        with app.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_app(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -> Flask:
+    """The application on a migrated database, once on each kind; ``app`` empties it first."""
+    return apps(request.param)
 
 
 @pytest.fixture
