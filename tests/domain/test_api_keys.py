@@ -7,6 +7,11 @@ from hypothesis import strategies as st
 from domain.api_keys import KeyUnfit, clean, last_four
 
 
+@pytest.fixture(autouse=True)
+def in_app() -> None:
+    """These rules need no database, and so no second run on another one."""
+
+
 @pytest.mark.parametrize(
     "pasted",
     [

@@ -12,6 +12,11 @@ from providers.kinds import StageType
 GOOD: dict[str, object] = {"recipient": "Анна", "occasion": "60 лет", "stages": ["POEM"]}
 
 
+@pytest.fixture(autouse=True)
+def in_app() -> None:
+    """These rules need no database, and so no second run on another one."""
+
+
 def faults(**changes: object) -> list[tuple[str, str]]:
     with pytest.raises(OrderInvalid) as invalid:
         read_order({**GOOD, **changes}, "admin")

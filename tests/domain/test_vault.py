@@ -12,6 +12,11 @@ OTHER = "another-obviously-fake-secret-of-forty-chars"
 POEM = Place(StageType.POEM, ProviderKind.OPENAI)
 
 
+@pytest.fixture(autouse=True)
+def in_app() -> None:
+    """These rules need no database, and so no second run on another one."""
+
+
 @given(st.text(alphabet=st.characters(codec="ascii")))
 def test_what_is_sealed_opens_again(text: str) -> None:
     vault = Vault(SECRET)
