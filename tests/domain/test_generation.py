@@ -73,27 +73,6 @@ def test_an_order_runs_on_while_the_poem_is_there_and_the_rest_is_not() -> None:
     assert state_of(order.id) is OrderState.RUNNING
 
 
-def test_every_work_is_made_of_the_poem_and_of_no_other_work() -> None:
-    for stage_type in (POEM, VOICE):
-        working_section(stage_type)
-    order = place_order(frozenset({POEM, VOICE, SONG}))
-    run(order, POEM)
-    poem = works.poem_of(order.id)
-    run(order, VOICE)
-    # What the database would give first is no matter of luck: the poem's row is the newest.
-    first = db.session.scalar(select(Work).where(Work.stage_id == stage_of(order, POEM).id))
-    assert first is not None
-    db.session.delete(first)
-    db.session.flush()
-    db.session.add(
-        Work(stage_id=first.stage_id, content_type="text/plain", text=poem, size_bytes=1, sha256="0" * 64, id=999)
-    )
-    db.session.commit()
-
-    assert poem
-    assert works.poem_of(order.id) == poem
-
-
 def test_a_finished_stage_says_who_made_it() -> None:
     working_section(model="dummy-haiku")
     order = place_order()
