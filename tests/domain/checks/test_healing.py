@@ -1,7 +1,6 @@
 """What comes by itself: passing failures, healing, refreshes, and what a check does for waiting orders."""
 
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
@@ -12,39 +11,10 @@ from domain.db import db, utc_now
 from domain.history import HistoryEntry
 from domain.orders import StageState
 from domain.provider_configs import Reason, Status
-from providers.kinds import ProviderKind, StageType
+from providers.kinds import StageType
 from tests.builders import place_order, run, save_section, section, stage_of, working_section
+from tests.domain.checks.openai_section import KEY, OPENAI, POEM, WRONG_KEY, listed, working_openai
 from tests.emulator.server import Emulator
-
-POEM = StageType.POEM
-OPENAI = ProviderKind.OPENAI
-KEY = "sk-fake-first-0123456789-a1b2"
-OTHER_KEY = "sk-fake-other-0123456789-c3d4"
-WRONG_KEY = "sk-fake-wrong-0123456789-e5f6"
-
-
-@pytest.fixture(autouse=True)
-def keys(emulator: Emulator) -> None:
-    emulator.openai.add_key("first", KEY)
-    emulator.openai.add_key("other", OTHER_KEY)
-
-
-@pytest.fixture(autouse=True)
-def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds that a check would have slept between its attempts."""
-    slept: list[float] = []
-    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=slept.append))
-    return slept
-
-
-def listed(emulator: Emulator) -> int:
-    return len([call for call in emulator.requests if call.route == "models"])
-
-
-def working_openai() -> None:
-    save_section(POEM, OPENAI, api_key=KEY)
-    check(POEM)
-    assert section().status is Status.ACTIVE
 
 
 def test_a_candidate_whose_provider_was_away_is_checked_again_by_itself_and_a_refused_one_is_not(

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -13,39 +12,10 @@ from domain.checks import check
 from domain.db import db, utc_now
 from domain.orders import StageState
 from domain.provider_configs import Reason, Status
-from providers.kinds import ProviderKind, StageType
+from providers.kinds import ProviderKind
 from tests.builders import place_order, run, save_section, section, stage_of, working_section
+from tests.domain.checks.openai_section import KEY, OPENAI, OTHER_KEY, POEM, WRONG_KEY, listed, working_openai
 from tests.emulator.server import Emulator
-
-POEM = StageType.POEM
-OPENAI = ProviderKind.OPENAI
-KEY = "sk-fake-first-0123456789-a1b2"
-OTHER_KEY = "sk-fake-other-0123456789-c3d4"
-WRONG_KEY = "sk-fake-wrong-0123456789-e5f6"
-
-
-@pytest.fixture(autouse=True)
-def keys(emulator: Emulator) -> None:
-    emulator.openai.add_key("first", KEY)
-    emulator.openai.add_key("other", OTHER_KEY)
-
-
-@pytest.fixture(autouse=True)
-def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds that a check would have slept between its attempts."""
-    slept: list[float] = []
-    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=slept.append))
-    return slept
-
-
-def listed(emulator: Emulator) -> int:
-    return len([call for call in emulator.requests if call.route == "models"])
-
-
-def working_openai() -> None:
-    save_section(POEM, OPENAI, api_key=KEY)
-    check(POEM)
-    assert section().status is Status.ACTIVE
 
 
 def test_a_first_key_that_passes_is_active_with_its_list_and_its_first_model() -> None:
