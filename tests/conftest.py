@@ -28,12 +28,9 @@ from domain.db import Base, db  # noqa: E402
 from web import create_app  # noqa: E402
 
 
-def test_settings(**values: object) -> Settings:
-    """Settings of a test: as a production machine has them, with DUMMY on."""
+def production_settings(**values: object) -> Settings:
+    """Settings as a production machine has them, with DUMMY on; ``values`` replace single ones."""
     return Settings(**{"dummy_provider": True, **values})  # type: ignore[arg-type]
-
-
-test_settings.__test__ = False  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +50,7 @@ def apps(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             folder = tmp_path_factory.mktemp(kind)
             sqlite = f"sqlite:///{folder / 'quatrain.db'}"
             url = sqlite if kind == "sqlite" else request.getfixturevalue("postgres").new_database()
-            made[kind] = create_app(test_settings(database_url=url, var_dir=folder))
+            made[kind] = create_app(production_settings(database_url=url, var_dir=folder))
             made[kind].config.update(TESTING=True, PROPAGATE_EXCEPTIONS=False)
             made[kind].extensions["celery"].conf.broker_url = FORGOTTEN_BROKER
             with made[kind].app_context():

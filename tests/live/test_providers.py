@@ -11,7 +11,7 @@ from providers.download import download
 from providers.kinds import ALLOWED_PROVIDERS, ProviderKind, StageType
 from providers.registry import open_instant_provider, open_job_provider, open_provider, runs_jobs
 from settings import FALLBACK_KEYS
-from tests.conftest import test_settings
+from tests.conftest import production_settings
 from tests.machine_environment import KEPT
 
 pytestmark = pytest.mark.live
@@ -41,7 +41,7 @@ def test_a_real_key_passes_lists_its_models_and_makes_a_work(kind: ProviderKind,
     key = KEPT.get(variable)
     if not key:
         pytest.skip(f"{kind}: {variable} is not set")
-    base_url = KEPT.get(f"{kind}_BASE_URL") or test_settings().base_url(kind)
+    base_url = KEPT.get(f"{kind}_BASE_URL") or production_settings().base_url(kind)
     credentials = Credentials(key.strip(), base_url)
     stage_type = STAGE_OF[kind]
 

@@ -5,7 +5,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain import accounts
-from tests.conftest import ADMIN_PASSWORD, test_settings
+from tests.conftest import ADMIN_PASSWORD, production_settings
 from tests.web.admin.browser import Page, post, token_of
 from web.config import config_of
 
@@ -111,7 +111,7 @@ def test_the_cookie_of_the_session_keeps_to_itself(client: FlaskClient, administ
 
 
 def test_over_https_the_cookie_is_secure_and_bound_to_the_host() -> None:
-    config = config_of(test_settings(public_url="https://gifts.example"))
+    config = config_of(production_settings(public_url="https://gifts.example"))
 
     assert (config["SESSION_COOKIE_NAME"], config["SESSION_COOKIE_SECURE"]) == ("__Host-session", True)
 
