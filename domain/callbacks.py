@@ -24,7 +24,10 @@ def note(token: str, body: object, now: datetime) -> bool:
     if attempt is None or adapter is None:
         db.session.rollback()
         return False
-    stage = db.session.get_one(Stage, attempt.stage_id, populate_existing=True)
+    # Whoever gives up on the attempt locks the order as well, so a job that is named now cannot be overlooked.
+    stages.lock_order(db.session.get_one(Stage, attempt.stage_id).order_id)
+    stage = db.session.get_one(Stage, attempt.stage_id, populate_existing=True, with_for_update=True)
+    db.session.refresh(attempt)
     if attempt.state is AttemptState.ACCEPTED:
         stages.move(stage, {StageState.SUBMITTED}, due_at=now)
     elif attempt.state in AttemptState.unended():

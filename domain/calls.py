@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, field, replace
 
+from sqlalchemy.exc import DBAPIError
+
 from domain import outcomes, prompts, stages, works
 from domain.context import current_vault
 from domain.db import db, utc_now
-from domain.orders import Attempt, Order, Stage, StageState
+from domain.orders import Attempt, AttemptState, Order, Stage, StageState
+from domain.persistence import persisted
 from domain.resolver import ResolvedConfig, SectionBlocked, get_provider_config
 from domain.vault import Place
 from providers.base import Brief, Credentials, GenerationRequest, Provider
@@ -16,6 +19,8 @@ from settings import current_settings
 
 #: Where providers that insist on an address are told to call while we have none; RFC 2606 keeps it nobody's.
 NOBODYS_URL = "https://quatrain.invalid"
+#: The code of an attempt that was written down and never made.
+NOT_SENT = "not_sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ def take(stage_id: int) -> Call | None:
     )
     if call.model:
         call = _write_attempt(call)
-    db.session.commit()
+    _commit(call)
     return call
 
 
@@ -109,8 +114,31 @@ def with_first_model(call: Call, provider: Provider) -> Call:
     if not models:
         raise UnreadableAnswer(provider.kind, "empty list")
     call = _write_attempt(replace(call, model=models[0]))
-    db.session.commit()
+    _commit(call)
     return call
+
+
+@persisted
+def give_back(call: Call) -> None:
+    """Queue the stage again as if it had not been taken: nothing of its call was sent. Commits.
+
+    Whatever the sweep has made of the silence meanwhile is undone, unless somebody has taken the stage since.
+    """
+    now = utc_now()
+    returned = stages.move(
+        call,
+        (StageState.RUNNING, StageState.UNCERTAIN, StageState.ATTENTION),
+        state=StageState.QUEUED,
+        reason=None,
+        lease_until=None,
+        due_at=now,
+        published_at=None,
+    )
+    attempt = db.session.get(Attempt, call.attempt_id, populate_existing=True)
+    if returned and attempt is not None and attempt.state in (AttemptState.OPEN, AttemptState.UNCERTAIN):
+        attempt.state, attempt.ended_at, attempt.code = AttemptState.REFUSED, now, NOT_SENT
+        attempt.api_key_encrypted = None
+    db.session.commit()
 
 
 def poem_for(stage: Stage) -> str | None:
@@ -121,6 +149,16 @@ def poem_for(stage: Stage) -> str | None:
 def snapshot_place(stage_type: StageType, kind: ProviderKind) -> Place:
     """Where the key of a job is sealed for, as long as the job runs."""
     return Place(stage_type, kind, "job")
+
+
+def _commit(call: Call) -> None:
+    try:
+        db.session.commit()
+    except DBAPIError:
+        # It may have been kept before the connection broke, and would then pass for a call without an answer.
+        db.session.rollback()
+        give_back(call)
+        raise
 
 
 def _write_attempt(call: Call) -> Call:

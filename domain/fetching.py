@@ -10,10 +10,12 @@ from flask import Flask, current_app
 from domain import outcomes, stages, works
 from domain.calls import Call
 from domain.db import db, utc_now
+from domain.leases import LEASE
 from domain.orders import Ready, Stage, StageState
+from domain.persistence import persisted
 from domain.works import StoredWork
 from providers.base import GenerationResult, JobStatus, MediaLink
-from providers.download import LONGEST_SECONDS, download
+from providers.download import download
 from providers.errors import ProviderError
 from providers.kinds import StageType
 from providers.media_types import Medium
@@ -21,8 +23,6 @@ from providers.media_types import Medium
 log = structlog.get_logger(__name__)
 
 THREADS = 4
-#: Longer than the longest download: until then one worker fetches and others keep away.
-FETCH_LEASE = timedelta(seconds=LONGEST_SECONDS + 60)
 #: Waits before the job is asked for a link again; after the last a person is asked.
 WAITS = tuple(timedelta(seconds=seconds) for seconds in (10, 30, 60, 300, 900, 1800))
 DISK_WAIT = timedelta(minutes=10)
@@ -32,7 +32,10 @@ Finished = tuple[Call, str, JobStatus, MediaLink]
 
 
 def fetch(finished: list[Finished]) -> list[Ready]:
-    """Fetch what these jobs have made; commits for each, and returns the stages that can start now."""
+    """Fetch what these jobs have made; commits for each, and returns the stages that can start now.
+
+    The caller renews their leases meanwhile.
+    """
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # a thread needs the application itself
     mine = [job for job in finished if _begin(job[0])]
     if not mine:
@@ -41,9 +44,10 @@ def fetch(finished: list[Finished]) -> list[Ready]:
         return [ready for readies in pool.map(partial(_fetch_in, app), mine) for ready in readies]
 
 
+@persisted
 def _begin(call: Call) -> bool:
     begun = stages.move(
-        call, {StageState.SUBMITTED}, state=StageState.FETCHING, lease_until=utc_now() + FETCH_LEASE, reason=None
+        call, {StageState.SUBMITTED}, state=StageState.FETCHING, lease_until=utc_now() + LEASE, reason=None
     )
     db.session.commit()
     return begun
@@ -81,6 +85,7 @@ def _store(call: Call, media: MediaLink) -> StoredWork:
     )
 
 
+@persisted
 def _ask_for_the_link_again(call: Call, error: ProviderError) -> None:
     stage = db.session.get_one(Stage, call.id, populate_existing=True)
     failures = stage.passing_failures + 1
@@ -98,6 +103,7 @@ def _ask_for_the_link_again(call: Call, error: ProviderError) -> None:
     db.session.commit()
 
 
+@persisted
 def _back(call: Call, wait: timedelta, **values: object) -> None:
     """The job is looked at again: that is free, and gives a fresh link."""
     stages.move(

@@ -6,8 +6,9 @@ is a bug, and the sweep deals with the row.
 
 import structlog
 
-from domain import calls, outcomes, submissions, works
+from domain import calls, leases, outcomes, submissions, works
 from domain.calls import Call
+from domain.leases import Lease
 from domain.outcomes import Outcome
 from providers.errors import ProviderError
 from providers.registry import open_instant_provider, open_job_provider, runs_jobs
@@ -25,16 +26,20 @@ def generate(stage_id: int) -> Outcome:
     call = calls.take(stage_id)
     if call is None:
         return Outcome()
-    if runs_jobs(call.config.provider_kind):
-        return submissions.submit(call, open_job_provider(call.config.provider_kind, call.credentials))
-    return _make(call)
+    with leases.renewed((call.id, call.claim)) as [lease]:
+        if runs_jobs(call.config.provider_kind):
+            return submissions.submit(call, open_job_provider(call.config.provider_kind, call.credentials), lease)
+        return _make(call, lease)
 
 
-def _make(call: Call) -> Outcome:
+def _make(call: Call, lease: Lease) -> Outcome:
     provider = open_instant_provider(call.config.provider_kind, call.credentials)
     try:
         if not call.model:
             call = calls.with_first_model(call, provider)
+        if not lease.is_fresh():
+            calls.give_back(call)
+            return Outcome()
         result = provider.generate(call.request())
     except ProviderError as error:
         log.info("attempt failed", **call.facts, outcome=error.code, detail=error.detail, status=error.status)

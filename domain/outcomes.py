@@ -14,6 +14,7 @@ from sqlalchemy import update
 from domain import history, stages, works
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
+from domain.persistence import persisted
 from domain.provider_configs import Finding, ProviderConfig, Reason, Status, find
 from domain.resolver import ResolvedConfig
 from domain.stages import Claimed
@@ -38,6 +39,8 @@ REPEATABLE = (StageType.POEM, StageType.VOICE)
 FREE_LOST_ANSWERS_REPEATED = 2
 #: Where a stage stands while an answer about it can come. A late one finds its stage uncertain, and settles that.
 HELD = (StageState.RUNNING, StageState.UNCERTAIN, StageState.SUBMITTED, StageState.FETCHING)
+#: Where a work is welcome that comes late: its worker was given up, but nobody has begun anew.
+WELCOMING = (*HELD, StageState.QUEUED, StageState.ATTENTION)
 JITTER = 0.2
 LONGEST_HINT = timedelta(hours=1)
 
@@ -61,6 +64,7 @@ class Called(Claimed, Protocol):
     def config(self) -> ResolvedConfig: ...
 
 
+@persisted
 def record_success(job: Called, result: GenerationResult, stored: StoredWork) -> list[Ready]:
     """Store the work and what it unblocks in one transaction; returns the stages that can start."""
     now = utc_now()
@@ -68,7 +72,7 @@ def record_success(job: Called, result: GenerationResult, stored: StoredWork) ->
     _close_attempt(job, AttemptState.ANSWERED, now, request_id=result.request_id, usage=usage)
     done = stages.move(
         job,
-        HELD,
+        WELCOMING,
         state=StageState.DONE,
         reason=None,
         detail="",
@@ -89,6 +93,7 @@ def record_success(job: Called, result: GenerationResult, stored: StoredWork) ->
     return ready
 
 
+@persisted
 def record_error(job: Called, error: ProviderError, *, paid: bool) -> StageType | None:
     """Give the stage what the error means; returns its type if the section must be checked now."""
     now = utc_now()
@@ -113,6 +118,7 @@ def record_error(job: Called, error: ProviderError, *, paid: bool) -> StageType 
     return check
 
 
+@persisted
 def record_failed_job(job: Called, error: ProviderError, *, charged: bool) -> StageType | None:
     """A job that the provider had taken has ended there without a work; returns as ``record_error``.
 
@@ -133,6 +139,7 @@ def record_failed_job(job: Called, error: ProviderError, *, charged: bool) -> St
     return check
 
 
+@persisted
 def record_full_disk(job: Called) -> None:
     """The work was made but could not be written: the stage tries again later, as after any passing failure."""
     now = utc_now()
@@ -148,7 +155,7 @@ def wait(stage: Claimed, reason: str, **values: Any) -> None:
     stages.move(stage, HELD, state=StageState.WAITING, reason=str(reason), lease_until=None, **values)
 
 
-def lose_answer(stage: Stage, now: datetime, *, paid: bool) -> None:
+def lose_answer(stage: Stage, now: datetime, *, paid: bool, pause: timedelta = BACKOFF[0]) -> None:
     """The call may or may not have been carried out: repeat it only where that is allowed, else ask a person.
 
     The caller commits.
@@ -157,7 +164,7 @@ def lose_answer(stage: Stage, now: datetime, *, paid: bool) -> None:
     if paid:
         allowed = LOST_ANSWERS_REPEATED if stage.stage_type in REPEATABLE else 0
     if stage.lost_answers < allowed:
-        _queue_again(stage, now, "answer_lost", BACKOFF[0], lost_answers=stage.lost_answers + 1)
+        _queue_again(stage, now, "answer_lost", pause, lost_answers=stage.lost_answers + 1)
         return
     stages.move(
         stage,

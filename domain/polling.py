@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy import case
 
-from domain import fetching, outcomes, stages, submissions
+from domain import fetching, leases, outcomes, stages, submissions
 from domain.calls import Call
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
+from domain.persistence import persisted
 from domain.provider_configs import Reason
 from providers.base import JobStatus, MediaLink
 from providers.errors import JobUnknown, ProviderError, SettingsError
@@ -25,8 +27,6 @@ log = structlog.get_logger(__name__)
 
 BATCH = 50
 THREADS = 16
-#: Longer than the longest look: until then one worker asks and others keep away.
-LOOK_LEASE = timedelta(seconds=60)
 INTERVALS = tuple(timedelta(seconds=seconds) for seconds in (5, 10, 20, 30))
 #: A key that is refused may be mended; the job is paid for and is kept.
 REFUSED_INTERVAL = timedelta(minutes=5)
@@ -45,13 +45,17 @@ class Polled:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One job to look at. ``unknown`` is how often in a row the provider has not known it."""
+    """One job to look at. ``unknown`` is how often in a row the provider has not known it.
+
+    ``due_at`` is what the look was due for: a call to us that comes meanwhile asks for another one.
+    """
 
     call: Call
     job_id: str
     looks: int
     unknown: int
     deadline_at: datetime
+    due_at: datetime
 
 
 def poll_due(now: datetime) -> Polled:
@@ -60,20 +64,22 @@ def poll_due(now: datetime) -> Polled:
     Commits at each step. Two rounds at once take different jobs.
     """
     checks = submissions.resolve_due(now)
+    looks = _take_looks(now)
     finished: list[tuple[Call, str, JobStatus, MediaLink]] = []
-    for look, found in _ask(_take_looks(now)):
-        if isinstance(found, JobStatus) and found.media is not None:
-            finished.append((look.call, look.job_id, found, found.media))
-        else:
-            check = _settle(look, found, utc_now())
-            checks += [check] if check else []
-    return Polled(fetching.fetch(finished), checks)
+    with leases.renewed(*((look.call.id, look.call.claim) for look in looks)):
+        for look, found in _ask(looks):
+            if isinstance(found, JobStatus) and found.media is not None:
+                finished.append((look.call, look.job_id, found, found.media))
+            else:
+                check = _settle(look, found, utc_now())
+                checks += [check] if check else []
+        return Polled(fetching.fetch(finished), checks)
 
 
 def _take_looks(now: datetime) -> list[_Look]:
-    """The jobs that are due, as plain data; nobody else takes them for a minute."""
-    due = stages.take_due(StageState.SUBMITTED, now, LOOK_LEASE, BATCH)
-    looks = [look for stage_id in due if (look := _look_of(stage_id, now))]
+    """The jobs that are due, as plain data; nobody else takes them while our leases last."""
+    due = stages.take_due(StageState.SUBMITTED, now, BATCH)
+    looks = [look for taken in due if (look := _look_of(taken.id, now))]
     db.session.commit()
     return looks
 
@@ -83,15 +89,15 @@ def _look_of(stage_id: int, now: datetime) -> _Look | None:
     attempt = submissions.open_attempt(stage_id)
     if attempt is None or attempt.job_id is None:
         # Cannot come about by our own moves; a person can hand the stage in anew.
-        stages.move(stage, SUBMITTED, state=StageState.ATTENTION, reason="job_unknown")
+        stages.move(stage, SUBMITTED, state=StageState.ATTENTION, reason="job_unknown", lease_until=None)
         return None
     call = submissions.call_of(stage, attempt)
     if call is None:
-        stages.move(stage, SUBMITTED, reason=Reason.UNREADABLE, due_at=now + REFUSED_INTERVAL)
+        stages.move(stage, SUBMITTED, reason=Reason.UNREADABLE, due_at=now + REFUSED_INTERVAL, lease_until=None)
         return None
     attempt.looks += 1
     deadline_at = attempt.deadline_at or now
-    return _Look(call, attempt.job_id, attempt.looks, stage.passing_failures, deadline_at)
+    return _Look(call, attempt.job_id, attempt.looks, stage.passing_failures, deadline_at, stage.due_at)
 
 
 def _ask(looks: list[_Look]) -> list[tuple[_Look, JobStatus | ProviderError]]:
@@ -110,6 +116,7 @@ def _poll(look: _Look) -> JobStatus | ProviderError:
         return error
 
 
+@persisted
 def _settle(look: _Look, found: JobStatus | ProviderError, now: datetime) -> StageType | None:
     """Store what a look has found; returns the stage's type if its section must be checked. Commits."""
     call = look.call
@@ -118,14 +125,14 @@ def _settle(look: _Look, found: JobStatus | ProviderError, now: datetime) -> Sta
         return outcomes.record_failed_job(call, found.error, charged=found.charged)
     check = None
     if isinstance(found, SettingsError):
-        _look_again(call, now + REFUSED_INTERVAL, reason=found.code, detail=found.detail)
+        _look_again(look, now + REFUSED_INTERVAL, reason=found.code, detail=found.detail)
         check = outcomes.doubt_section(call, found, now)
     elif isinstance(found, JobUnknown) and look.unknown + 1 >= UNKNOWN_LOOKS:
         _lose(look, found)
     elif now >= look.deadline_at:
-        stages.move(call, SUBMITTED, state=StageState.ATTENTION, reason="job_too_long")
+        stages.move(call, SUBMITTED, state=StageState.ATTENTION, reason="job_too_long", lease_until=None)
     else:
-        _look_again(call, _next_look(look, now), **_trouble(look, found))
+        _look_again(look, _next_look(look, now), **_trouble(look, found))
     db.session.commit()
     return check
 
@@ -143,8 +150,9 @@ def _next_look(look: _Look, now: datetime) -> datetime:
     return now + interval * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # not a secret: it spreads the load
 
 
-def _look_again(call: Call, due_at: datetime, **values: object) -> None:
-    stages.move(call, SUBMITTED, due_at=due_at, **values)
+def _look_again(look: _Look, due_at: datetime, **values: object) -> None:
+    unless_wanted_sooner = case((Stage.due_at == look.due_at, due_at), else_=Stage.due_at)
+    stages.move(look.call, SUBMITTED, due_at=unless_wanted_sooner, lease_until=None, **values)
 
 
 def _lose(look: _Look, error: JobUnknown) -> None:
@@ -152,4 +160,11 @@ def _lose(look: _Look, error: JobUnknown) -> None:
     attempt = db.session.get_one(Attempt, look.call.attempt_id)
     attempt.state, attempt.ended_at, attempt.code = AttemptState.LOST, utc_now(), error.code
     attempt.api_key_encrypted = None
-    stages.move(look.call, SUBMITTED, state=StageState.ATTENTION, reason=error.code, detail=error.detail)
+    stages.move(
+        look.call,
+        SUBMITTED,
+        state=StageState.ATTENTION,
+        reason=error.code,
+        detail=error.detail,
+        lease_until=None,
+    )

@@ -70,7 +70,9 @@ def _lose_worker(stage: Stage, attempt: Attempt, now: datetime) -> None:
         submissions.doubt(stage, attempt, WORKER_GONE, now)
         return
     attempt.state, attempt.ended_at, attempt.code = AttemptState.LOST, now, WORKER_GONE
-    outcomes.lose_answer(stage, now, paid=ADAPTERS[attempt.provider_kind].paid)
+    # Nothing says that the provider is unwell, so there is no reason to wait.
+    paid = ADAPTERS[attempt.provider_kind].paid
+    outcomes.lose_answer(stage, now, paid=paid, pause=timedelta(0))
 
 
 def _end_fetch_leases(now: datetime) -> None:

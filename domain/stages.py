@@ -6,17 +6,16 @@ whatever else belongs to the same moment.
 """
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import case, exists, select, update
+from sqlalchemy import case, exists, or_, select, update
 from sqlalchemy.orm import aliased
 
 from domain.db import db, utc_now
+from domain.leases import LEASE
 from domain.orders import Order, OrderState, Ready, Stage, StageState
-
-#: Longer than the longest call to a provider (120 s), so that a live worker always ends inside its lease.
-LEASE = timedelta(seconds=180)
 
 ACTIVE_STATES = (
     StageState.QUEUED,
@@ -36,6 +35,14 @@ class Claimed(Protocol):
     def order_id(self) -> int: ...
     @property
     def claim(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A stage that the caller has taken just now, and the claim that it got."""
+
+    id: int
+    claim: int
 
 
 def claim(stage_id: int, now: datetime) -> int | None:
@@ -77,23 +84,26 @@ def move(stage: Claimed, expected: Collection[StageState], **values: Any) -> boo
     return True
 
 
-def take_due(state: StageState, now: datetime, lease: timedelta, limit: int) -> list[int]:
-    """The ids of stages in ``state`` whose time has come, longest due first; others keep away for ``lease``."""
+def take_due(state: StageState, now: datetime, limit: int) -> list[Taken]:
+    """Take the stages in ``state`` whose time has come and that nobody holds, longest due first.
+
+    Their state stays; their claim goes up, so that whoever held them before and comes back changes nothing.
+    """
     due = (
         select(Stage.id)
-        .where(Stage.state == state, Stage.due_at <= now)
+        .where(Stage.state == state, Stage.due_at <= now, or_(Stage.lease_until.is_(None), Stage.lease_until < now))
         .order_by(Stage.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    taken = db.session.scalars(
+    taken = db.session.execute(
         update(Stage)
         .where(Stage.id.in_(due))
-        .values(due_at=now + lease)
-        .returning(Stage.id)
+        .values(claim=Stage.claim + 1, lease_until=now + LEASE)
+        .returning(Stage.id, Stage.claim)
         .execution_options(synchronize_session=False)
     )
-    return sorted(taken)
+    return [Taken(stage_id, claim) for stage_id, claim in sorted(taken)]
 
 
 def unblock(order_id: int, now: datetime) -> list[Ready]:

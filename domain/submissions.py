@@ -6,19 +6,22 @@ and after that a person decides.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from domain import calls, outcomes, stages
+from domain import calls, leases, outcomes, stages
 from domain.calls import Call, snapshot_place
 from domain.context import current_vault
 from domain.db import db, utc_now
+from domain.leases import Lease
 from domain.orders import Attempt, AttemptState, Order, Stage, StageState
 from domain.outcomes import Outcome
+from domain.persistence import persisted
 from domain.resolver import ResolvedConfig
-from domain.stages import Claimed
+from domain.stages import Taken
 from domain.vault import Unreadable
 from providers.base import JobProvider, Ticket
 from providers.errors import AnswerLost, PassingError, ProviderError, UnreadableAnswer
@@ -29,19 +32,20 @@ from settings import current_settings
 log = structlog.get_logger(__name__)
 
 BATCH = 50
-#: Longer than the longest submit: until then one worker is sending it again and others keep away.
-RESEND_LEASE = timedelta(seconds=180)
 RESEND_WAITS = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 300, 900, 1800))
 #: How much of the usual time passes before the first look at a job.
 FIRST_LOOK = 0.5
 TAKEN_STATES = (StageState.RUNNING, StageState.UNCERTAIN, StageState.ATTENTION)
 
 
-def submit(call: Call, provider: JobProvider) -> Outcome:
+def submit(call: Call, provider: JobProvider, lease: Lease) -> Outcome:
     """Hand the job over and store its id at once; commits at each step."""
     try:
         if not call.model:
             call = calls.with_first_model(call, provider)
+        if not lease.is_fresh():
+            calls.give_back(call)
+            return Outcome()
         ticket = provider.submit(call.request())
     except ProviderError as error:
         log.info("submit failed", **call.facts, outcome=error.code, detail=error.detail, status=error.status)
@@ -78,36 +82,47 @@ def resolve_due(now: datetime) -> list[StageType]:
 
     Returns the types of the stages whose section must be checked now.
     """
-    due = stages.take_due(StageState.UNCERTAIN, now, RESEND_LEASE, BATCH)
+    due = stages.take_due(StageState.UNCERTAIN, now, BATCH)
     db.session.commit()
-    checks = [_resolve(stage_id, now) for stage_id in due]
+    with leases.renewed(*((each.id, each.claim) for each in due)) as held:
+        checks = [_resolve(each, lease, now) for each, lease in zip(due, held, strict=True)]
     return [check for check in checks if check]
 
 
-def _resolve(stage_id: int, now: datetime) -> StageType | None:
-    stage = db.session.get_one(Stage, stage_id, populate_existing=True)
-    attempt = open_attempt(stage_id)
-    call = call_of(stage, attempt) if attempt is not None else None
-    if attempt is None or call is None:
-        _leave_to_a_person(stage)
+def _resolve(taken: Taken, lease: Lease, now: datetime) -> StageType | None:
+    stage = db.session.get_one(Stage, taken.id, populate_existing=True)
+    if stage.claim != taken.claim or not lease.is_fresh():
+        # Frozen meanwhile, or slow: somebody else sees to it, or will when the lease has run out.
+        db.session.rollback()
         return None
-    losses, hinted = stage.lost_answers, attempt.hinted_job_id
+    attempt = open_attempt(taken.id)
+    call = call_of(stage, attempt) if attempt is not None else None
+    order_id, losses, hinted = stage.order_id, stage.lost_answers, attempt.hinted_job_id if attempt else None
     db.session.commit()
+    if call is None:
+        _leave_to_a_person(taken, order_id, hinted)
+        return None
     provider = open_job_provider(call.config.provider_kind, call.credentials)
-    if hinted and _confirm(call, provider, hinted, now):
+    if hinted and _confirm(call, provider, hinted, losses, now):
         return None
     if provider.honours_tokens:
         return _send_again(call, provider, losses, now)
-    _leave_to_a_person(stage)
+    _leave_to_a_person(taken, order_id, hinted)
     return None
 
 
-def _confirm(call: Call, provider: JobProvider, job_id: str, now: datetime) -> bool:
-    """Adopt the job that a call to us has named, if the provider, asked with the attempt's own key, knows it."""
+def _confirm(call: Call, provider: JobProvider, job_id: str, losses: int, now: datetime) -> bool:
+    """Adopt the job that a call to us has named, if the provider, asked with the attempt's own key, knows it.
+
+    Whether that is settled, or will be when the provider can be asked again.
+    """
     try:
         provider.poll(job_id)
     except ProviderError as error:
         log.info("call back not confirmed", **call.facts, outcome=error.code)
+        if isinstance(error, PassingError) and not provider.honours_tokens:
+            _look_again(call, losses, now)
+            return True
         return False
     _store_ticket(call, Ticket(job_id, call.model), first_look=now)
     return True
@@ -144,38 +159,55 @@ def call_of(stage: Stage, attempt: Attempt) -> Call | None:
     )
 
 
+@persisted
 def _store_ticket(call: Call, ticket: Ticket, first_look: datetime | None = None) -> None:
-    """Keep the job's id, whatever has become of the stage meanwhile: the job runs and is paid for."""
+    """Keep the job's id, whoever holds the stage meanwhile: the job runs and is paid for.
+
+    The attempt decides, not the claim: as long as it has not been given up, this is the answer that it waits for.
+    """
     now = utc_now()
     adapter = JOB_ADAPTERS[call.config.provider_kind]
+    stages.lock_order(call.order_id)
     attempt = db.session.get_one(Attempt, call.attempt_id, populate_existing=True)
-    attempt.state, attempt.job_id, attempt.submitted_at = AttemptState.ACCEPTED, ticket.job_id, now
-    attempt.deadline_at = now + timedelta(seconds=adapter.longest_seconds)
-    attempt.code, attempt.provider_request_id = None, ticket.request_id
+    if attempt.job_id not in (None, ticket.job_id):
+        log.error("second job for one attempt", **call.facts, job_id=ticket.job_id)
+        db.session.rollback()
+        return
+    waited_for = attempt.state in AttemptState.unended()
+    if waited_for:
+        attempt.state, attempt.code = AttemptState.ACCEPTED, None
+        attempt.deadline_at = now + timedelta(seconds=adapter.longest_seconds)
+    attempt.job_id, attempt.submitted_at, attempt.provider_request_id = ticket.job_id, now, ticket.request_id
     try:
         db.session.flush()
     except IntegrityError:
         # The provider gave us an id that another attempt has: whose job it is, only a person can tell.
         db.session.rollback()
-        stages.move(call, TAKEN_STATES, state=StageState.ATTENTION, reason="job_id_taken", lease_until=None)
+        _move_whoever_holds_it(call, state=StageState.ATTENTION, reason="job_id_taken", lease_until=None)
         db.session.commit()
         return
-    stages.move(
-        call,
-        TAKEN_STATES,
-        state=StageState.SUBMITTED,
-        reason=None,
-        detail="",
-        lease_until=None,
-        due_at=first_look or now + timedelta(seconds=adapter.usual_seconds * FIRST_LOOK),
-        provider_request_id=ticket.request_id,
-        model=ticket.model,
-        passing_failures=0,
-    )
+    if waited_for:
+        _move_whoever_holds_it(
+            call,
+            state=StageState.SUBMITTED,
+            reason=None,
+            detail="",
+            lease_until=None,
+            due_at=first_look or now + timedelta(seconds=adapter.usual_seconds * FIRST_LOOK),
+            provider_request_id=ticket.request_id,
+            model=ticket.model,
+            passing_failures=0,
+        )
     db.session.commit()
     log.info("job submitted", **call.facts, job_id=ticket.job_id, request_id=ticket.request_id)
 
 
+def _move_whoever_holds_it(call: Call, **values: Any) -> None:
+    stages.lock_order(call.order_id)
+    stages.move(db.session.get_one(Stage, call.id, populate_existing=True), TAKEN_STATES, **values)
+
+
+@persisted
 def _doubt(call: Call, error: ProviderError) -> None:
     stage = db.session.get_one(Stage, call.id, populate_existing=True)
     attempt = db.session.get_one(Attempt, call.attempt_id, populate_existing=True)
@@ -214,14 +246,27 @@ def _send_again(call: Call, provider: JobProvider, losses: int, now: datetime) -
     return None
 
 
+@persisted
 def _look_again(call: Call, losses: int, now: datetime) -> None:
     if losses >= len(RESEND_WAITS):
-        _leave_to_a_person(call)
-        return
-    stages.move(call, {StageState.UNCERTAIN}, due_at=now + RESEND_WAITS[losses], lost_answers=losses + 1)
+        stages.move(call, {StageState.UNCERTAIN}, state=StageState.ATTENTION, reason="answer_lost", lease_until=None)
+    else:
+        due_at = now + RESEND_WAITS[losses]
+        stages.move(call, {StageState.UNCERTAIN}, due_at=due_at, lost_answers=losses + 1, lease_until=None)
     db.session.commit()
 
 
-def _leave_to_a_person(stage: Claimed) -> None:
-    stages.move(stage, {StageState.UNCERTAIN}, state=StageState.ATTENTION, reason="answer_lost", lease_until=None)
+@persisted
+def _leave_to_a_person(taken: Taken, order_id: int, hinted: str | None) -> None:
+    """Nothing more can be found out; unless a call to us has named another job just now."""
+    stages.lock_order(order_id)
+    stage = db.session.get_one(Stage, taken.id, populate_existing=True)
+    attempt = open_attempt(taken.id)
+    if stage.claim == taken.claim:
+        if attempt is not None and attempt.hinted_job_id not in (None, hinted):
+            stages.move(stage, {StageState.UNCERTAIN}, due_at=utc_now(), lease_until=None)
+        else:
+            stages.move(
+                stage, {StageState.UNCERTAIN}, state=StageState.ATTENTION, reason="answer_lost", lease_until=None
+            )
     db.session.commit()

@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from domain import heartbeats, recovery, stages
 from domain.db import db, utc_now
+from domain.leases import LEASE
 from domain.orders import Attempt, AttemptState, Stage, StageState
 from domain.recovery import CHECK_PATIENCE, MESSAGE_PATIENCE
-from domain.stages import LEASE
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, run, save_section, section, stage_of, working_section
 

@@ -7,9 +7,9 @@ import pytest
 
 from domain import polling, recovery
 from domain.db import db, utc_now
+from domain.leases import LEASE
 from domain.orders import AttemptState, StageState
 from domain.retrying import retry_by_hand
-from domain.stages import LEASE
 from tests.builders import place_order, run, stage_of
 from tests.domain.jobs.job_orders import CLIP, POEM, SONG, attempts_of, charges, killed_after_the_submit, look
 from tests.emulator.server import Emulator

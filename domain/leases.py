@@ -1,0 +1,128 @@
+"""Leases: how long others keep away from a stage that somebody works on, renewed for as long as the work lasts.
+
+A worker that is killed renews nothing, so its stages are free again after ``LEASE``, however long a call may take.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import cast
+
+import structlog
+from flask import Flask, current_app
+from sqlalchemy import tuple_, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from domain.db import db, utc_now
+from domain.orders import Stage
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(seconds=20)
+#: Three renewals may fail before a lease runs out.
+RENEW_SECONDS = 5.0
+_EXTENSION = "leases"
+
+
+@dataclass(slots=True)
+class Lease:
+    """What a worker knows of its hold on one stage. ``renewed_at`` is in seconds of the monotonic clock."""
+
+    stage_id: int
+    claim: int
+    renewed_at: float = field(default_factory=time.monotonic)
+
+    def is_fresh(self) -> bool:
+        """Whether nobody else can have taken the stage yet.
+
+        Asked before a call that costs money: a process that was frozen meanwhile must not send what another worker,
+        or a person, has decided about since.
+        """
+        return time.monotonic() - self.renewed_at < LEASE.total_seconds() / 2
+
+
+@contextmanager
+def renewed(*stages: tuple[int, int]) -> Iterator[list[Lease]]:
+    """Renew the leases of ``stages``, pairs of id and claim, until the block is left; yields one lease for each.
+
+    They must have been taken a moment ago. A lease that another worker or the sweep has ended stays ended.
+    """
+    leases = [Lease(stage_id, claim) for stage_id, claim in stages]
+    if not leases:
+        yield leases
+        return
+    keeper = _keeper()
+    keeper.add(leases)
+    try:
+        yield leases
+    finally:
+        keeper.remove(leases)
+
+
+def _keeper() -> "_Keeper":
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # the thread needs the application itself
+    return cast(_Keeper, app.extensions.setdefault(_EXTENSION, _Keeper(app)))
+
+
+class _Keeper:
+    """One thread for all leases of this process; it ends when there are none."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._changed = threading.Condition()
+        self._leases: dict[int, Lease] = {}
+        self._thread: threading.Thread | None = None
+
+    def add(self, leases: list[Lease]) -> None:
+        with self._changed:
+            self._leases |= {id(lease): lease for lease in leases}
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._renew_until_none_is_left, name="leases", daemon=True)
+                self._thread.start()
+
+    def remove(self, leases: list[Lease]) -> None:
+        with self._changed:
+            for lease in leases:
+                self._leases.pop(id(lease), None)
+            self._changed.notify()
+
+    def _renew_until_none_is_left(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._leases, timeout=RENEW_SECONDS)
+                held = list(self._leases.values())
+                if not held:
+                    self._thread = None
+                    return
+            with self._app.app_context():
+                _survive(lambda: renew(held))  # noqa: B023  # called at once
+
+
+def renew(leases: list[Lease]) -> None:
+    """Make ``leases`` last for another ``LEASE`` from now, where they are still in force; commits."""
+    asked_at = time.monotonic()
+    pairs = [(lease.stage_id, lease.claim) for lease in leases]
+    kept = db.session.execute(
+        update(Stage)
+        .where(tuple_(Stage.id, Stage.claim).in_(pairs), Stage.lease_until.is_not(None))
+        .values(lease_until=utc_now() + LEASE)
+        .returning(Stage.id, Stage.claim)
+        .execution_options(synchronize_session=False)
+    ).all()
+    db.session.commit()
+    still_ours = {(stage_id, claim) for stage_id, claim in kept}
+    for lease in leases:
+        if (lease.stage_id, lease.claim) in still_ours:
+            lease.renewed_at = asked_at
+
+
+def _survive(renewal: Callable[[], None]) -> None:
+    try:
+        renewal()
+    except SQLAlchemyError as error:
+        # The database is away for everybody, so nobody takes the stages either; the next round tries again.
+        db.session.rollback()
+        log.warning("leases not renewed", error=type(error).__name__)

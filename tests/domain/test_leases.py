@@ -1,0 +1,169 @@
+"""Whoever works on a stage holds it for as long as the work lasts, and nobody who was given up changes anything."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from flask import Flask
+
+from domain import generation, leases, recovery, stages
+from domain.checks import check
+from domain.db import db, utc_now
+from domain.leases import LEASE, Lease
+from domain.orders import Order, StageState
+from domain.submissions import open_attempt
+from providers.kinds import ProviderKind, StageType
+from tests.builders import place_order, run, save_section, stage_of
+from tests.domain.jobs.job_orders import CLIP, KINDS, SONG
+from tests.emulator.server import Emulator
+from tests.running_system import wait_until
+
+KEY = "sk-fake-first-0123456789-a1b2"
+FROZEN_SECONDS = LEASE.total_seconds()
+
+
+@pytest.fixture
+def frozen(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let a worker stand still for longer than its lease, just before it calls its provider."""
+
+    def freeze() -> None:
+        monkeypatch.setattr(Lease, "is_fresh", lambda _lease: False)
+
+    return freeze
+
+
+def held_until(order: Order) -> datetime:
+    until = stage_of(order).lease_until
+    db.session.rollback()  # the test must not stand in the way of the thread that renews
+    assert until is not None
+    return until
+
+
+def test_a_lease_is_renewed_while_its_work_lasts(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.02)
+    order = place_order()
+    claim = stages.claim(stage_of(order).id, utc_now())
+    db.session.commit()
+    assert claim is not None
+
+    before = held_until(order)
+
+    with leases.renewed((stage_of(order).id, claim)) as [lease]:
+        lease.renewed_at -= FROZEN_SECONDS
+        wait_until(lambda: held_until(order) > before, "the lease is renewed")
+        wait_until(lease.is_fresh, "its holder knows")
+
+    wait_until(lambda: "leases" not in {thread.name for thread in threading.enumerate()}, "nobody renews it any more")
+
+
+def test_a_lease_that_was_ended_stays_ended() -> None:
+    order = place_order()
+    stage_id = stage_of(order).id
+    claim = stages.claim(stage_id, utc_now())
+    db.session.commit()
+    assert claim is not None
+    lease = Lease(stage_id, claim, renewed_at=time.monotonic() - FROZEN_SECONDS)
+
+    recovery.sweep(utc_now() + LEASE * 2)
+    leases.renew([lease])
+
+    assert (stage_of(order).state, stage_of(order).lease_until) == (StageState.QUEUED, None)
+    assert not lease.is_fresh()
+
+
+def test_a_claim_that_is_outdated_renews_nothing() -> None:
+    order = place_order()
+    stage_id = stage_of(order).id
+    claim = stages.claim(stage_id, utc_now())
+    db.session.commit()
+    assert claim is not None
+    before = held_until(order)
+
+    leases.renew([Lease(stage_id, claim - 1)])
+
+    assert held_until(order) == before
+
+
+@pytest.mark.parametrize("stage_type", [StageType.POEM, SONG, CLIP])
+def test_a_worker_that_was_frozen_before_its_call_sends_nothing_and_gives_the_stage_back(
+    stage_type: StageType, emulator: Emulator, frozen: Callable[[], None]
+) -> None:
+    kind = KINDS.get(stage_type, ProviderKind.OPENAI)
+    emulator.rooms[kind].add_key("first", KEY)
+    save_section(stage_type, kind, api_key=KEY)
+    check(stage_type)
+    order = place_order(frozenset({stage_type}), poem=None if stage_type is StageType.POEM else "Море шумит")
+    frozen()
+
+    run(order, stage_type)
+
+    stage = stage_of(order, stage_type)
+    assert (stage.state, stage.lost_answers, open_attempt(stage.id)) == (StageState.QUEUED, 0, None)
+    assert emulator.ledger == []
+
+
+@pytest.mark.parametrize("stage_type", [SONG, CLIP])
+def test_a_worker_that_comes_back_unsent_undoes_the_doubt_about_its_call(
+    stage_type: StageType, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator.rooms[KINDS[stage_type]].add_key("first", KEY)
+    save_section(stage_type, KINDS[stage_type], api_key=KEY)
+    check(stage_type)
+    order = place_order(frozenset({stage_type}), poem="Море шумит")
+
+    def sleep_through_a_sweep(_lease: Lease) -> bool:
+        recovery.sweep(utc_now() + LEASE * 2)
+        assert stage_of(order, stage_type).state in {StageState.UNCERTAIN, StageState.ATTENTION}
+        return False
+
+    monkeypatch.setattr(Lease, "is_fresh", sleep_through_a_sweep)
+    run(order, stage_type)
+
+    stage = stage_of(order, stage_type)
+    assert (stage.state, open_attempt(stage.id)) == (StageState.QUEUED, None)
+    assert emulator.ledger == []
+
+
+def test_a_poem_that_comes_after_its_worker_was_given_up_is_kept_and_not_paid_again(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator.openai.add_key("first", KEY)
+    save_section(StageType.POEM, ProviderKind.OPENAI, api_key=KEY)
+    check(StageType.POEM)
+    order = place_order()
+    store = generation.works.store
+
+    def store_late(*args: object) -> object:
+        recovery.sweep(utc_now() + LEASE * 2)
+        assert stage_of(order).state is StageState.QUEUED
+        return store(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(generation.works, "store", store_late)
+    run(order)
+
+    assert stage_of(order).state is StageState.DONE
+    run(order)
+    assert len(emulator.ledger) == 1
+
+
+def test_a_poem_that_comes_after_another_worker_has_begun_changes_nothing(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator.openai.add_key("first", KEY)
+    save_section(StageType.POEM, ProviderKind.OPENAI, api_key=KEY)
+    check(StageType.POEM)
+    order = place_order()
+    store = generation.works.store
+
+    def store_late(*args: object) -> object:
+        recovery.sweep(utc_now() + LEASE * 2)
+        stages.claim(stage_of(order).id, utc_now() + LEASE * 2)
+        db.session.commit()
+        return store(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(generation.works, "store", store_late)
+    run(order)
+
+    assert (stage_of(order).state, stage_of(order).work) == (StageState.RUNNING, None)

@@ -1,0 +1,119 @@
+"""What was paid for is stored through an outage of the database."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy.exc import OperationalError
+
+from domain import generation
+from domain.checks import check
+from domain.db import db
+from domain.orders import StageState
+from domain.persistence import persisted
+from providers.kinds import ProviderKind, StageType
+from tests.builders import place_order, save_section, stage_of
+from tests.conftest import production_settings
+from tests.domain.jobs.job_orders import CLIP, KINDS, SONG
+from tests.emulator.server import Emulator
+from tests.local_services import LocalPostgres
+from web import create_app
+
+KEY = "sk-fake-first-0123456789-a1b2"
+
+
+@pytest.fixture(scope="module")
+def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPostgres]:
+    """A server that a test may take down."""
+    with LocalPostgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def migrated_app(own_postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The application on that server."""
+    settings = production_settings(database_url=own_postgres.new_database(), var_dir=tmp_path_factory.mktemp("var"))
+    made = create_app(settings)
+    made.config.update(TESTING=True)
+    with made.app_context():
+        upgrade()
+    yield made
+    with made.app_context():
+        db.engine.dispose()
+
+
+@pytest.mark.parametrize("stage_type", [StageType.POEM, SONG, CLIP])
+def test_an_answer_that_comes_while_the_database_restarts_is_kept_and_paid_once(
+    stage_type: StageType,
+    app: Flask,
+    own_postgres: LocalPostgres,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kind = KINDS.get(stage_type, ProviderKind.OPENAI)
+    emulator.rooms[kind].add_key("first", KEY)
+    save_section(stage_type, kind, api_key=KEY)
+    check(stage_type)
+    order = place_order(frozenset({stage_type}), poem=None if stage_type is StageType.POEM else "Море шумит")
+    down = Event()
+    opened = "open_instant_provider" if stage_type is StageType.POEM else "open_job_provider"
+    paid_call = "generate" if stage_type is StageType.POEM else "submit"
+    open_provider = getattr(generation, opened)
+
+    def open_one_that_outlives_the_database(*args: object) -> object:
+        provider = open_provider(*args)
+        call = getattr(provider, paid_call)
+
+        def call_and_lose_the_database(request: object) -> object:
+            answer = call(request)
+            own_postgres.kill()
+            down.set()
+            return answer
+
+        monkeypatch.setattr(provider, paid_call, call_and_lose_the_database)
+        return provider
+
+    monkeypatch.setattr(generation, opened, open_one_that_outlives_the_database)
+
+    stage_id = stage_of(order, stage_type).id
+    db.session.commit()
+
+    def work() -> None:
+        with app.app_context():
+            generation.generate(stage_id)
+
+    with ThreadPoolExecutor(1) as worker:
+        working = worker.submit(work)
+        assert down.wait(10)
+        own_postgres.start()  # not from the worker's thread: a server ends with the thread that started it
+        working.result(30)
+
+    assert stage_of(order, stage_type).state in {StageState.DONE, StageState.SUBMITTED}
+    assert len(emulator.ledger) == 1
+
+
+def test_what_is_wrong_for_another_reason_is_not_tried_again() -> None:
+    tries = []
+
+    @persisted
+    def store() -> None:
+        tries.append(1)
+        raise ValueError("not the database")
+
+    with pytest.raises(ValueError, match="not the database"):
+        store()
+    assert len(tries) == 1
+
+
+def test_an_outage_without_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain.persistence.OUTAGE_SECONDS", 0.3)
+
+    @persisted
+    def store() -> None:
+        raise OperationalError("", None, Exception("away"))
+
+    with pytest.raises(OperationalError):
+        store()
