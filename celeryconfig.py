@@ -45,7 +45,8 @@ def be_patient_as_a_worker(conf: Any, **_: object) -> None:
 
 
 # --- publishing -----------------------------------------------------------------------------------------------------
-task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
+# No second try by Celery: it would wait for a frozen Redis again. tasks/messages.py knows when one is worth it.
+task_publish_retry_policy = {"max_retries": 0}
 # Routed by the NAME of the queue alone: a message to an exchange is dropped in silence once FLUSHALL took its binding.
 # Both are named here so that a worker started by hand without --queues serves both, in this order.
 task_queues = [Queue(name, Exchange(name), routing_key=name) for name in ("control", "generation")]
@@ -81,22 +82,25 @@ worker_send_task_events = False
 
 # --- beat: only a pulse ---------------------------------------------------------------------------------------------
 # Each message is level-triggered: it looks for what is due, so a lost or doubled one does no harm. `expires` is in
-# seconds: an outage leaves no pile. The schedule file survives restarts, so an hourly message does not start over.
+# seconds: an outage leaves no pile. Several beats may run: what they send is claimed in the database once in each
+# `every` seconds (domain/ticks.py), which also outlives them; so a beat keeps nothing, and asks each minute for what
+# is due each hour.
+beat_scheduler = "celery.beat:Scheduler"  # in memory; the default keeps a file, which a kill -9 may break
 beat_max_loop_interval = 5  # seconds; the default of 300 sleeps through a clock that was set
+
+
+def _tick(task: str, every: float) -> dict[str, Any]:
+    schedule = min(every, 60)
+    return {
+        "task": task,
+        "schedule": schedule,
+        "kwargs": {"every": every},
+        "options": {"expires": max(2 * schedule, 10)},
+    }
+
+
 beat_schedule: dict[str, Any] = {
-    "sweep": {
-        "task": "tasks.recovery.sweep",
-        "schedule": _settings.sweep_interval_seconds,
-        "options": {"expires": max(2 * _settings.sweep_interval_seconds, 10)},
-    },
-    "poll-jobs": {
-        "task": "tasks.generation.poll_jobs",
-        "schedule": _settings.poll_interval_seconds,
-        "options": {"expires": max(2 * _settings.poll_interval_seconds, 10)},
-    },
-    "refresh-stale-models": {
-        "task": "tasks.config.refresh_stale_models",
-        "schedule": _settings.refresh_interval_seconds,
-        "options": {"expires": _settings.refresh_interval_seconds},
-    },
+    "sweep": _tick("tasks.recovery.sweep", _settings.sweep_interval_seconds),
+    "poll-jobs": _tick("tasks.generation.poll_jobs", _settings.poll_interval_seconds),
+    "refresh-stale-models": _tick("tasks.config.refresh_stale_models", _settings.refresh_interval_seconds),
 }

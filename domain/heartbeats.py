@@ -1,4 +1,4 @@
-"""When each kind of process was last seen at work."""
+"""When each kind of process was last seen at work, and each tick was last claimed (``domain/ticks.py``)."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ WORKER = "worker"
 
 
 class Heartbeat(Base):
-    """One row for each kind of process."""
+    """One row for each kind of process or tick."""
 
     __tablename__ = "heartbeats"
 

@@ -3,6 +3,8 @@
 from celery import Celery, Task
 from flask import Flask, has_app_context
 
+from tasks.pulse import pulse_of
+
 TASK_MODULES = ("tasks.config", "tasks.generation", "tasks.recovery")
 
 
@@ -23,6 +25,7 @@ def celery_init_app(app: Flask) -> Celery:
     celery_app = Celery(app.name, task_cls=FlaskTask, include=TASK_MODULES)
     celery_app.config_from_object("celeryconfig")
     celery_app.conf.update(app.config.get("CELERY", {}))
+    celery_app.steps["worker"].add(pulse_of(app))
     celery_app.set_default()
     app.extensions["celery"] = celery_app
     return celery_app

@@ -1,11 +1,13 @@
 """Checking sections and keeping their lists fresh."""
 
+from datetime import timedelta
+
 from celery import shared_task
 
-from domain import checks
-from domain.db import utc_now
+from domain import checks, ticks
+from domain.db import db, utc_now
 from providers.kinds import StageType
-from tasks.messages import send_check, send_stages
+from tasks.messages import REFRESH_TASK, send_check, send_stages
 
 
 @shared_task(name="tasks.config.validate_and_fetch_models")
@@ -14,8 +16,15 @@ def validate_and_fetch_models(stage_type: str) -> None:
     send_stages(checks.check(StageType(stage_type)))
 
 
-@shared_task(name="tasks.config.refresh_stale_models")
-def refresh_stale_models() -> None:
-    """Ask for a check of every section whose list is 24 hours old or older."""
+@shared_task(name=REFRESH_TASK)
+def refresh_stale_models(every: float | None = None) -> None:
+    """Ask for a check of every section whose list is 24 hours old or older.
+
+    ``every``, in seconds, is given by beats: of all of them, one is heard in each such span.
+    """
+    # The claim is committed together with the work: an hour whose worker died is asked for again.
+    if every is not None and not ticks.claim(REFRESH_TASK, timedelta(seconds=every), utc_now()):
+        db.session.rollback()
+        return
     for stage_type in checks.request_stale_refreshes(utc_now()):
         send_check(stage_type)

@@ -1,10 +1,12 @@
 """Making the four works: one task for each, so that each can be routed and counted by its name."""
 
+from datetime import timedelta
+
 from celery import shared_task
 
-from domain import generation, polling
-from domain.db import utc_now
-from tasks.messages import send_check, send_stages
+from domain import generation, polling, ticks
+from domain.db import db, utc_now
+from tasks.messages import POLL_TASK, send_check, send_stages
 
 
 @shared_task(name="tasks.generation.generate_poem")
@@ -31,9 +33,17 @@ def generate_clip(stage_id: int) -> None:
     _generate(stage_id)
 
 
-@shared_task(name="tasks.generation.poll_jobs")
-def poll_jobs() -> None:
-    """Ask about the jobs whose time has come, and fetch what is finished."""
+@shared_task(name=POLL_TASK)
+def poll_jobs(every: float | None = None) -> None:
+    """Ask about the jobs whose time has come, and fetch what is finished.
+
+    ``every``, in seconds, is given by beats: of all of them, one is heard in each such span.
+    """
+    if every is not None:
+        claimed = ticks.claim(POLL_TASK, timedelta(seconds=every), utc_now())
+        db.session.commit()
+        if not claimed:
+            return
     polled = polling.poll_due(utc_now())
     send_stages(polled.ready)
     for stage_type in polled.checks:

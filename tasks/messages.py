@@ -4,7 +4,8 @@ A message is only a nudge: it carries an id or an enum's name, and whatever it i
 broker is away nothing is lost: the sweep finds the row and sends the message later.
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 import structlog
 from celery import current_app as celery_app
@@ -16,7 +17,11 @@ from settings import NO_BROKER
 
 log = structlog.get_logger(__name__)
 
+#: An error that takes longer than this was a time-out, and a second one would hold up a page.
+AT_ONCE_SECONDS = 0.3
+
 CHECK_TASK = "tasks.config.validate_and_fetch_models"
+REFRESH_TASK = "tasks.config.refresh_stale_models"
 POLL_TASK = "tasks.generation.poll_jobs"
 SWEEP_TASK = "tasks.recovery.sweep"
 GENERATION_TASKS = {stage_type: f"tasks.generation.generate_{stage_type.lower()}" for stage_type in StageType}
@@ -43,13 +48,30 @@ def send_sweep() -> bool:
     return _send(SWEEP_TASK)
 
 
-def _send(task: str, *arguments: int | str) -> bool:
+def send_what_beat_sends() -> bool:
+    """Send each message of beat's schedule once."""
+    entries = list(celery_app.conf.beat_schedule.values())
+    return all(_send(entry["task"], every=entry["kwargs"]["every"]) for entry in entries)
+
+
+def _send(task: str, *arguments: int | str, **options: float) -> bool:
     if celery_app.conf.broker_url == NO_BROKER:
         log.warning("REDIS_URL is not set, message not sent", task=task)
         return False
     try:
-        celery_app.send_task(task, args=arguments)
+        _once_more_if_refused(lambda: celery_app.send_task(task, args=arguments, kwargs=options))
     except (OperationalError, OSError) as error:
         log.warning("broker away, message not sent", task=task, error=type(error).__name__)
         return False
     return True
+
+
+def _once_more_if_refused(send: Callable[[], object]) -> None:
+    """A connection that broke since it was last used fails at once, and a new one may work. A time-out is enough."""
+    began = time.monotonic()
+    try:
+        send()
+    except (OperationalError, OSError):
+        if time.monotonic() - began > AT_ONCE_SECONDS:
+            raise
+        send()

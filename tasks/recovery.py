@@ -1,16 +1,26 @@
 """The pulse that keeps everything moving, whatever became of messages."""
 
+from datetime import timedelta
+
 from celery import shared_task
 from celery.signals import worker_ready
 
-from domain import recovery
-from domain.db import utc_now
-from tasks.messages import send_check, send_stages, send_sweep
+from domain import recovery, ticks
+from domain.db import db, utc_now
+from tasks.messages import SWEEP_TASK, send_check, send_stages, send_sweep
 
 
-@shared_task(name="tasks.recovery.sweep")
-def sweep() -> None:
-    """Move on what stands still and send again what was not heard."""
+@shared_task(name=SWEEP_TASK)
+def sweep(every: float | None = None) -> None:
+    """Move on what stands still and send again what was not heard.
+
+    ``every``, in seconds, is given by beats: of all of them, one is heard in each such span.
+    """
+    if every is not None:
+        claimed = ticks.claim(SWEEP_TASK, timedelta(seconds=every), utc_now())
+        db.session.commit()
+        if not claimed:
+            return
     found = recovery.sweep(utc_now())
     send_stages(found.stages)
     for stage_type in found.checks:

@@ -1,0 +1,66 @@
+"""A message finds its way past a connection that broke, and nobody waits twice for a Redis that does not answer."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from celery import Celery, current_app
+
+from launch.embedded_redis import EmbeddedRedis
+from tasks import messages
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[EmbeddedRedis]:
+    """A Redis of our own, and a Celery application that publishes to it."""
+    before = current_app._get_current_object()
+    with EmbeddedRedis(tmp_path) as server:
+        app = Celery()
+        app.config_from_object("celeryconfig")
+        app.conf.broker_url = server.url
+        yield server
+        app.pool.force_close_all()
+        app.close()
+    before.set_current()
+
+
+def waiting(broker: EmbeddedRedis) -> int:
+    with redis.Redis.from_url(broker.url) as client:
+        return int(client.llen("control"))
+
+
+def test_a_message_after_a_restart_of_redis_arrives(broker: EmbeddedRedis) -> None:
+    assert messages.send_sweep()
+    broker.kill()
+    broker.start()
+
+    assert messages.send_sweep()
+    assert waiting(broker) == 1
+
+
+def test_a_redis_that_is_away_or_frozen_is_told_and_tried_once(
+    broker: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+    really = Celery.send_task
+
+    def counted(app: Celery, *args: object, **kwargs: object) -> object:
+        tries.append(1)
+        return really(app, *args, **kwargs)
+
+    assert messages.send_sweep()
+    monkeypatch.setattr(Celery, "send_task", counted)
+    os.kill(broker.pid, signal.SIGSTOP)
+
+    assert not messages.send_sweep()
+    assert len(tries) == 1
+
+    os.kill(broker.pid, signal.SIGCONT)
+    broker.kill()
+
+    assert not messages.send_sweep()
