@@ -7,7 +7,7 @@ IN_VENV := .venv/bin
 CATALOGUES := $(wildcard web/translations/*/LC_MESSAGES/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check live fix
+.PHONY: help run test check live faults fix
 # A half-made stamp or catalogue must not pass for a whole one.
 .DELETE_ON_ERROR:
 
@@ -29,6 +29,9 @@ check: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## what CI runs: format, lint,
 
 live: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## one cheap generation at each provider whose key is in the environment
 	@$(IN_VENV)/python -m pytest -m live -n 0 tests/live $(ARGS)
+
+faults: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## ten minutes of faults; prints figures and seed; CHAOS_SEED=1 repeats one
+	@$(IN_VENV)/python -m tests.faults
 
 fix: .venv/.installed-dev ## format, and mend what ruff can mend
 	@$(IN_VENV)/ruff format .

@@ -1,0 +1,223 @@
+"""The whole system with two workers and two beats, and what can be done to it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Self
+
+import redis
+from celery import Celery
+from sqlalchemy import NullPool, create_engine, text
+
+from domain.db import prepare_sqlite
+from launch.child_process import end_group
+from providers.kinds import ProviderKind, StageType
+from tasks.messages import GENERATION_TASKS
+from tests.emulator.server import Emulator
+from tests.local_services import LocalPostgres
+from tests.running_system import RunningSystem, free_port, wait_until
+
+POEM, VOICE, SONG, CLIP = StageType
+KINDS = {
+    POEM: ProviderKind.OPENAI,
+    VOICE: ProviderKind.SPEECHKIT,
+    SONG: ProviderKind.SUNO,
+    CLIP: ProviderKind.PIKA,
+}
+#: Where a work is ordered, and so paid.
+PAID_ROUTES = {POEM: ("responses", "chat"), VOICE: ("v1", "v3"), SONG: ("generate",), CLIP: ("submit",)}
+PUBLISHER_OPTIONS = {"ack_emulation": False, "socket_timeout": 1, "socket_connect_timeout": 1}
+WORKERS, BEATS = ("worker", "worker-2"), ("beat", "beat-2")
+
+
+class ChaosSystem(RunningSystem):
+    """Faults strike it by name: ``strike("worker_killed")``. What a fault ends is started again, as a supervisor does.
+
+    To be used by one thread, the one that started it: what it starts ends with that thread.
+    """
+
+    def __init__(self, folder: Path, database_url: str, emulator: Emulator, random: Random) -> None:
+        port = free_port()
+        urls = {f"{kind}_BASE_URL": emulator.base_url(kind) for kind in emulator.rooms}
+        # Everything at the pace of production: what a fault costs is measured.
+        pace = {"SWEEP_INTERVAL_SECONDS": "5", "POLL_INTERVAL_SECONDS": "3", "REFRESH_INTERVAL_SECONDS": "60"}
+        env = {**urls, **pace, "PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}", "WORKER_THREADS": "16"}
+        super().__init__(folder, database_url, env)
+        self._commands |= {
+            "worker-2": f"{self._commands['worker']} --hostname second@%h",
+            "beat-2": self._commands["beat"],
+        }
+        self.emulator, self.random = emulator, random
+        self.database: LocalPostgres | None = None
+        self.engine = create_engine(database_url, poolclass=NullPool)
+        prepare_sqlite(self.engine)
+        self._later: list[tuple[float, Callable[[], object]]] = []
+        self._ending: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> Self:
+        """Start all of it, with a working key in each section."""
+        super().start()
+        for name in ("worker-2", "beat-2"):
+            self.start_process(name)
+        admin, shop = self.browser(), self.api()
+        for stage_type, kind in KINDS.items():
+            secret = f"fake-{kind.lower().replace('_', '-')}-0123456789"
+            self.emulator.rooms[kind].add_key("first", secret)
+            admin.save_section(stage_type, kind, api_key=secret)
+        for stage_type in StageType:
+            wait_until(lambda kind=stage_type: shop.stage(kind)["ready"], f"{stage_type} is ready")
+        return self
+
+    def strike(self, fault: str) -> None:
+        """Let one fault of ``schedule.FAULTS`` happen now."""
+        getattr(self, f"_{fault}")()
+
+    def repair(self, *, all_of_it: bool = False) -> None:
+        """Start again what it is time for."""
+        due = [action for at, action in self._later if all_of_it or at <= time.monotonic()]
+        self._later = [each for each in self._later if each[1] not in due]
+        for action in due:
+            action()
+
+    def pass_time_for_jobs(self, *states: str) -> None:
+        """Bring forward the next look at jobs: a song takes minutes, and a run does not."""
+        held = "lease_until IS NULL AND state IN ({})".format(", ".join(f"'{state}'" for state in states))
+        with self.engine.begin() as connection:
+            connection.execute(text(f"UPDATE stages SET due_at = created_at WHERE {held}"))  # noqa: S608  # our words
+
+    def stop(self) -> None:
+        """End everything."""
+        self.repair(all_of_it=True)
+        self.engine.dispose()
+        for process in self._ending:
+            end_group(process, signal.SIGTERM)
+        super().stop()
+
+    # Processes
+
+    def _in(self, seconds: tuple[float, float], action: Callable[[], object]) -> None:
+        self._later.append((time.monotonic() + self.random.uniform(*seconds), action))
+
+    def _end(self, name: str, signum: int, away: tuple[float, float] = (0.3, 2.0)) -> None:
+        if name in self._processes:
+            end_group(self._processes.pop(name), signum, patience_seconds=30)
+            self._in(away, lambda: self.start_process(name))
+
+    def _worker_killed(self) -> None:
+        self._end(self.random.choice(WORKERS), signal.SIGKILL)
+
+    def _worker_deployed(self) -> None:
+        name = self.random.choice(WORKERS)
+        if name in self._processes:
+            process = self._processes.pop(name)
+            os.kill(process.pid, signal.SIGTERM)
+            self.start_process(name)  # the new one comes up while the old one ends its calls
+            self._ending.append(process)
+
+    def _worker_frozen(self) -> None:
+        self._freeze(self.random.choice(WORKERS), (2, 6))
+
+    def _worker_frozen_for_longer_than_a_lease(self) -> None:
+        self._freeze(self.random.choice(WORKERS), (22, 26))
+
+    def _freeze(self, name: str, seconds: tuple[float, float]) -> None:
+        if name not in self._processes:
+            return
+        pid = self._processes[name].pid
+
+        def thaw() -> None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+        os.kill(pid, signal.SIGSTOP)
+        self._in(seconds, thaw)
+
+    def _beat_killed(self) -> None:
+        self._end(self.random.choice(BEATS), signal.SIGKILL)
+
+    def _beats_gone(self) -> None:
+        for name in BEATS:
+            self._end(name, signal.SIGKILL, (18, 22))
+
+    def _web_killed(self) -> None:
+        self._end("web", signal.SIGKILL)
+
+    def _web_deployed(self) -> None:
+        self._end("web", signal.SIGTERM, (0, 0.2))
+
+    # Redis, database, messages
+
+    def _redis_killed(self) -> None:
+        self.redis.kill()
+        self._in((0.1, 3), self.redis.start)
+
+    def _redis_emptied(self) -> None:
+        with contextlib.suppress(redis.RedisError), redis.Redis.from_url(self.redis.url) as client:
+            client.flushall()
+
+    def _redis_frozen(self) -> None:
+        with contextlib.suppress(Exception):
+            pid = self.redis.pid
+            os.kill(pid, signal.SIGSTOP)
+            self._in((1, 4), lambda: os.kill(pid, signal.SIGCONT) if self._redis_is(pid) else None)
+
+    def _redis_is(self, pid: int) -> bool:
+        with contextlib.suppress(Exception):
+            return self.redis.pid == pid
+        return False
+
+    def _database_restarted(self) -> None:
+        if self.database is not None:
+            self.database.restart(crash=True)
+
+    def _messages_doubled(self) -> None:
+        with self.engine.connect() as connection:
+            rows = connection.execute(text("SELECT id, stage_type FROM stages ORDER BY id DESC LIMIT 40")).all()
+        app = Celery(broker=self.redis.url, set_as_current=False)
+        app.conf.update(broker_transport_options=PUBLISHER_OPTIONS, task_publish_retry=False)
+        with contextlib.suppress(Exception):
+            for stage_id, stage_type in self.random.sample(rows, min(len(rows), 15)):
+                for _ in range(3):
+                    app.send_task(GENERATION_TASKS[StageType(stage_type)], args=[stage_id], queue="generation")
+        app.pool.force_close_all()
+        app.close()
+
+    # Providers
+
+    def _anywhere(self, **features: object) -> None:
+        kind = self.random.choice(list(KINDS.values()))
+        self.emulator.rooms[kind].fail(times=self.random.randint(1, 4), **features)
+
+    def _where_it_is_paid(self, **features: object) -> None:
+        stage_type = self.random.choice(list(StageType))
+        self.emulator.rooms[KINDS[stage_type]].fail(*PAID_ROUTES[stage_type], **features)
+
+    def _provider_says_429(self) -> None:
+        self._anywhere(status=429, body={"error": {"message": "slow down"}}, headers={"Retry-After": "2"})
+
+    def _provider_says_500(self) -> None:
+        self._anywhere(status=500, body={"error": {"message": "oops"}})
+
+    def _provider_says_503(self) -> None:
+        self._anywhere(status=503, body="<html>Service unavailable</html>")
+
+    def _provider_talks_garbage(self) -> None:
+        self._anywhere(status=200, body="<html>welcome to the hotel's network</html>")
+
+    def _provider_says_half(self) -> None:
+        self._anywhere(cut_body=True)
+
+    def _provider_hangs_up_after_taking_it(self) -> None:
+        self._where_it_is_paid(cut=True)
+
+    def _provider_is_slow(self) -> None:
+        self._where_it_is_paid(delay=self.random.uniform(2, 6), times=3)
+
+    def _links_expire(self) -> None:
+        for kind in (KINDS[SONG], KINDS[CLIP]):
+            self.emulator.rooms[kind].fail("file", status=403, body="expired", times=2)

@@ -1,0 +1,122 @@
+"""The judge: what must hold after every run, read from the rows, the files and the providers' own ledger."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from domain.orders import Attempt, AttemptState, Order, Stage, StageState, Work
+from providers.kinds import StageType
+from tests.emulator.state import Charge
+
+CHEAP = (StageType.POEM, StageType.VOICE)
+RESTING = {StageState.DONE, StageState.FAILED, StageState.WAITING, StageState.ATTENTION}
+#: What an attempt ends with whose answer nobody has.
+UNHEARD = {AttemptState.LOST, AttemptState.UNCERTAIN}
+
+
+@dataclass(frozen=True, slots=True)
+class StageFacts:
+    """One stage at the end of a run. ``charges`` are those of the ledger, by the state of the attempt they are for."""
+
+    order_id: int
+    stage_type: StageType
+    state: StageState
+    reason: str | None = None
+    attempts: tuple[AttemptState, ...] = (AttemptState.ANSWERED,)
+    charges: int = 1
+    #: Why its work cannot be opened; empty where it can.
+    damage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is judged. ``unrecorded`` are charges of calls that were not written down before they were made."""
+
+    accepted: frozenset[int]
+    stored: frozenset[int]
+    stages: tuple[StageFacts, ...]
+    unrecorded: tuple[str, ...] = ()
+    locked: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+
+
+def broken_promises(evidence: Evidence) -> list[str]:
+    """A sentence for each promise that was broken; none is what we want."""
+    return [
+        *(f"order {order_id} was accepted and is gone" for order_id in evidence.accepted - evidence.stored),
+        *(f"order {order_id} was made twice, or for nobody" for order_id in evidence.stored - evidence.accepted),
+        *(f"a charge is for a call that nobody wrote down: {charge}" for charge in evidence.unrecorded),
+        *(f"'database is locked' was said {evidence.locked} times" for _ in range(evidence.locked > 0)),
+        *(fault for stage in evidence.stages for fault in _of_stage(stage)),
+    ]
+
+
+def _of_stage(stage: StageFacts) -> Iterator[str]:
+    who = f"{stage.stage_type} of order {stage.order_id}"
+    lost = sum(state in UNHEARD for state in stage.attempts)
+    allowed = min(2, 1 + lost) if stage.stage_type in CHEAP else 1
+    if stage.charges > allowed:
+        yield f"{who} was charged {stage.charges} times, and {allowed} is allowed"
+    if stage.state not in RESTING:
+        yield f"{who} stands still as {stage.state} ({stage.reason})"
+    if stage.state is StageState.DONE and not stage.charges:
+        yield f"{who} is done, and nobody was paid for it"
+    if stage.damage:
+        yield f"{who}: {stage.damage}"
+    if stage.state is StageState.ATTENTION and not lost:
+        yield f"{who} asks a person ({stage.reason}), and no answer was lost"
+    if stage.state in (StageState.FAILED, StageState.WAITING) and not stage.reason:
+        yield f"{who} is {stage.state} for no reason"
+
+
+def gather(engine: Engine, media: Path, accepted: frozenset[int], ledger: list[Charge], output: str) -> Evidence:
+    """Read everything once the system has come to rest."""
+    charged = Counter(_token(charge.token) for charge in ledger)
+    with Session(engine) as session:
+        works = {work.stage_id: work for work in session.scalars(select(Work))}
+        attempts: dict[int, list[Attempt]] = defaultdict(list)
+        for attempt in session.scalars(select(Attempt).order_by(Attempt.number)):
+            attempts[attempt.stage_id].append(attempt)
+        known = {attempt.token for each in attempts.values() for attempt in each}
+        stages = tuple(
+            StageFacts(
+                stage.order_id,
+                stage.stage_type,
+                stage.state,
+                stage.reason,
+                tuple(attempt.state for attempt in attempts[stage.id]),
+                sum(charged[attempt.token] for attempt in attempts[stage.id]),
+                _damage(stage, works.get(stage.id), media),
+            )
+            for stage in session.scalars(select(Stage).order_by(Stage.id))
+        )
+        stored = frozenset(session.scalars(select(Order.id)))
+    return Evidence(
+        accepted,
+        stored,
+        stages,
+        unrecorded=tuple(f"{each.provider} {each.token}" for each in ledger if _token(each.token) not in known),
+        locked=output.count("database is locked"),
+        states=Counter(f"{stage.state}{f' ({stage.reason})' if stage.reason else ''}" for stage in stages),
+    )
+
+
+def _damage(stage: Stage, work: Work | None, media: Path) -> str:
+    if stage.state is not StageState.DONE:
+        return ""
+    if work is None:
+        return "it is done, and there is no work"
+    if work.text is None and not (media / str(work.file_name)).is_file():
+        return "its file is gone"
+    content = work.text.encode() if work.text is not None else (media / str(work.file_name)).read_bytes()
+    return "" if hashlib.sha256(content).hexdigest() == work.sha256 else "its work is not what was stored"
+
+
+def _token(sent: str | None) -> str:
+    """Our own token in what a provider was sent: as it is, as a UUID, or at the end of the address for callbacks."""
+    return (sent or "").rsplit("/", 1)[-1].replace("-", "")

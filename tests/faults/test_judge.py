@@ -1,0 +1,53 @@
+"""The judge sees each promise that is broken, and no other."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain.orders import AttemptState, StageState
+from providers.kinds import StageType
+from tests.faults.judge import Evidence, StageFacts, broken_promises
+
+POEM, VOICE, SONG, CLIP = StageType
+ANSWERED, LOST, REFUSED = AttemptState.ANSWERED, AttemptState.LOST, AttemptState.REFUSED
+SONG_DONE = StageFacts(1, SONG, StageState.DONE)
+RIGHT = Evidence(frozenset({1}), frozenset({1}), (SONG_DONE,))
+
+
+def judge(**changed: object) -> list[str]:
+    return broken_promises(replace(RIGHT, **changed))  # type: ignore[arg-type]
+
+
+def judge_stage(**changed: object) -> list[str]:
+    return judge(stages=(replace(SONG_DONE, **changed),))  # type: ignore[arg-type]
+
+
+def test_what_is_right_is_let_pass() -> None:
+    assert broken_promises(RIGHT) == []
+    assert judge_stage(attempts=(REFUSED, ANSWERED)) == []
+    assert judge_stage(stage_type=POEM, attempts=(LOST, ANSWERED), charges=2) == []
+    assert judge_stage(state=StageState.ATTENTION, reason="answer_lost", attempts=(LOST,), charges=1) == []
+    assert judge_stage(state=StageState.WAITING, reason="invalid_key", attempts=(), charges=0) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (judge(stored=frozenset()), "gone"),
+        (judge(stored=frozenset({1, 2})), "twice, or for nobody"),
+        (judge(unrecorded=("SUNO x",)), "nobody wrote down"),
+        (judge(locked=1), "locked"),
+        (judge_stage(charges=2), "charged 2 times, and 1"),
+        (judge_stage(charges=2, attempts=(LOST, ANSWERED)), "charged 2 times, and 1"),
+        (judge_stage(stage_type=POEM, charges=2), "charged 2 times, and 1"),
+        (judge_stage(stage_type=VOICE, charges=3, attempts=(LOST, LOST, ANSWERED)), "charged 3 times, and 2"),
+        (judge_stage(state=StageState.QUEUED), "stands still"),
+        (judge_stage(charges=0), "nobody was paid"),
+        (judge_stage(damage="its file is gone"), "its file is gone"),
+        (judge_stage(state=StageState.ATTENTION, reason="answer_lost"), "no answer was lost"),
+        (judge_stage(state=StageState.FAILED, attempts=()), "for no reason"),
+    ],
+)
+def test_what_is_wrong_is_told(wrong: list[str], sentence: str) -> None:
+    assert len(wrong) == 1
+    assert sentence in wrong[0]
