@@ -76,6 +76,7 @@ worker_prefetch_multiplier = 1  # the same for a worker that is started with ano
 worker_cancel_long_running_tasks_on_connection_loss = False  # said aloud, 6.0 flips it: a paid call outlives the broker
 worker_hijack_root_logger = False  # our logging is set up already
 worker_send_task_events = False
+watchdog_seconds = _settings.watchdog_seconds  # our own, for tasks/watchdog.py
 # SIGTERM (the platform, `make run`) stops taking messages and lets running calls end. Who sent it decides how long that
 # may take; a call that is then cut off by kill -9 is found again by its lease. worker_soft_shutdown_timeout and
 # REMAP_SIGTERM=SIGQUIT stay unset: with threads they pause in full and then fail, as threads cannot be cancelled.

@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     refresh_interval_seconds: float = Field(
         3600, gt=0, description="How often sections with an old list are looked for."
     )
+    watchdog_seconds: float = Field(
+        60, gt=0, description="A worker that hears nothing for so long while messages wait ends, to be started anew."
+    )
     models_max_age_hours: float = Field(
         24, gt=0, description="Age at which a section's list of models is fetched anew."
     )

@@ -26,6 +26,7 @@ def celery_init_app(app: Flask) -> Celery:
     celery_app.config_from_object("celeryconfig")
     celery_app.conf.update(app.config.get("CELERY", {}))
     celery_app.steps["worker"].add(pulse_of(app))
+    celery_app.steps["worker"].add("tasks.watchdog:Watchdog")  # by its name: only workers import what it needs
     celery_app.set_default()
     app.extensions["celery"] = celery_app
     return celery_app

@@ -4,13 +4,14 @@ The suite runs without pytest-celery's plug-in (``-p no:celery``): its fixtures 
 """
 # ruff: noqa: F401, F811  # fixtures are imported for pytest to find, and asked for by their names
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from celery import Celery, current_app
 from flask import Flask
 from pytest_celery import (
+    CeleryTestSetup,
     CeleryTestWorker,
     CeleryWorkerContainer,
     RedisContainer,
@@ -36,8 +37,11 @@ from pytest_docker_tools import container, fxtr
 
 from launch.embedded_redis import find_redis_server
 from launch.procfile import read_procfile
+from providers.kinds import StageType
+from tests import builders
 from tests.conftest import SECRETS
 from tests.faults.local_docker import HOST, LOOPBACK, PORT, LocalDocker
+from tests.faults.shop import Shop
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -49,6 +53,12 @@ def docker_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalDoc
         # Where the tests themselves run in a container, it would ask for the port inside instead of the one outside.
         patch.setattr("pytest_docker_tools.wrappers.container.tests_inside_container", lambda: False)
         yield docker
+
+
+@pytest.fixture
+def migrated_app(apps: Callable[[str], Flask]) -> Flask:
+    """The application on one kind of database: these tests are about the broker."""
+    return apps("sqlite")
 
 
 @pytest.fixture
@@ -140,3 +150,11 @@ def celery_setup_app(celery_broker_cluster_config: dict[str, list[str]]) -> Iter
     before.set_current()
     app.pool.force_close_all()
     app.close()
+
+
+@pytest.fixture
+def shop(app: Flask, celery_setup: CeleryTestSetup) -> Iterator[Shop]:
+    """Orders on the nodes, whose worker can make poems."""
+    with app.app_context():
+        builders.working_section(StageType.POEM)
+        yield Shop(celery_setup)
