@@ -1,0 +1,69 @@
+"""The end of a run: faults stop, time goes on, and whatever can still move is moved until nothing does."""
+
+from datetime import datetime, timedelta
+
+from domain import checks, generation, polling, recovery
+from domain.orders import Ready, StageState
+from providers.kinds import StageType
+from tests.model.house import House
+from tests.model.promises import work_is_right
+
+RESTING = {StageState.DONE, StageState.FAILED, StageState.ATTENTION}
+ROUNDS = 150
+LONGEST = timedelta(hours=6)
+
+
+def settle(house: House) -> None:
+    """Sweep, deliver, look and let time pass until every stage rests. Raises if one never does."""
+    house.facts.world.revoked.clear()
+    house.fill_the_disk(full=False)
+    house.acting = "settling"
+    began = house.now
+    for _ in range(ROUNDS):
+        _round(house)
+        if not _restless(house):
+            break
+        if house.now - began > LONGEST:
+            break
+        house.move_clock(_until_the_next(house) - house.now)
+    assert not _restless(house), f"after {house.now - began} there still stand: {_restless(house)}"
+    house.broken += [
+        fault
+        for stage in house.rows.stages.values()
+        if stage.state is StageState.DONE
+        for fault in work_is_right(house.rows, stage, house.facts)
+    ]
+
+
+def _round(house: House) -> None:
+    """What the beat and its messages bring about in one moment."""
+    with house.app.app_context():
+        swept = recovery.sweep(house.now)
+    with house.app.app_context():
+        polled = polling.poll_due(house.now)
+    ready: list[Ready] = [*swept.stages, *polled.ready]
+    wanted: list[StageType] = [*swept.checks, *polled.checks]
+    while ready or wanted:
+        with house.app.app_context():
+            if wanted:
+                ready += checks.check(wanted.pop())
+            else:
+                outcome = generation.generate(ready.pop(0).stage_id)
+                ready += outcome.ready
+                wanted += [outcome.check] if outcome.check else []
+
+
+def _restless(house: House) -> list[object]:
+    return [stage for stage in house.rows.stages.values() if stage.state not in RESTING]
+
+
+def _until_the_next(house: House) -> datetime:
+    """When the next thing is due; soon, where nothing says when."""
+    soon = house.now + timedelta(seconds=61)
+    times = [
+        time
+        for stage in house.rows.stages.values()
+        if stage.state not in RESTING
+        for time in (stage.due_at, stage.lease_until)
+    ]
+    return min([time for time in times if time and time > house.now], default=soon) + timedelta(seconds=11)
