@@ -4,6 +4,8 @@ No transaction is open while a provider thinks. Every outcome ends in the row; a
 is a bug, and the sweep deals with the row.
 """
 
+import time
+
 import structlog
 
 from domain import calls, leases, outcomes, submissions, works
@@ -23,10 +25,11 @@ def generate(stage_id: int) -> Outcome:
     the attempt is written down and committed. A provider of jobs is only handed the job here;
     ``polling`` does the rest.
     """
+    asked_at = time.monotonic()
     call = calls.take(stage_id)
     if call is None:
         return Outcome()
-    with leases.renewed((call.id, call.claim)) as [lease]:
+    with leases.renewed((call.id, call.claim), asked_at=asked_at) as [lease]:
         if runs_jobs(call.config.provider_kind):
             return submissions.submit(call, open_job_provider(call.config.provider_kind, call.credentials), lease)
         return _make(call, lease)

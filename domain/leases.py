@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
 
@@ -33,7 +33,7 @@ class Lease:
 
     stage_id: int
     claim: int
-    renewed_at: float = field(default_factory=time.monotonic)
+    renewed_at: float
 
     def is_fresh(self) -> bool:
         """Whether nobody else can have taken the stage yet.
@@ -45,12 +45,13 @@ class Lease:
 
 
 @contextmanager
-def renewed(*stages: tuple[int, int]) -> Iterator[list[Lease]]:
+def renewed(*stages: tuple[int, int], asked_at: float) -> Iterator[list[Lease]]:
     """Renew the leases of ``stages``, pairs of id and claim, until the block is left; yields one lease for each.
 
-    They must have been taken a moment ago. A lease that another worker or the sweep has ended stays ended.
+    ``asked_at`` is the time of the monotonic clock from before they were taken: whoever had to wait for the database
+    first has had its lease for as long. A lease that another worker or the sweep has ended stays ended.
     """
-    leases = [Lease(stage_id, claim) for stage_id, claim in stages]
+    leases = [Lease(stage_id, claim, asked_at) for stage_id, claim in stages]
     if not leases:
         yield leases
         return

@@ -5,6 +5,7 @@ Looks are free and repeatable: a job whose look was lost is simply looked at aga
 """
 
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -64,9 +65,10 @@ def poll_due(now: datetime) -> Polled:
     Commits at each step. Two rounds at once take different jobs.
     """
     checks = submissions.resolve_due(now)
+    asked_at = time.monotonic()
     looks = _take_looks(now)
     finished: list[tuple[Call, str, JobStatus, MediaLink]] = []
-    with leases.renewed(*((look.call.id, look.call.claim) for look in looks)):
+    with leases.renewed(*((look.call.id, look.call.claim) for look in looks), asked_at=asked_at):
         for look, found in _ask(looks):
             if isinstance(found, JobStatus) and found.media is not None:
                 finished.append((look.call, look.job_id, found, found.media))

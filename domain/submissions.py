@@ -5,6 +5,7 @@ promises to take the same token for the same job; at any other the provider's ow
 and after that a person decides.
 """
 
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -82,9 +83,10 @@ def resolve_due(now: datetime) -> list[StageType]:
 
     Returns the types of the stages whose section must be checked now.
     """
+    asked_at = time.monotonic()
     due = stages.take_due(StageState.UNCERTAIN, now, BATCH)
     db.session.commit()
-    with leases.renewed(*((each.id, each.claim) for each in due)) as held:
+    with leases.renewed(*((each.id, each.claim) for each in due), asked_at=asked_at) as held:
         checks = [_resolve(each, lease, now) for each, lease in zip(due, held, strict=True)]
     return [check for check in checks if check]
 

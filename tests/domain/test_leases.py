@@ -34,6 +34,15 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return freeze
 
 
+def order_of(stage_type: StageType, emulator: Emulator) -> Order:
+    """An order of this one work, with a key that works for it."""
+    kind = KINDS.get(stage_type, ProviderKind.OPENAI)
+    emulator.rooms[kind].add_key("first", KEY)
+    save_section(stage_type, kind, api_key=KEY)
+    check(stage_type)
+    return place_order(frozenset({stage_type}), poem=None if stage_type is StageType.POEM else "Море шумит")
+
+
 def held_until(order: Order) -> datetime:
     until = stage_of(order).lease_until
     db.session.rollback()  # the test must not stand in the way of the thread that renews
@@ -50,7 +59,7 @@ def test_a_lease_is_renewed_while_its_work_lasts(app: Flask, monkeypatch: pytest
 
     before = held_until(order)
 
-    with leases.renewed((stage_of(order).id, claim)) as [lease]:
+    with leases.renewed((stage_of(order).id, claim), asked_at=time.monotonic()) as [lease]:
         lease.renewed_at -= FROZEN_SECONDS
         wait_until(lambda: held_until(order) > before, "the lease is renewed")
         wait_until(lease.is_fresh, "its holder knows")
@@ -81,7 +90,7 @@ def test_a_claim_that_is_outdated_renews_nothing() -> None:
     assert claim is not None
     before = held_until(order)
 
-    leases.renew([Lease(stage_id, claim - 1)])
+    leases.renew([Lease(stage_id, claim - 1, time.monotonic())])
 
     assert held_until(order) == before
 
@@ -90,17 +99,32 @@ def test_a_claim_that_is_outdated_renews_nothing() -> None:
 def test_a_worker_that_was_frozen_before_its_call_sends_nothing_and_gives_the_stage_back(
     stage_type: StageType, emulator: Emulator, frozen: Callable[[], None]
 ) -> None:
-    kind = KINDS.get(stage_type, ProviderKind.OPENAI)
-    emulator.rooms[kind].add_key("first", KEY)
-    save_section(stage_type, kind, api_key=KEY)
-    check(stage_type)
-    order = place_order(frozenset({stage_type}), poem=None if stage_type is StageType.POEM else "Море шумит")
+    order = order_of(stage_type, emulator)
     frozen()
 
     run(order, stage_type)
 
     stage = stage_of(order, stage_type)
     assert (stage.state, stage.lost_answers, open_attempt(stage.id)) == (StageState.QUEUED, 0, None)
+    assert emulator.ledger == []
+
+
+@pytest.mark.parametrize("stage_type", [StageType.POEM, SONG, CLIP])
+def test_a_worker_that_was_frozen_as_it_took_the_stage_sends_nothing(
+    stage_type: StageType, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = order_of(stage_type, emulator)
+    clock = time.monotonic
+    claim = stages.claim
+
+    def claim_slowly(stage_id: int, now: datetime) -> int | None:
+        monkeypatch.setattr(time, "monotonic", lambda: clock() + FROZEN_SECONDS)
+        return claim(stage_id, now)
+
+    monkeypatch.setattr(stages, "claim", claim_slowly)
+    run(order, stage_type)
+
+    assert stage_of(order, stage_type).state is StageState.QUEUED
     assert emulator.ledger == []
 
 

@@ -14,7 +14,7 @@ from flask import Flask
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, delete, event, insert, select, text
 
-from domain import checks, leases
+from domain import checks, generation, leases, polling, submissions
 from domain.db import Base, db
 from domain.leases import Lease
 from domain.provider_configs import ProviderConfig
@@ -55,9 +55,6 @@ class Keeper:
     """In place of the thread that renews leases: they are renewed as the model lets time pass, or not."""
 
     def add(self, leases: list[Lease]) -> None:
-        for lease in leases:
-            # Its default is the true clock's.
-            lease.renewed_at = _seconds()
         worker = current_worker()
         if worker is not None:
             worker.leases += leases
@@ -136,7 +133,8 @@ class House:
         self.broken += call_is_due(call, self.rows, self.now)
 
     def before_begin(self, *_: object) -> None:
-        """A transaction is about to begin: a session takes a connection for each."""
+        """A transaction is about to begin: a session takes a connection for each. No two happen at the same time."""
+        self.move_clock(timedelta(milliseconds=1))
         worker = current_worker()
         if worker is not None:
             worker.stand(Point.BEGIN)
@@ -171,7 +169,8 @@ def opened(app: Flask) -> Iterator[House]:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         clock = stack.enter_context(time_machine.travel(START, tick=False))
         _bring_adapters(patch)
-        patch.setattr(leases, "time", SimpleNamespace(monotonic=_seconds))
+        for module in (generation, leases, polling, submissions):
+            patch.setattr(module, "time", SimpleNamespace(monotonic=_seconds))
         patch.setattr(leases, "_keeper", Keeper)
         _silence(stack)
         house = House(app, clock)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from hypothesis import note
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from domain import callbacks, checks, generation, placing, polling, recovery, section_changes
 from domain.db import db, utc_now
@@ -116,6 +116,7 @@ class Model(RuleBasedStateMachine):
             if which not in frozen:
                 self.house.renew(worker)
         note(f"    it is {self.house.now:%H:%M:%S}")
+        self.promises_are_kept()
 
     @precondition(lambda self: self.world.jobs or self.house.rows.attempts)
     @rule(which=WHICH, says=st.sampled_from(["its job", "nonsense", "nothing"]))
@@ -151,10 +152,9 @@ class Model(RuleBasedStateMachine):
     def fill_the_disk(self, full: bool) -> None:
         self.house.fill_the_disk(full=full)
 
-    @invariant()
     def promises_are_kept(self) -> None:
         broken = [*self.house.broken, *ledger_is_right(self.house.facts)]
-        self.holds_promises = not broken
+        self.holds_promises = self.holds_promises and not broken
         assert not broken, "\n".join(broken)
 
     def teardown(self) -> None:
@@ -203,12 +203,13 @@ class Model(RuleBasedStateMachine):
         note(f"    {worker!r}{' for ' + str(worker.call) if worker.call else ''}")
         if worker.was_killed:
             self.note_losses(worker)
-        if not worker.ended:
-            return
-        self.workers.remove(worker)
-        if worker.fault is not None:
-            raise worker.fault
-        self.post_results(worker.result)
+        if worker.ended:
+            self.workers.remove(worker)
+            self.holds_promises = self.holds_promises and worker.fault is None
+            if worker.fault is not None:
+                raise worker.fault
+            self.post_results(worker.result)
+        self.promises_are_kept()
 
     def note_losses(self, worker: Worker) -> None:
         """Whatever the dead worker had asked for, nobody will hear of."""
@@ -240,6 +241,7 @@ class Model(RuleBasedStateMachine):
         type(self).steps += 1
         with self.house.app.app_context():
             action()
+        self.promises_are_kept()
 
 
 def _is_calling(worker: Worker) -> bool:
