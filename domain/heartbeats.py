@@ -1,6 +1,6 @@
 """When each kind of process was last seen at work, and each tick was last claimed (``domain/ticks.py``)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Text, select, update
 from sqlalchemy.exc import IntegrityError
@@ -9,6 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from domain.db import Base, UtcDateTime, db
 
 WORKER = "worker"
+#: The sweep beats every few seconds; this leaves room for a restart of beat or worker.
+WORKER_SILENCE = timedelta(seconds=60)
 
 
 class Heartbeat(Base):

@@ -1,7 +1,6 @@
 """Whether the process is up, and whether it could do its work now. Names no host and no version."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from functools import cache
 
 import redis
@@ -12,13 +11,11 @@ from redis.retry import Retry
 from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 
 from domain.db import utc_now
-from domain.heartbeats import WORKER, last_seen
+from domain.heartbeats import WORKER, WORKER_SILENCE, last_seen
 from settings import current_settings
 
 DATABASE_TIMEOUT_SECONDS = 2
 BROKER_TIMEOUT_SECONDS = 1
-#: The sweep beats every few seconds; this leaves room for a restart of beat or worker.
-WORKER_SILENCE = timedelta(seconds=60)
 
 blueprint = Blueprint("health", __name__)
 

@@ -33,6 +33,21 @@ def test_orders_are_listed_newest_first_and_by_state(run: Run, app: Flask) -> No
     assert run("orders", "list", "--state", "lost").exit_code == 2
 
 
+def test_orders_in_which_a_stage_stands_still_are_listed_with_the_reason(run: Run, app: Flask) -> None:
+    with app.app_context():
+        fine, stuck = (builders.place_order().id for _ in range(2))
+        db.session.execute(update(Stage).where(Stage.order_id == stuck).values(state=StageState.ATTENTION))
+        db.session.commit()
+
+    found = json.loads(run("orders", "list", "--stuck", "--json").stdout)
+    shown = run("orders", "list", "--stuck").stdout
+
+    assert [(each["order_id"], each["stage_type"], each["why"]) for each in found] == [(stuck, "POEM", "decision")]
+    assert shown.splitlines()[1].endswith("decision")
+    assert f"\n{fine} " not in shown
+    assert json.loads(run("orders", "list", "--stuck", "--state", "done", "--json").stdout) == []
+
+
 def test_an_order_is_shown_without_the_words_of_the_customer(run: Run, app: Flask) -> None:
     with app.app_context():
         builders.working_section()

@@ -1,10 +1,11 @@
 """`flask orders …`: looking at orders, and retrying what failed."""
 
+from dataclasses import asdict
 from typing import Any
 
 import click
 
-from domain import order_lists
+from domain import order_lists, standing_still
 from domain.db import db, reading, utc_now
 from domain.orders import Order, OrderState, Ready, Stage
 from domain.retrying import retry_by_hand
@@ -22,12 +23,16 @@ orders = DatabaseGroup("orders", help="Orders: look at them, retry what failed."
 @click.option("--state", type=click.Choice([state.value for state in OrderState]), help="Only orders in this state.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=25, show_default=True, help="How many.")
 @click.option("--before", type=ORDER_ID, help="Only orders with a smaller id: the next page.")
+@click.option("--stuck", is_flag=True, help="Only stages that stand longer than they should, and why.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def list_orders(state: str | None, limit: int, before: int | None, as_json: bool) -> None:
+def list_orders(state: str | None, limit: int, before: int | None, stuck: bool, as_json: bool) -> None:
     """List orders, newest first.
 
     Example: flask --app wsgi orders list --state attention
     """
+    if stuck:
+        _list_stuck(OrderState(state) if state else None, limit, before, as_json=as_json)
+        return
     with reading():
         found = order_lists.list_page(OrderState(state) if state else None, before, limit).orders
         if as_json:
@@ -35,6 +40,17 @@ def list_orders(state: str | None, limit: int, before: int | None, as_json: bool
             return
         rows = ((order.id, order.state, order.created_at, order.placed_by, _stages_in_short(order)) for order in found)
         print_table(("ID", "STATE", "CREATED", "PLACED BY", "STAGES"), rows)
+
+
+def _list_stuck(state: OrderState | None, limit: int, before: int | None, *, as_json: bool) -> None:
+    with reading():
+        page = standing_still.list_page(utc_now(), limit, before, state)
+        standing = [each for order in page.orders for each in page.standing[order.id]]
+        if as_json:
+            print_json([asdict(each) for each in standing])
+            return
+    rows = ((each.order_id, each.stage_type, each.state, each.since, each.until or "", each.why) for each in standing)
+    print_table(("ID", "STAGE", "STATE", "SINCE", "UNTIL", "WHY"), rows)
 
 
 @orders.command("show")
