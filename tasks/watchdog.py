@@ -71,7 +71,7 @@ class _Watch:
         """False also while the broker does not answer: then there is nothing to hear."""
         try:
             with self._app.connection_for_read() as connection:
-                connection.ensure_connection(max_retries=1)
+                connection.ensure_connection(max_retries=0)
                 return any(_size(connection, queue) for queue in self._queues)
         except Exception as error:  # noqa: BLE001  # a watch that a fault of the broker's client ends watches no more
             log.warning("watchdog cannot ask the broker", error=type(error).__name__)

@@ -35,6 +35,7 @@ from pytest_celery import (
 )
 from pytest_docker_tools import container, fxtr
 
+from domain.db import db
 from launch.embedded_redis import find_redis_server
 from launch.procfile import read_procfile
 from providers.kinds import StageType
@@ -157,4 +158,5 @@ def shop(app: Flask, celery_setup: CeleryTestSetup) -> Iterator[Shop]:
     """Orders on the nodes, whose worker can make poems."""
     with app.app_context():
         builders.working_section(StageType.POEM)
+        db.session.rollback()  # an open transaction would lock the worker out
         yield Shop(celery_setup)

@@ -24,13 +24,16 @@ class Shop:
     def order(self, details: str = "") -> int:
         """Place an order and send its message; returns the order's id."""
         order_id = builders.place_order(details=details).id
-        self.nodes.app.send_task(GENERATION_TASKS[StageType.POEM], args=[builders.stage_of(order_id).id])
+        stage_id, _ = _poem_of(order_id)
+        self.nodes.app.send_task(GENERATION_TASKS[StageType.POEM], args=[stage_id])
         return order_id
 
     def wait_until_begun(self, *order_ids: int) -> None:
         """Wait until the worker has heard of each of the orders."""
         for order_id in order_ids:
-            wait_until(lambda order_id=order_id: _state_of(order_id) is not StageState.QUEUED, "begun", WITHIN_SECONDS)
+            wait_until(
+                lambda order_id=order_id: _poem_of(order_id)[1] is not StageState.QUEUED, "begun", WITHIN_SECONDS
+            )
 
     def wait_until_done(self, *order_ids: int) -> None:
         """Wait until the poems of the orders are made."""
@@ -39,7 +42,7 @@ class Shop:
 
     def is_done(self, order_id: int) -> bool:
         """Whether the poem of the order is made."""
-        return _state_of(order_id) is StageState.DONE
+        return _poem_of(order_id)[1] is StageState.DONE
 
     def sweep(self) -> None:
         """Sweep as beat does, after the time in which a message may still be heard."""
@@ -52,7 +55,9 @@ class Shop:
         return int(db.session.scalar(select(func.count()).select_from(Attempt)))
 
 
-def _state_of(order_id: int) -> StageState:
-    state = builders.stage_of(order_id).state
-    db.session.rollback()  # an open transaction would keep showing the same rows
-    return state
+def _poem_of(order_id: int) -> tuple[int, StageState]:
+    """Id and state of the stage. No transaction stays open: with SQLite it would lock the worker out."""
+    stage = builders.stage_of(order_id)
+    found = stage.id, stage.state
+    db.session.rollback()
+    return found
