@@ -109,10 +109,16 @@ def take(stage_id: int) -> Call | None:
 
 
 def with_first_model(call: Call, provider: Provider) -> Call:
-    """For a key from the environment: the first model of its list, as a save without a choice would take. Commits."""
+    """For a key from the environment: the first model of its list, as a save without a choice would take. Commits.
+
+    The call as it was, without a model, if the stage was taken away while the provider listed them.
+    """
     models = provider.list_models(call.stage_type)
     if not models:
         raise UnreadableAnswer(provider.kind, "empty list")
+    if not stages.move(call, {StageState.RUNNING}):
+        db.session.rollback()
+        return call
     call = _write_attempt(replace(call, model=models[0]))
     _commit(call)
     return call

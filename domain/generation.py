@@ -40,7 +40,7 @@ def _make(call: Call, lease: Lease) -> Outcome:
     try:
         if not call.model:
             call = calls.with_first_model(call, provider)
-        if not lease.is_fresh():
+        if not call.model or not lease.is_fresh():
             calls.give_back(call)
             return Outcome()
         result = provider.generate(call.request())

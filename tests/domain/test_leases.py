@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 from flask import Flask
+from pydantic import SecretStr
 
 from domain import generation, leases, recovery, stages
 from domain.checks import check
@@ -14,8 +15,10 @@ from domain.db import db, utc_now
 from domain.leases import LEASE, Lease
 from domain.orders import Order, StageState
 from domain.submissions import open_attempt
+from providers.base import Provider
 from providers.kinds import ProviderKind, StageType
-from tests.builders import place_order, run, save_section, stage_of
+from providers.registry import ADAPTERS
+from tests.builders import make_due, place_order, run, save_section, stage_of
 from tests.domain.jobs.job_orders import CLIP, KINDS, SONG
 from tests.emulator.server import Emulator
 from tests.running_system import wait_until
@@ -126,6 +129,31 @@ def test_a_worker_that_was_frozen_as_it_took_the_stage_sends_nothing(
 
     assert stage_of(order, stage_type).state is StageState.QUEUED
     assert emulator.ledger == []
+
+
+@pytest.mark.parametrize("stage_type", [StageType.POEM, SONG, CLIP])
+def test_a_worker_that_was_frozen_as_models_were_listed_writes_no_attempt(
+    stage_type: StageType, emulator: Emulator, change_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = KINDS.get(stage_type, ProviderKind.OPENAI)
+    emulator.rooms[kind].add_key("environment", KEY)
+    change_settings(**{f"{kind.lower()}_api_key": SecretStr(KEY)})
+    order = place_order(frozenset({stage_type}), poem=None if stage_type is StageType.POEM else "Море шумит")
+    adapter = ADAPTERS[kind]
+    list_models = adapter.list_models
+
+    def list_slowly(provider: Provider, stage: StageType) -> tuple[str, ...]:
+        monkeypatch.setattr(adapter, "list_models", list_models)
+        recovery.sweep(utc_now() + LEASE * 2)
+        make_due(stage_of(order, stage_type), utc_now())
+        run(order, stage_type)
+        return list_models(provider, stage)
+
+    monkeypatch.setattr(adapter, "list_models", list_slowly)
+    run(order, stage_type)
+
+    assert stage_of(order, stage_type).attempts == 1
+    assert len(emulator.ledger) == 1
 
 
 @pytest.mark.parametrize("stage_type", [SONG, CLIP])
