@@ -240,7 +240,7 @@ def _storm(plan: Plan, random: Random, system: ChaosSystem, watcher: Watcher) ->
             system.repair()
             if time.monotonic() > jobs_at + JOBS_SECONDS:
                 jobs_at = time.monotonic()
-                system.pass_time_for_jobs("submitted")
+                system.pass_time("submitted")
             time.sleep(0.05)
         strikes.append(Strike(fault, time.monotonic(), watcher.standing_in(HITS.get(fault, ()))))
         system.strike(fault)
@@ -253,7 +253,7 @@ def _peace(system: ChaosSystem, shop: Shop, watcher: Watcher) -> None:
     until = time.monotonic() + PEACE_SECONDS
     while time.monotonic() < until:
         system.repair()
-        system.pass_time_for_jobs("submitted", "uncertain")
+        system.pass_time("queued", "submitted", "uncertain")
         if not shop.is_alive() and watcher.now and all(state in RESTING for state, _ in list(watcher.now.values())):
             break
         time.sleep(1)

@@ -84,8 +84,8 @@ class ChaosSystem(RunningSystem):
         for action in due:
             action()
 
-    def pass_time_for_jobs(self, *states: str) -> None:
-        """Bring forward the next look at jobs: a song takes minutes, and a run does not."""
+    def pass_time(self, *states: str) -> None:
+        """Bring forward what is planned for later: a song takes minutes, a pause up to an hour, and a run does not."""
         held = "lease_until IS NULL AND state IN ({})".format(", ".join(f"'{state}'" for state in states))
         with self.engine.begin() as connection:
             connection.execute(text(f"UPDATE stages SET due_at = created_at WHERE {held}"))  # noqa: S608  # our words
