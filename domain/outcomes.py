@@ -257,6 +257,8 @@ def _close_attempt(
 ) -> None:
     if not job.attempt_id:
         return
+    # The order first, as everybody does: the sweep may be about to give up on the same attempt.
+    stages.lock_order(job.order_id)
     db.session.execute(
         update(Attempt)
         .where(Attempt.id == job.attempt_id)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import aliased
 
-from domain import checks, heartbeats, outcomes, placing, stages, submissions, waiting
+from domain import checks, clock_steps, heartbeats, outcomes, placing, stages, submissions, waiting
 from domain.db import db
 from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
 from providers.kinds import StageType
@@ -35,8 +35,9 @@ def sweep(now: datetime) -> Sweep:
     heartbeats.beat(heartbeats.WORKER, now)
     placing.forget_old_keys(now)
     db.session.commit()
-    _end_leases(now)
-    _end_fetch_leases(now)
+    if clock_steps.leases_can_be_trusted(now):
+        _end_leases(now)
+        _end_fetch_leases(now)
     ready = _unblock_forgotten(now)
     ready += waiting.release_all(now)
     waiting.give_up(now)
@@ -46,10 +47,12 @@ def sweep(now: datetime) -> Sweep:
 
 def _end_leases(now: datetime) -> None:
     """Take stages from workers that are gone: without an open attempt they start anew, with one its answer is lost."""
-    expired = select(Stage.id).where(Stage.state == StageState.RUNNING, Stage.lease_until < now).limit(BATCH)
-    for stage_id in db.session.scalars(expired).all():
-        stage = db.session.get(Stage, stage_id, populate_existing=True)
-        if stage is None or stage.state is not StageState.RUNNING or stage.lease_until is None:
+    expired = select(Stage.id, Stage.order_id).where(Stage.state == StageState.RUNNING, Stage.lease_until < now)
+    for stage_id, order_id in db.session.execute(expired.limit(BATCH)).all():
+        # Held, so that its worker, should it live after all, cannot renew its lease between our look and our move.
+        stages.lock_order(order_id)
+        stage = db.session.get_one(Stage, stage_id, populate_existing=True, with_for_update=True)
+        if stage.state is not StageState.RUNNING or stage.lease_until is None or stage.lease_until >= now:
             db.session.rollback()
             continue
         attempt = db.session.scalar(

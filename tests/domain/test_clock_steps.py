@@ -1,0 +1,178 @@
+"""The clock is set, or the machine has slept: whoever lives keeps its stages, and nothing waits for a time to come."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import update
+
+from domain import checks, clock_steps, leases, recovery, stages
+from domain.clock_steps import RENEWED_WITHIN, StepDetector
+from domain.db import db, utc_now
+from domain.leases import LEASE, Lease
+from domain.orders import Stage, StageState
+from providers.kinds import StageType
+from tests.builders import place_order, run, save_section, section, stage_of, working_section
+
+HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture(autouse=True)
+def process(monkeypatch: pytest.MonkeyPatch) -> StepDetector:
+    """What a process that has just started knows of its clock."""
+    detector = StepDetector()
+    monkeypatch.setattr(clock_steps, "_detector", detector)
+    return detector
+
+
+def stage_at_work() -> Lease:
+    """What a worker holds that has just taken a stage."""
+    stage_id = stage_of(place_order()).id
+    claim = stages.claim(stage_id, utc_now())
+    db.session.commit()
+    assert claim is not None
+    return Lease(stage_id, claim, renewed_at=0)
+
+
+def state_of(stage_id: int) -> StageState:
+    return db.session.get_one(Stage, stage_id, populate_existing=True).state
+
+
+def test_a_worker_that_lives_keeps_its_stage_when_the_clock_is_set_forward() -> None:
+    lease = stage_at_work()
+
+    with time_machine.travel(utc_now() + HOUR):
+        recovery.sweep(utc_now())
+        assert state_of(lease.stage_id) is StageState.RUNNING
+        leases.renew([lease])
+        recovery.sweep(utc_now() + RENEWED_WITHIN + SECOND)
+
+    assert state_of(lease.stage_id) is StageState.RUNNING
+
+
+def test_a_worker_that_is_gone_loses_its_stage_a_little_later() -> None:
+    lease = stage_at_work()
+
+    with time_machine.travel(utc_now() + HOUR):
+        recovery.sweep(utc_now())
+        recovery.sweep(utc_now() + RENEWED_WITHIN - SECOND)
+        assert state_of(lease.stage_id) is StageState.RUNNING
+        recovery.sweep(utc_now() + RENEWED_WITHIN + SECOND)
+
+    assert state_of(lease.stage_id) is StageState.QUEUED
+
+
+def test_another_process_that_started_after_the_step_hears_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = stage_at_work()
+
+    with time_machine.travel(utc_now() + HOUR):
+        recovery.sweep(utc_now())
+        monkeypatch.setattr(clock_steps, "_detector", StepDetector())
+        recovery.sweep(utc_now() + SECOND)
+
+    assert state_of(lease.stage_id) is StageState.RUNNING
+
+
+def test_a_drift_that_leases_bear_is_no_step() -> None:
+    lease = stage_at_work()
+
+    with time_machine.travel(utc_now() + 4 * SECOND):
+        recovery.sweep(utc_now() + LEASE)
+
+    assert state_of(lease.stage_id) is StageState.QUEUED
+
+
+def test_what_was_planned_by_a_clock_that_was_ahead_goes_on_when_it_is_set_back(process: StepDetector) -> None:
+    working_section()
+    with time_machine.travel(utc_now() + HOUR):
+        process.note()  # it has been ahead for long
+        pausing = place_order(details="!unavailable")
+        run(pausing)
+        unheard = place_order()
+
+    swept = recovery.sweep(utc_now())
+
+    assert {ready.stage_id for ready in swept.stages} == {stage_of(pausing).id, stage_of(unheard).id}
+
+
+def test_a_stage_of_a_worker_that_is_gone_is_not_held_for_an_hour_when_the_clock_is_set_back(
+    process: StepDetector,
+) -> None:
+    with time_machine.travel(utc_now() + HOUR):
+        process.note()
+        lease = stage_at_work()
+
+    recovery.sweep(utc_now())
+    recovery.sweep(utc_now() + LEASE + RENEWED_WITHIN)
+
+    assert state_of(lease.stage_id) is StageState.QUEUED
+
+
+def test_a_pause_that_was_planned_by_the_clock_as_it_is_stays(process: StepDetector) -> None:
+    working_section()
+    pausing = place_order(details="!unavailable")
+    run(pausing)
+    due_at = stage_of(pausing).due_at
+
+    with time_machine.travel(utc_now() - HOUR):
+        process.note()
+    recovery.sweep(utc_now())
+
+    assert stage_of(pausing).due_at == due_at
+
+
+def test_a_check_that_a_clock_ahead_has_begun_is_begun_anew_when_it_is_set_back(process: StepDetector) -> None:
+    save_section(StageType.POEM)
+    now = utc_now()
+    row = section()
+    row.check_claimed_until, row.check_requested_at = now + HOUR, now + HOUR
+    db.session.commit()
+
+    with time_machine.travel(utc_now() + HOUR):
+        process.note()
+    recovery.sweep(now)
+
+    later = now + clock_steps.CLAIM + SECOND
+    assert recovery.sweep(later).checks == [StageType.POEM]
+
+
+def test_a_stage_that_waits_since_a_time_to_come_is_released_when_its_section_works(process: StepDetector) -> None:
+    order = place_order()
+    with time_machine.travel(utc_now() + HOUR):
+        run(order)
+        process.note()
+    assert stage_of(order).state is StageState.WAITING
+    db.session.execute(update(Stage).values(config_version=1))
+    db.session.commit()
+
+    recovery.sweep(utc_now())
+
+    assert stage_of(order).waiting_since is not None
+    assert stage_of(order).waiting_since <= utc_now()
+
+
+def test_a_stage_that_was_refused_by_a_clock_ahead_goes_on_when_its_section_passes(process: StepDetector) -> None:
+    working_section()
+    order = place_order(details="!no-credit")
+    with time_machine.travel(utc_now() + HOUR):
+        run(order)
+        process.note()
+    assert stage_of(order).state is StageState.WAITING
+
+    recovery.sweep(utc_now())
+    checks.check(StageType.POEM)
+
+    assert stage_of(order).state is StageState.QUEUED
+
+
+def test_a_section_heals_although_its_next_check_was_planned_by_a_clock_ahead(process: StepDetector) -> None:
+    working_section()
+    row = section()
+    row.next_check_at = utc_now() + 2 * HOUR
+    db.session.commit()
+
+    with time_machine.travel(utc_now() + HOUR):
+        process.note()
+
+    assert recovery.sweep(utc_now()).checks == [StageType.POEM]
