@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     web_workers: int = Field(2, ge=1, description="Processes of the web server.")
     web_threads: int = Field(8, ge=1, description="Threads of each web process.")
     stage_wait_hours: float = Field(72, gt=0, description="How long a stage waits for its section before it fails.")
-    sweep_interval_seconds: float = Field(5, gt=0, description="How often work that stands still is looked for.")
+    sweep_interval_seconds: float = Field(2, gt=0, description="How often work that stands still is looked for.")
     poll_interval_seconds: float = Field(3, gt=0, description="How often due jobs at providers are looked for.")
     refresh_interval_seconds: float = Field(
         3600, gt=0, description="How often sections with an old list are looked for."

@@ -12,7 +12,7 @@ from tests.emulator.gemini import GeminiRoom
 from tests.emulator.openai import OpenAIRoom
 from tests.emulator.pika import PikaRoom
 from tests.emulator.speechkit import SpeechKitRoom
-from tests.emulator.state import Book, Call, Charge, Room
+from tests.emulator.state import Book, Call, Charge, Fault, Room
 from tests.emulator.suno import SunoRoom
 from tests.emulator.yandex_gpt import YandexGPTRoom
 
@@ -58,6 +58,12 @@ class Emulator:
         """A copy of what has been asked so far."""
         with self._book.lock:
             return list(self._book.requests)
+
+    @property
+    def played(self) -> list[tuple[ProviderKind, Fault]]:
+        """A copy of the faults that calls have met so far."""
+        with self._book.lock:
+            return list(self._book.played)
 
     def base_url(self, kind: ProviderKind) -> str:
         """What to set as the base URL of ``kind``."""

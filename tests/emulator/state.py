@@ -87,6 +87,7 @@ class Book:
         self.closing = threading.Event()
         self.ledger: list[Charge] = []
         self.requests: list[Call] = []
+        self.played: list[tuple[ProviderKind, Fault]] = []
 
 
 class Room:
@@ -119,6 +120,11 @@ class Room:
             self.keys[secret] = Key(name, secret, **features)
             return self.keys[secret]
 
+    def remove_key(self, secret: str) -> Key:
+        """Close an account for good, or until its key is put among ``keys`` again."""
+        with self.book.lock:
+            return self.keys.pop(secret)
+
     def fail(self, *routes: str, **features: Any) -> None:
         """Let the next calls on ``routes`` (none: on any) go wrong, once or ``times`` times; see ``Fault``."""
         with self.book.lock:
@@ -143,6 +149,7 @@ class Room:
                     if fault.times is not None:
                         left = fault.times - 1
                         self._faults[place : place + 1] = [(routes, replace(fault, times=left))] if left else []
+                    self.book.played.append((self.kind, fault))
                     return fault
             if key is not None and key.scenario is not None:
                 routes, fault = self.scenarios[key.scenario]

@@ -2,30 +2,23 @@
 
 import os
 import statistics
-import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
-import requests
-from sqlalchemy import Engine, select
-
-from domain.db import utc_now
-from domain.orders import Stage, StageState
 from providers.kinds import StageType
 from tests.emulator.server import Emulator
-from tests.faults.chaos_system import ChaosSystem
+from tests.emulator.state import Fault
+from tests.faults.chaos_system import KEY_REPAIRED, KINDS, PAID_ROUTES, ChaosSystem
 from tests.faults.judge import RESTING, Evidence, broken_promises, gather
-from tests.http_session import Api
+from tests.faults.witnesses import Placing, Shop, Strike, Watcher
 from tests.local_services import LocalPostgres
 
-POEM, VOICE, SONG, CLIP = StageType
-MENUS = [{POEM}, {POEM, VOICE}, {SONG}, {CLIP}, {POEM, SONG}, set(StageType)]
 #: Each with its weight: what strikes processes more often than what lets a provider err.
 FAULTS = {
     "worker_killed": 4,
@@ -49,16 +42,36 @@ FAULTS = {
     "provider_hangs_up_after_taking_it": 2,
     "provider_is_slow": 2,
     "links_expire": 1,
+    "key_refused": 1,
+    "clock_set": 2,
 }
-#: What has to come after a fault, and from which states it is measured.
+#: From which states a fault is measured to the next step, and how many seconds that may take.
 HITS = {
-    "worker_killed": ("running", "fetching"),
-    "redis_killed": ("queued",),
-    "redis_emptied": ("queued",),
-    "database_restarted": ("queued", "running", "fetching"),
-    "beats_gone": ("queued",),
+    "worker_killed": (("running", "fetching"), 30),
+    "redis_killed": (("queued",), 10),
+    "redis_emptied": (("queued",), 10),
+    "database_restarted": (("queued", "running", "fetching"), 15),
+    "beats_gone": (("queued",), 20),
+    "clock_set": (("queued", "running", "fetching"), 30),
+    KEY_REPAIRED: (("waiting",), 30),
 }
-WATCH_SECONDS = 0.2
+#: What strikes by itself as well.
+MEASURED = (
+    "worker_killed",
+    "redis_killed",
+    "redis_emptied",
+    "redis_frozen",
+    "database_restarted",
+    "beats_gone",
+    "clock_set",
+    "key_refused",
+)
+#: Poems that are on their way then: some at their provider, and more in the queue than workers have threads.
+LOAD = 48
+LONGEST_ALONE_SECONDS = 60.0
+ACCEPTED_WHILE_FROZEN_SECONDS = 1.5
+#: After these a worker may not have heard an answer.
+WORKERS_STRUCK = {"worker_killed", "worker_frozen_for_longer_than_a_lease"}
 JOBS_SECONDS = 2.0
 PEACE_SECONDS = 100.0
 
@@ -71,15 +84,8 @@ class Plan:
     seconds: float
     orders: int
     faults: int
-
-
-@dataclass(frozen=True, slots=True)
-class Strike:
-    """A fault that happened at ``at``, monotonic seconds, and the stages that it hit."""
-
-    fault: str
-    at: float
-    hit: frozenset[int]
+    #: How often each of the measured faults then strikes by itself.
+    rounds_alone: int = 0
 
 
 @dataclass
@@ -89,8 +95,10 @@ class Report:
     plan: Plan
     evidence: Evidence
     strikes: list[Strike]
+    alone: list[Strike]
     recoveries: dict[str, list[float]]
-    placing: list[float]
+    recoveries_alone: dict[str, list[float]]
+    placings: list[Placing]
     charges: int
     seconds: float
     broken: list[str] = field(default_factory=list)
@@ -100,95 +108,17 @@ class Report:
         orders, stages = len(self.evidence.accepted), len(self.evidence.stages)
         yield f"seed {self.plan.seed}: {orders} orders, {stages} stages, {self.charges} charges, {self.seconds:.0f} s"
         yield "  ends: " + ", ".join(f"{times} {state}" for state, times in self.evidence.states.most_common())
-        faults = Counter(strike.fault for strike in self.strikes)
+        faults = Counter(strike.fault for strike in self.strikes if strike.fault in FAULTS)
         yield "  faults: " + ", ".join(f"{times} {fault}" for fault, times in sorted(faults.items()))
-        yield "  an order is accepted after: " + _spread(self.placing)
-        for fault in HITS:
-            yield f"  next step after {fault}: {_spread(self.recoveries.get(fault, []))}"
+        yield f"  an order is accepted after: {_spread([each.seconds for each in self.placings])}"
+        frozen = [each.seconds for each in self.placings if each.redis_frozen]
+        yield f"  the same while Redis is frozen: {_spread(frozen, ACCEPTED_WHILE_FROZEN_SECONDS)}"
+        for fault, (_, aim) in HITS.items():
+            yield f"  next step after {fault} in the storm: {_spread(self.recoveries.get(fault, []))}"
+            if self.alone:
+                yield f"  next step after {fault} alone: {_spread(self.recoveries_alone.get(fault, []), aim)}"
         yield from (f"  BROKEN: {each}" for each in self.broken)
         yield f"  {len(self.broken)} promises broken"
-
-
-class Shop(threading.Thread):
-    """Places orders, each until it is accepted, with one idempotency key however often it asks."""
-
-    def __init__(self, api: Api, plan: Plan) -> None:
-        super().__init__(daemon=True, name="shop")
-        self._api, self._plan = api, plan
-        self._random = Random(f"shop {plan.seed}")
-        self.accepted: dict[str, int] = {}
-        self.seconds: list[float] = []
-        self._enough = threading.Event()
-
-    def run(self) -> None:
-        for number in range(self._plan.orders):
-            self._place(f"order-{number}", self._random.choice(MENUS))
-            if self._enough.wait(self._random.uniform(0.4, 1.6) * self._plan.seconds / self._plan.orders * 0.8):
-                return
-
-    def stop(self) -> None:
-        """Place no more; returns when the one under way is accepted."""
-        self._enough.set()
-        self.join()
-
-    def _place(self, key: str, menu: set[StageType]) -> None:
-        poem = {} if POEM in menu else {"poem": "Море шумит, и Анна поёт."}
-        while True:
-            began = time.monotonic()
-            try:
-                answer = self._api.place(*sorted(menu), key=key, recipient=f"Анна, {key}", **poem)
-            except requests.RequestException:
-                time.sleep(0.2)
-                continue
-            if answer.status_code < 500:
-                assert answer.status_code == 202, answer.text
-                self.accepted[key] = answer.json()["id"]
-                self.seconds.append(time.monotonic() - began)
-                return
-            time.sleep(0.2)
-
-
-class Watcher(threading.Thread):
-    """Notes when each stage takes a step."""
-
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(daemon=True, name="watcher")
-        self._engine = engine
-        self._over = threading.Event()
-        self.now: dict[int, tuple[StageState, int]] = {}
-        self.due: dict[int, datetime] = {}
-        self.steps: dict[int, list[float]] = defaultdict(list)
-
-    def run(self) -> None:
-        while not self._over.wait(WATCH_SECONDS):
-            try:
-                with self._engine.connect() as connection:
-                    found = connection.execute(select(Stage.id, Stage.state, Stage.claim, Stage.due_at)).all()
-            except Exception:  # noqa: BLE001, S112  # the database is away, as it was told to be
-                continue
-            at = time.monotonic()
-            for stage_id, state, claim, due_at in found:
-                self.due[stage_id] = due_at
-                if self.now.get(stage_id) != (state, claim):
-                    self.now[stage_id] = (state, claim)
-                    self.steps[stage_id].append(at)
-
-    def stop(self) -> None:
-        """Watch no more."""
-        self._over.set()
-        self.join()
-
-    def standing_in(self, states: Sequence[str]) -> frozenset[int]:
-        """The stages that are in one of these states, and whose time has come."""
-        now = utc_now()
-        return frozenset(
-            stage_id for stage_id, (state, _) in list(self.now.items()) if state in states and self.due[stage_id] <= now
-        )
-
-    def recovery(self, strike: Strike) -> list[float]:
-        """Seconds from the fault to the next step of each stage that it hit."""
-        steps = [[at for at in self.steps[stage_id] if at > strike.at] for stage_id in strike.hit]
-        return [each[0] - strike.at for each in steps if each]
 
 
 def short_run(folder: Path, database: str) -> Report:
@@ -208,24 +138,31 @@ def run(plan: Plan, folder: Path, database: str) -> Report:
         system = stack.enter_context(ChaosSystem(folder, url, emulator, random))
         system.database = server
         unasked = len(emulator.ledger)  # the check of a key may cost a word
-        shop, watcher = Shop(system.api(), plan), Watcher(system.engine)
+        watcher = Watcher(system.engine, system.now)
+        shop = Shop(
+            system.api,  # a session for each order: one that keeps its connections hides what a restart costs
+            seed=plan.seed,
+            orders=plan.orders,
+            seconds=plan.seconds,
+            redis_is_frozen=lambda: system.redis_is_frozen,
+        )
         began = time.monotonic()
         shop.start()
         watcher.start()
         strikes = _storm(plan, random, system, watcher)
+        alone = _one_by_one(plan, system, shop, watcher)
         _peace(system, shop, watcher)
         watcher.stop()
         accepted = frozenset(shop.accepted.values())
         charges = emulator.ledger[unasked:]
         evidence = gather(system.engine, folder / "media", accepted, charges, system.output())
-        recoveries: dict[str, list[float]] = defaultdict(list)
-        for strike in strikes:
-            recoveries[strike.fault] += watcher.recovery(strike)
         seconds = time.monotonic() - began
-    report = Report(plan, evidence, strikes, recoveries, shop.seconds, len(charges), seconds)
+    evidence = replace(evidence, **_said(emulator, [*strikes, *alone]))
+    stormy, calm = _recoveries(watcher, strikes), _recoveries(watcher, alone)
+    report = Report(plan, evidence, strikes, alone, stormy, calm, shop.placings, len(charges), seconds)
     report.broken = broken_promises(evidence)
-    if len(accepted) != plan.orders:
-        report.broken.append(f"{plan.orders - len(accepted)} orders were never accepted")
+    if len(accepted) != shop.asked:
+        report.broken.append(f"{shop.asked - len(accepted)} orders were never accepted")
     return report
 
 
@@ -234,36 +171,101 @@ def _storm(plan: Plan, random: Random, system: ChaosSystem, watcher: Watcher) ->
     moments = sorted(random.uniform(0, plan.seconds) for _ in range(plan.faults))
     names = random.choices(faults, [FAULTS[fault] for fault in faults], k=plan.faults)
     began = jobs_at = time.monotonic()
-    strikes = []
+    strikes: list[Strike] = []
+    _note_repairs(strikes, system, watcher)
     for moment, fault in zip(moments, names, strict=True):
         while time.monotonic() < began + moment:
-            system.repair()
-            if time.monotonic() > jobs_at + JOBS_SECONDS:
-                jobs_at = time.monotonic()
-                system.pass_time("submitted")
-            time.sleep(0.05)
-        strikes.append(Strike(fault, time.monotonic(), watcher.standing_in(HITS.get(fault, ()))))
-        system.strike(fault)
+            jobs_at = _let_things_go_on(system, jobs_at)
+        _strike(fault, strikes, system, watcher)
     return strikes
 
 
+def _one_by_one(plan: Plan, system: ChaosSystem, shop: Shop, watcher: Watcher) -> list[Strike]:
+    """The faults that are measured, each by itself and under load: in the storm they lengthen each other."""
+    strikes: list[Strike] = []
+    _note_repairs(strikes, system, watcher)
+    jobs_at = time.monotonic()
+    for fault in MEASURED * plan.rounds_alone:
+        if fault == "database_restarted" and system.database is None:
+            continue
+        while system.is_under_repair:
+            jobs_at = _let_things_go_on(system, jobs_at)
+        system.emulator.rooms[KINDS[StageType.POEM]].fail(*PAID_ROUTES[StageType.POEM], delay=3, times=LOAD)
+        shop.place_at_once(LOAD)
+        _strike(fault, strikes, system, watcher)
+        until = time.monotonic() + LONGEST_ALONE_SECONDS
+        while time.monotonic() < until and not all(watcher.has_recovered(strike) for strike in strikes):
+            jobs_at = _let_things_go_on(system, jobs_at)
+    return strikes
+
+
+def _let_things_go_on(system: ChaosSystem, jobs_at: float) -> float:
+    """What was ended is started again, and jobs end soon; returns when the latter was seen to last."""
+    system.repair()
+    if time.monotonic() > jobs_at + JOBS_SECONDS:
+        jobs_at = time.monotonic()
+        system.pass_time("submitted")
+    time.sleep(0.05)
+    return jobs_at
+
+
+def _strike(fault: str, strikes: list[Strike], system: ChaosSystem, watcher: Watcher) -> None:
+    states, _ = HITS.get(fault, ((), 0))
+    strikes.append(Strike(fault, time.monotonic(), watcher.standing_in(states)))
+    system.strike(fault)
+
+
+def _note_repairs(strikes: list[Strike], system: ChaosSystem, watcher: Watcher) -> None:
+    states, _ = HITS[KEY_REPAIRED]
+    system.when_a_key_is_repaired = lambda stage_type: strikes.append(
+        Strike(KEY_REPAIRED, time.monotonic(), watcher.standing_in(states, stage_type))
+    )
+
+
+def _recoveries(watcher: Watcher, strikes: list[Strike]) -> dict[str, list[float]]:
+    recoveries: dict[str, list[float]] = defaultdict(list)
+    for strike in strikes:
+        recoveries[strike.fault] += watcher.recovery(strike)
+    return recoveries
+
+
 def _peace(system: ChaosSystem, shop: Shop, watcher: Watcher) -> None:
+    """No more faults, and what was planned for later comes soon: everything has to come to rest."""
     for room in system.emulator.rooms.values():
         room.clear_faults()
     until = time.monotonic() + PEACE_SECONDS
     while time.monotonic() < until:
         system.repair()
         system.pass_time("queued", "submitted", "uncertain")
-        if not shop.is_alive() and watcher.now and all(state in RESTING for state, _ in list(watcher.now.values())):
+        system.let_sections_heal()
+        if not shop.is_alive() and watcher.now and watcher.states() <= RESTING:
             break
         time.sleep(1)
     shop.stop()
     system.repair(all_of_it=True)
 
 
-def _spread(seconds: list[float]) -> str:
+def _said(emulator: Emulator, strikes: list[Strike]) -> dict[str, Any]:
+    """What can be held against the reasons of stages: what providers did to us, and what befell workers."""
+    played = emulator.played
+    return {
+        "garbled": Counter(kind for kind, fault in played if fault.status == 200 or fault.cut_body),
+        "silent": Counter(kind for kind, fault in played if _hides_an_answer(fault)),
+        "workers_struck": sum(strike.fault in WORKERS_STRUCK for strike in strikes),
+    }
+
+
+def _hides_an_answer(fault: Fault) -> bool:
+    """Whether we cannot know after it what has been taken and charged."""
+    return fault.cut or fault.cut_body or fault.status == 200 or (fault.status or 0) >= 500
+
+
+def _spread(seconds: list[float], aim: float | None = None) -> str:
     if not seconds:
         return "nothing was hit"
     ordered = sorted(seconds)
     p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
-    return f"median {statistics.median(ordered):.1f} s, p99 {p99:.1f} s, max {ordered[-1]:.1f} s of {len(ordered)}"
+    missed = f", MISSED: {aim:g} s is the aim" if aim is not None and p99 > aim else ""
+    return (
+        f"median {statistics.median(ordered):.1f} s, p99 {p99:.1f} s, max {ordered[-1]:.1f} s of {len(ordered)}{missed}"
+    )

@@ -6,19 +6,24 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Self
 
 import redis
+import requests
 from celery import Celery
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import NullPool, Update, and_, create_engine, text, update
 
-from domain.db import prepare_sqlite
+from domain.db import prepare_sqlite, utc_now
+from domain.orders import Stage
+from domain.provider_configs import ProviderConfig
 from launch.child_process import end_group
 from providers.kinds import ProviderKind, StageType
 from tasks.messages import GENERATION_TASKS
 from tests.emulator.server import Emulator
+from tests.emulator.state import Key
 from tests.local_services import LocalPostgres
 from tests.running_system import RunningSystem, free_port, wait_until
 
@@ -32,6 +37,12 @@ KINDS = {
 #: Where a work is ordered, and so paid.
 PAID_ROUTES = {POEM: ("responses", "chat"), VOICE: ("v1", "v3"), SONG: ("generate",), CLIP: ("submit",)}
 PUBLISHER_OPTIONS = {"ack_emulation": False, "socket_timeout": 1, "socket_connect_timeout": 1}
+#: Not a fault but the end of one.
+KEY_REPAIRED = "key_repaired"
+#: Long past, whatever the clock of the system says.
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+MOST_AHEAD_SECONDS = 300
+CLOCK = Path(__file__).parent / "settable_clock"
 WORKERS, BEATS = ("worker", "worker-2"), ("beat", "beat-2")
 
 
@@ -45,8 +56,13 @@ class ChaosSystem(RunningSystem):
         port = free_port()
         urls = {f"{kind}_BASE_URL": emulator.base_url(kind) for kind in emulator.rooms}
         # Everything at the pace of production: what a fault costs is measured.
-        pace = {"SWEEP_INTERVAL_SECONDS": "5", "POLL_INTERVAL_SECONDS": "3", "REFRESH_INTERVAL_SECONDS": "60"}
-        env = {**urls, **pace, "PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}", "WORKER_THREADS": "16"}
+        pace = {"SWEEP_INTERVAL_SECONDS": "2", "POLL_INTERVAL_SECONDS": "3", "REFRESH_INTERVAL_SECONDS": "60"}
+        self._clock_file = folder / "clock"
+        self._ahead = 0.0
+        self._set_clock(0)
+        clock = {"CLOCK_FILE": str(self._clock_file), "PYTHONPATH": str(CLOCK)}
+        own = {"PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}", "WORKER_THREADS": "16"}
+        env = {**urls, **pace, **clock, **own}
         super().__init__(folder, database_url, env)
         self._commands |= {
             "worker-2": f"{self._commands['worker']} --hostname second@%h",
@@ -56,6 +72,8 @@ class ChaosSystem(RunningSystem):
         self.database: LocalPostgres | None = None
         self.engine = create_engine(database_url, poolclass=NullPool)
         prepare_sqlite(self.engine)
+        self.redis_is_frozen = False
+        self.when_a_key_is_repaired: Callable[[StageType], None] = lambda _: None
         self._later: list[tuple[float, Callable[[], object]]] = []
         self._ending: list[subprocess.Popen[bytes]] = []
 
@@ -64,11 +82,10 @@ class ChaosSystem(RunningSystem):
         super().start()
         for name in ("worker-2", "beat-2"):
             self.start_process(name)
-        admin, shop = self.browser(), self.api()
+        self._admin, shop = self.browser(), self.api()
         for stage_type, kind in KINDS.items():
-            secret = f"fake-{kind.lower().replace('_', '-')}-0123456789"
-            self.emulator.rooms[kind].add_key("first", secret)
-            admin.save_section(stage_type, kind, api_key=secret)
+            self.emulator.rooms[kind].add_key("first", _secret(kind, 1))
+            self._admin.save_section(stage_type, kind, api_key=_secret(kind, 1))
         for stage_type in StageType:
             wait_until(lambda kind=stage_type: shop.stage(kind)["ready"], f"{stage_type} is ready")
         return self
@@ -84,11 +101,29 @@ class ChaosSystem(RunningSystem):
         for action in due:
             action()
 
+    @property
+    def is_under_repair(self) -> bool:
+        """Whether something has ended that is not yet started again."""
+        return bool(self._later)
+
+    def now(self) -> datetime:
+        """The time by the clock of the system."""
+        return utc_now() + timedelta(seconds=self._ahead)
+
     def pass_time(self, *states: str) -> None:
         """Bring forward what is planned for later: a song takes minutes, a pause up to an hour, and a run does not."""
-        held = "lease_until IS NULL AND state IN ({})".format(", ".join(f"'{state}'" for state in states))
+        held_by_nobody = and_(Stage.lease_until.is_(None), Stage.state.in_(states))
+        self._execute(update(Stage).where(held_by_nobody).values(due_at=LONG_AGO))
+
+    def let_sections_heal(self) -> None:
+        """Bring forward the next check of sections that do not work."""
+        self._execute(
+            update(ProviderConfig).where(ProviderConfig.next_check_at.is_not(None)).values(next_check_at=LONG_AGO)
+        )
+
+    def _execute(self, statement: Update) -> None:
         with self.engine.begin() as connection:
-            connection.execute(text(f"UPDATE stages SET due_at = created_at WHERE {held}"))  # noqa: S608  # our words
+            connection.execute(statement)
 
     def stop(self) -> None:
         """End everything."""
@@ -162,14 +197,14 @@ class ChaosSystem(RunningSystem):
 
     def _redis_frozen(self) -> None:
         with contextlib.suppress(Exception):
-            pid = self.redis.pid
-            os.kill(pid, signal.SIGSTOP)
-            self._in((1, 4), lambda: os.kill(pid, signal.SIGCONT) if self._redis_is(pid) else None)
+            os.kill(self.redis.pid, signal.SIGSTOP)
+            self.redis_is_frozen = True
+            self._in((1, 4), self._thaw_redis)
 
-    def _redis_is(self, pid: int) -> bool:
-        with contextlib.suppress(Exception):
-            return self.redis.pid == pid
-        return False
+    def _thaw_redis(self) -> None:
+        self.redis_is_frozen = False
+        with contextlib.suppress(Exception):  # it was killed, or frozen twice
+            os.kill(self.redis.pid, signal.SIGCONT)
 
     def _database_restarted(self) -> None:
         if self.database is not None:
@@ -187,7 +222,44 @@ class ChaosSystem(RunningSystem):
         app.pool.force_close_all()
         app.close()
 
+    # The clock
+
+    def _clock_set(self) -> None:
+        self._set_clock(self.random.choice([-1, 1]) * self.random.uniform(30, MOST_AHEAD_SECONDS))
+
+    def _set_clock(self, ahead_seconds: float) -> None:
+        """Set the clock of all processes: ``settable_clock`` looks at the file."""
+        self._ahead = ahead_seconds
+        new = self._clock_file.with_suffix(".new")
+        new.write_text(str(ahead_seconds))
+        new.rename(self._clock_file)
+
     # Providers
+
+    def _key_refused(self) -> None:
+        """For a while the provider refuses the key in use; then somebody saves another one."""
+        stage_type = self.random.choice(list(StageType))
+        room = self.emulator.rooms[KINDS[stage_type]]
+        if room.keys:
+            refused = list(room.keys.values())
+            for key in refused:
+                room.remove_key(key.secret)
+            self._in((4, 8), lambda: self._repair_key(stage_type, refused))
+
+    def _repair_key(self, stage_type: StageType, refused: list[Key]) -> None:
+        kind = KINDS[stage_type]
+        room = self.emulator.rooms[kind]
+        for key in refused:
+            room.add_key(key.name, key.secret)  # jobs are asked about with the key that ordered them
+        new = room.add_key(f"key {len(room.keys) + 1}", _secret(kind, len(room.keys) + 1))
+        try:
+            answer = self._admin.save_section(stage_type, kind, api_key=new.secret)
+        except (requests.RequestException, AssertionError):  # the page has just been struck itself
+            answer = None
+        if answer is None or answer.status_code != 303:
+            self._in((0.5, 1), lambda: self._repair_key(stage_type, []))
+        else:
+            self.when_a_key_is_repaired(stage_type)
 
     def _anywhere(self, **features: object) -> None:
         kind = self.random.choice(list(KINDS.values()))
@@ -221,3 +293,7 @@ class ChaosSystem(RunningSystem):
     def _links_expire(self) -> None:
         for kind in (KINDS[SONG], KINDS[CLIP]):
             self.emulator.rooms[kind].fail("file", status=403, body="expired", times=2)
+
+
+def _secret(kind: ProviderKind, number: int) -> str:
+    return f"fake-{kind.lower().replace('_', '-')}-{number:010}"

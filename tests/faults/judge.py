@@ -10,11 +10,15 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from domain.orders import Attempt, AttemptState, Order, Stage, StageState, Work
-from providers.kinds import StageType
+from domain.outcomes import UNREADABLE_TRIES
+from domain.recovery import WORKER_GONE
+from providers.errors import UnreadableAnswer
+from providers.kinds import ProviderKind, StageType
 from tests.emulator.state import Charge
 
 CHEAP = (StageType.POEM, StageType.VOICE)
-RESTING = {StageState.DONE, StageState.FAILED, StageState.WAITING, StageState.ATTENTION}
+#: Nothing waits in the end: by then every section has a key that works.
+RESTING = {StageState.DONE, StageState.FAILED, StageState.ATTENTION}
 #: What an attempt ends with whose answer nobody has.
 UNHEARD = {AttemptState.LOST, AttemptState.UNCERTAIN}
 
@@ -29,6 +33,9 @@ class StageFacts:
     reason: str | None = None
     attempts: tuple[AttemptState, ...] = (AttemptState.ANSWERED,)
     charges: int = 1
+    provider_kind: ProviderKind = ProviderKind.SUNO
+    #: What is known of the attempts whose answer nobody has: that of the provider, or that its worker was gone.
+    lost_because: tuple[str | None, ...] = ()
     #: Why its work cannot be opened; empty where it can.
     damage: str = ""
 
@@ -42,6 +49,10 @@ class Evidence:
     stages: tuple[StageFacts, ...]
     unrecorded: tuple[str, ...] = ()
     locked: int = 0
+    #: How often each provider said what cannot be read, and how often it may have kept an answer to itself.
+    garbled: Counter[ProviderKind] = field(default_factory=Counter)
+    silent: Counter[ProviderKind] = field(default_factory=Counter)
+    workers_struck: int = 0
     states: Counter[str] = field(default_factory=Counter)
 
 
@@ -52,7 +63,7 @@ def broken_promises(evidence: Evidence) -> list[str]:
         *(f"order {order_id} was made twice, or for nobody" for order_id in evidence.stored - evidence.accepted),
         *(f"a charge is for a call that nobody wrote down: {charge}" for charge in evidence.unrecorded),
         *(f"'database is locked' was said {evidence.locked} times" for _ in range(evidence.locked > 0)),
-        *(fault for stage in evidence.stages for fault in _of_stage(stage)),
+        *(fault for stage in evidence.stages for fault in (*_of_stage(stage), *_of_reason(stage, evidence))),
     ]
 
 
@@ -68,10 +79,21 @@ def _of_stage(stage: StageFacts) -> Iterator[str]:
         yield f"{who} is done, and nobody was paid for it"
     if stage.damage:
         yield f"{who}: {stage.damage}"
-    if stage.state is StageState.ATTENTION and not lost:
-        yield f"{who} asks a person ({stage.reason}), and no answer was lost"
-    if stage.state in (StageState.FAILED, StageState.WAITING) and not stage.reason:
-        yield f"{who} is {stage.state} for no reason"
+
+
+def _of_reason(stage: StageFacts, evidence: Evidence) -> Iterator[str]:
+    """Whether the providers and the faults bear a stage out that failed, or that asks a person."""
+    who = f"{stage.stage_type} of order {stage.order_id}"
+    kind = stage.provider_kind
+    if stage.state is StageState.FAILED:
+        # Nothing in a storm speaks of the words of an order: all that can fail a stage is an answer like no other.
+        if stage.reason != UnreadableAnswer.code or evidence.garbled[kind] < UNREADABLE_TRIES:
+            yield f"{who} failed ({stage.reason}), and {kind} bears nobody out"
+    elif stage.state is StageState.ATTENTION:
+        by_workers = WORKER_GONE in stage.lost_because and evidence.workers_struck > 0
+        by_provider = any(why != WORKER_GONE for why in stage.lost_because) and evidence.silent[kind] > 0
+        if not by_workers and not by_provider:
+            yield f"{who} asks a person ({stage.reason}), and no answer was lost"
 
 
 def gather(engine: Engine, media: Path, accepted: frozenset[int], ledger: list[Charge], output: str) -> Evidence:
@@ -91,6 +113,8 @@ def gather(engine: Engine, media: Path, accepted: frozenset[int], ledger: list[C
                 stage.reason,
                 tuple(attempt.state for attempt in attempts[stage.id]),
                 sum(charged[attempt.token] for attempt in attempts[stage.id]),
+                stage.provider_kind or ProviderKind.DUMMY,
+                tuple(attempt.code for attempt in attempts[stage.id] if attempt.state in UNHEARD),
                 _damage(stage, works.get(stage.id), media),
             )
             for stage in session.scalars(select(Stage).order_by(Stage.id))

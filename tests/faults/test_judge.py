@@ -1,16 +1,26 @@
 """The judge sees each promise that is broken, and no other."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from domain.orders import AttemptState, StageState
-from providers.kinds import StageType
+from domain.recovery import WORKER_GONE
+from providers.kinds import ProviderKind, StageType
 from tests.faults.judge import Evidence, StageFacts, broken_promises
 
 POEM, VOICE, SONG, CLIP = StageType
+SUNO, PIKA = ProviderKind.SUNO, ProviderKind.PIKA
 ANSWERED, LOST, REFUSED = AttemptState.ANSWERED, AttemptState.LOST, AttemptState.REFUSED
 SONG_DONE = StageFacts(1, SONG, StageState.DONE)
+UNDECIDED = {
+    "state": StageState.ATTENTION,
+    "reason": "answer_lost",
+    "attempts": (LOST,),
+    "lost_because": ("answer_lost",),
+}
+FAILED = {"state": StageState.FAILED, "reason": "unreadable_answer", "attempts": (REFUSED,) * 3, "charges": 0}
 RIGHT = Evidence(frozenset({1}), frozenset({1}), (SONG_DONE,))
 
 
@@ -19,15 +29,18 @@ def judge(**changed: object) -> list[str]:
 
 
 def judge_stage(**changed: object) -> list[str]:
-    return judge(stages=(replace(SONG_DONE, **changed),))  # type: ignore[arg-type]
+    """Of a stage that is changed so, and of what else is known."""
+    known = {name: changed.pop(name) for name in ("garbled", "silent", "workers_struck") if name in changed}
+    return judge(stages=(replace(SONG_DONE, **changed),), **known)  # type: ignore[arg-type]
 
 
 def test_what_is_right_is_let_pass() -> None:
     assert broken_promises(RIGHT) == []
     assert judge_stage(attempts=(REFUSED, ANSWERED)) == []
     assert judge_stage(stage_type=POEM, attempts=(LOST, ANSWERED), charges=2) == []
-    assert judge_stage(state=StageState.ATTENTION, reason="answer_lost", attempts=(LOST,), charges=1) == []
-    assert judge_stage(state=StageState.WAITING, reason="invalid_key", attempts=(), charges=0) == []
+    assert judge_stage(**UNDECIDED, silent=Counter({SUNO: 1})) == []
+    assert judge_stage(**UNDECIDED | {"lost_because": (WORKER_GONE,)}, workers_struck=1) == []
+    assert judge_stage(**FAILED, garbled=Counter({SUNO: 3})) == []
 
 
 @pytest.mark.parametrize(
@@ -44,8 +57,13 @@ def test_what_is_right_is_let_pass() -> None:
         (judge_stage(state=StageState.QUEUED), "stands still"),
         (judge_stage(charges=0), "nobody was paid"),
         (judge_stage(damage="its file is gone"), "its file is gone"),
-        (judge_stage(state=StageState.ATTENTION, reason="answer_lost"), "no answer was lost"),
-        (judge_stage(state=StageState.FAILED, attempts=()), "for no reason"),
+        (judge_stage(**UNDECIDED), "no answer was lost"),
+        (judge_stage(**UNDECIDED, silent=Counter({PIKA: 1}), workers_struck=1), "no answer was lost"),
+        (judge_stage(**UNDECIDED | {"lost_because": (WORKER_GONE,)}, silent=Counter({SUNO: 1})), "no answer was lost"),
+        (judge_stage(**UNDECIDED | {"lost_because": ()}, silent=Counter({SUNO: 1})), "no answer was lost"),
+        (judge_stage(**FAILED, garbled=Counter({SUNO: 2})), "bears nobody out"),
+        (judge_stage(**FAILED | {"reason": "rejected"}, garbled=Counter({SUNO: 3})), "bears nobody out"),
+        (judge_stage(state=StageState.WAITING, reason="rejected", attempts=(), charges=0), "stands still"),
     ],
 )
 def test_what_is_wrong_is_told(wrong: list[str], sentence: str) -> None:

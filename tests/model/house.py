@@ -1,5 +1,6 @@
 """The house that the model works in: the real domain on a real database, with points in it where workers can stand."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from flask import Flask
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, delete, event, insert, select, text
 
-from domain import checks, generation, leases, polling, submissions
+from domain import checks, clock_steps, generation, leases, polling, submissions
 from domain.db import Base, db
 from domain.leases import Lease
 from domain.provider_configs import ProviderConfig
@@ -70,6 +71,7 @@ class House:
 
     def __init__(self, app: Flask, clock: time_machine.Traveller) -> None:
         self.app, self._clock = app, clock
+        self._set_by = timedelta()
         self._settings = app.config["SETTINGS"]
         self.media = Path(self._settings.media_dir)
         self.broken: list[str] = []
@@ -91,6 +93,15 @@ class House:
         """Let time pass for everybody."""
         self._clock.shift(by)
 
+    def set_clock(self, by: timedelta) -> None:
+        """Somebody sets the clock: no time passes."""
+        self._clock.shift(by)
+        self._set_by += by
+
+    def seconds(self) -> float:
+        """The clock that nobody can set."""
+        return (self.now - self._set_by).timestamp()
+
     def renew(self, worker: Worker) -> None:
         """What the thread of a living worker does every few seconds."""
         if worker.leases:
@@ -101,6 +112,8 @@ class House:
     def empty(self, *, reachable: bool, from_environment: frozenset[StageType]) -> World:
         """Begin a run: no orders, keys that work, and a world of its own."""
         self._clock.move_to(START)
+        self._set_by = timedelta()
+        clock_steps._detector.note()
         self.acting, self.broken = "test", []
         self.facts = Facts(World(), self.media)
         adapters.Modelled.world = self.facts.world
@@ -169,11 +182,11 @@ def opened(app: Flask) -> Iterator[House]:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         clock = stack.enter_context(time_machine.travel(START, tick=False))
         _bring_adapters(patch)
-        for module in (generation, leases, polling, submissions):
-            patch.setattr(module, "time", SimpleNamespace(monotonic=_seconds))
         patch.setattr(leases, "_keeper", Keeper)
         _silence(stack)
         house = House(app, clock)
+        for module in (clock_steps, generation, leases, polling, submissions):
+            patch.setattr(module, "time", SimpleNamespace(monotonic=house.seconds, time=time.time))
         stack.callback(house.close)
         event.listen(house.engine, "checkout", house.before_begin)
         stack.callback(event.remove, house.engine, "checkout", house.before_begin)
@@ -199,10 +212,6 @@ def _silence(stack: ExitStack) -> None:
     before = structlog.get_config()
     stack.callback(structlog.configure, **before)
     structlog.configure(**{**before, "wrapper_class": structlog.make_filtering_bound_logger("critical")})
-
-
-def _seconds() -> float:
-    return datetime.now(UTC).timestamp()
 
 
 def _secret(settings: Any, value: str) -> Any:

@@ -31,6 +31,8 @@ POEM, VOICE, SONG, CLIP = StageType
 MENUS = [{SONG}, {CLIP}, {POEM}, {VOICE}, {SONG, CLIP}, {POEM, VOICE}, set(StageType)]
 #: Seconds that mean something: less than half a lease, less than one, more; back-offs; a job's longest time.
 DELAYS = [5, 11, 25, 65, 185, 605, 1900, 3700]
+#: By how much the clock is set.
+STEPS = [-3700, -65, 65, 3700]
 POINTS = st.integers(1, 12)
 WHICH = st.integers(0, 5)
 
@@ -117,6 +119,17 @@ class Model(RuleBasedStateMachine):
                 self.house.renew(worker)
         note(f"    it is {self.house.now:%H:%M:%S}")
         self.promises_are_kept()
+
+    @rule(seconds=st.sampled_from(STEPS), frozen=st.sets(st.integers(0, WORKERS - 1)))
+    def set_the_clock(self, seconds: int, frozen: set[int]) -> None:
+        """The worst moment for a sweep is just after; whoever lives renews its leases a little later."""
+        self.house.set_clock(timedelta(seconds=seconds))
+        fresh = {(lease.stage_id, lease.claim) for each in self.workers for lease in each.leases if lease.is_fresh()}
+        held = self.house.rows.held() & fresh
+        self.by_hand("sweeper", lambda: self.post_results(recovery.sweep(utc_now())))
+        taken = held - self.house.rows.held()
+        self.pass_time(5, frozen)
+        assert not taken, f"the clock was set, and {taken} were taken from workers that live"
 
     @precondition(lambda self: self.world.jobs or self.house.rows.attempts)
     @rule(which=WHICH, says=st.sampled_from(["its job", "nonsense", "nothing"]))

@@ -79,6 +79,10 @@ class Rows:
     def stage_of(self, made: Made) -> StageRow:
         return next(stage for stage in self.stages.values() if self.made(stage) == made)
 
+    def held(self) -> set[tuple[int, int]]:
+        """Id and claim of each stage that somebody holds."""
+        return {(stage.id, stage.claim) for stage in self.stages.values() if stage.lease_until is not None}
+
     def made(self, stage: StageRow) -> Made:
         """The name that the providers know the stage's work by."""
         return Made(self.orders[stage.order_id].recipient, stage.stage_type)
