@@ -74,7 +74,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of orders in which a stage stands, newest first, with those stages."""
+    """A page of orders, newest first, with those of their stages that stand."""
 
     orders: list[Order]
     older_than: int | None
@@ -92,7 +92,7 @@ def of_order(order_id: int, now: datetime) -> dict[StageType, Standing]:
 
 def of_orders(order_ids: Collection[int], now: datetime) -> dict[int, list[Standing]]:
     """The stages of these orders that stand."""
-    return _by_order(_standing(_query(now).where(Stage.order_id.in_(order_ids)), now))
+    return _by_order(_standing(_query(now).where(Stage.order_id.in_(order_ids)).order_by(Stage.id), now))
 
 
 def list_page(now: datetime, size: int, before_id: int | None = None, state: OrderState | None = None) -> Page:
@@ -222,7 +222,10 @@ def _standing(query: Select[*tuple[Any, ...]], now: datetime) -> list[Standing]:
 def _read(row: Row[*tuple[Any, ...]], now: datetime) -> Standing:
     why = Standstill(row.why)
     since, until = _times(row, why)
-    return Standing(row.order_id, row.stage_type, row.state, why, min(since or row.updated_at, now), until, row.reason)
+    since = min(since or row.updated_at, now)
+    # What should have happened by now, and has not, is no promise any more.
+    until = until if until and until > now else None
+    return Standing(row.order_id, row.stage_type, row.state, why, since, until, row.reason)
 
 
 def _times(  # noqa: PLR0911  # one for each reason

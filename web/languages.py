@@ -17,12 +17,14 @@ DEFAULT_LANGUAGE = "ru"
 COOKIE = "lang"
 COOKIE_LIVES = timedelta(days=365)
 JUST_NOW = timedelta(seconds=2)
+SHORTEST = timedelta(seconds=1)
 
 
 def init_app(app: Flask) -> None:
     """Give ``app`` its languages, and templates the words for times, sizes and addresses."""
     babel.init_app(app, default_locale=DEFAULT_LANGUAGE, locale_selector=_language_of_request)
     app.add_template_filter(ago)
+    app.add_template_filter(how_long)
     app.add_template_filter(file_size)
     app.add_template_global(page_language, "page_language")
     app.add_template_global(language_url, "language_url")
@@ -44,6 +46,15 @@ def ago(moment: datetime) -> Markup:
     distance = moment - utc_now()
     near = abs(distance) < JUST_NOW
     words = _("just now") if near else format_timedelta(distance, granularity="second", add_direction=True)
+    return _with_exact_time(moment, words)
+
+
+def how_long(since: datetime) -> Markup:
+    """The time that has passed ``since`` then, "3 minutes", with the exact time for machines and for the mouse."""
+    return _with_exact_time(since, format_timedelta(max(utc_now() - since, SHORTEST), granularity="second"))
+
+
+def _with_exact_time(moment: datetime, words: str) -> Markup:
     exact = format_datetime(moment, "d MMMM yyyy, HH:mm") + " UTC"
     stamp = moment.astimezone(UTC).isoformat(timespec="seconds")
     return Markup('<time datetime="{}" title="{}">{}</time>').format(stamp, exact, words)

@@ -1,7 +1,8 @@
 """The one place that turns codes into sentences for people, in the language of the request.
 
 Every value is lazy: it is translated when it is shown. ``str()`` makes a text of it. The sentences hold no key, no
-word of an order and nothing that a provider has said; a provider's own short words stand beside them.
+word of an order and nothing that a provider has said; a provider's own short words stand beside them. Why a stage
+stands is next door, in ``standstills``.
 """
 
 from collections.abc import Mapping

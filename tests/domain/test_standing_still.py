@@ -100,6 +100,20 @@ def test_waiting_for_the_settings_and_for_a_person_is_told(worker: Callable[[dat
     assert why(order, later, VOICE) is Standstill.POEM_UNDECIDED
 
 
+def test_what_should_have_come_by_itself_and_has_not_is_not_promised(worker: Callable[[datetime], None]) -> None:
+    order = place_order()
+    now = utc_now()
+    worker(now)
+
+    def until() -> datetime | None:
+        return standing_still.of_order(order.id, now)[POEM].until
+
+    put(order, reason="storage_full", due_at=now + 30 * SECONDS)
+    assert until() == now + 30 * SECONDS
+    put(order, due_at=now - 30 * SECONDS)
+    assert until() is None
+
+
 def test_what_is_done_does_not_stand_and_what_follows_a_failed_poem_does() -> None:
     working_section()
     done = place_order()
@@ -109,6 +123,15 @@ def test_what_is_done_does_not_stand_and_what_follows_a_failed_poem_does() -> No
 
     assert standing_still.of_order(done.id, utc_now() + timedelta(days=2)) == {}
     assert why(failed, utc_now(), VOICE) is Standstill.POEM_FAILED
+
+
+def test_the_stages_of_orders_are_told_in_their_order() -> None:
+    order = place_order(frozenset(StageType))
+    put(order, state=StageState.ATTENTION)
+
+    found = standing_still.of_orders([order.id], utc_now())
+
+    assert [each.stage_type for each in found[order.id]] == list(StageType)
 
 
 def test_the_list_has_the_newest_first_and_is_one_query_for_the_stages(worker: Callable[[datetime], None]) -> None:

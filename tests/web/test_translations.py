@@ -12,9 +12,10 @@ from flask import Flask
 
 from domain.orders import OrderState, StageState
 from domain.provider_configs import Reason, Status
+from domain.standing_still import Standstill
 from providers.errors import ProviderError
 from providers.kinds import ProviderKind, StageType
-from web import sentences
+from web import sentences, standstills
 
 WEB = Path(__file__).parents[2] / "web"
 #: The same in both languages: names.
@@ -73,6 +74,7 @@ def test_every_code_has_its_sentence() -> None:
         (sentences.STATUS_WORDS, Status),
         (sentences.STAGE_STATES, StageState),
         (sentences.ORDER_STATES, OrderState),
+        (standstills.STANDSTILLS, Standstill),
     ]:
         assert set(table) == set(members)
     codes = {error.code for error in _subclasses(ProviderError)} - {ProviderError.code}

@@ -3,7 +3,8 @@
 from flask import abort, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from domain import order_lists
+from domain import order_lists, standing_still
+from domain.db import utc_now
 from domain.order_rules import OrderInvalid, read_order
 from domain.orders import OrderState, StageState
 from domain.placing import place, ready_stages
@@ -18,14 +19,30 @@ FINAL_STATES = (OrderState.DONE, OrderState.FAILED, OrderState.ATTENTION)
 
 @blueprint.get("/orders")
 def orders() -> str:
-    """A page of orders, newest first; ``state`` filters, ``before`` is the id that the page ends before."""
+    """A page of orders, newest first; ``state`` and ``stuck`` filter, ``before`` is the id that it ends before."""
     asked = request.args.get("state", "")
     state = OrderState(asked) if asked in set(OrderState) else None
+    stuck = request.args.get("stuck") == "1"
     before = request.args.get("before", type=int)
     if before is not None and not 0 < before <= order_lists.LARGEST_ID:
         abort(404)
+    return render_template(
+        "admin/orders.html",
+        page=_find_page(state, before, only_stuck=stuck),
+        state=state,
+        states=list(OrderState),
+        stuck=stuck,
+        before=before,
+    )
+
+
+def _find_page(state: OrderState | None, before: int | None, *, only_stuck: bool) -> standing_still.Page:
+    now = utc_now()
+    if only_stuck:
+        return standing_still.list_page(now, order_lists.PAGE_SIZE, before, state)
     page = order_lists.list_page(state, before)
-    return render_template("admin/orders.html", page=page, state=state, states=list(OrderState), before=before)
+    standing = standing_still.of_orders([order.id for order in page.orders], now)
+    return standing_still.Page(page.orders, page.older_than, standing)
 
 
 @blueprint.get("/orders/new")
@@ -58,6 +75,7 @@ def order(order_id: int) -> str:
     return render_template(
         "admin/_stages.html" if alone else "admin/order.html",
         order=found,
+        standing=standing_still.of_order(order_id, utc_now()),
         is_moving=found.state not in FINAL_STATES,
         retryable=RETRYABLE_STATES,
         StageState=StageState,

@@ -17,6 +17,7 @@ PATHS = [
     "/admin/providers",
     "/admin/orders",
     "/admin/orders?state=failed",
+    "/admin/orders?stuck=1",
     "/admin/orders/new",
     "/admin/orders/1",
     "/admin/no-such-page",
