@@ -55,9 +55,9 @@ def leases_can_be_trusted(now: datetime) -> bool:
     """Whether a lease that is over means that its holder is gone: not shortly after a step of the clock.
 
     A step that this process has not noted yet is written down for all of them, and what was planned by a clock that
-    was ahead is planned anew. Commits.
+    was ahead is planned anew. To be asked before the sweep is noted. Commits.
     """
-    step = _detector.step()
+    step = _detector.step() or _step_back_before_we_started(now)
     if step:
         log.warning("the clock was set", seconds=round(step.total_seconds()))
         _plan_anew(now)
@@ -66,6 +66,12 @@ def leases_can_be_trusted(now: datetime) -> bool:
     stepped_at = heartbeats.last_seen(CLOCK_STEP)
     db.session.rollback()
     return stepped_at is None or abs(now - stepped_at) > RENEWED_WITHIN
+
+
+def _step_back_before_we_started(now: datetime) -> timedelta:
+    """By how much, if the last sweep was made at a time to come."""
+    swept_at = heartbeats.last_seen(heartbeats.WORKER)
+    return now - swept_at if swept_at and swept_at - now >= SMALLEST_STEP else timedelta(0)
 
 
 def _plan_anew(now: datetime) -> None:

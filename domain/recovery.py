@@ -32,10 +32,11 @@ def sweep(now: datetime) -> Sweep:
 
     Two at once do no harm: each row is moved by one of them.
     """
+    leases_count = clock_steps.leases_can_be_trusted(now)
     heartbeats.beat(heartbeats.WORKER, now)
     placing.forget_old_keys(now)
     db.session.commit()
-    if clock_steps.leases_can_be_trusted(now):
+    if leases_count:
         _end_leases(now)
         _end_fetch_leases(now)
     ready = _unblock_forgotten(now)

@@ -22,7 +22,7 @@ def celery_init_app(app: Flask) -> Celery:
             with app.app_context():
                 return self.run(*args, **kwargs)
 
-    celery_app = Celery(app.name, task_cls=FlaskTask, include=TASK_MODULES)
+    celery_app = Celery(app.name, task_cls=FlaskTask, amqp="tasks.broker_connection:PromptAMQP", include=TASK_MODULES)
     celery_app.config_from_object("celeryconfig")
     celery_app.conf.update(app.config.get("CELERY", {}))
     celery_app.steps["worker"].add(pulse_of(app))

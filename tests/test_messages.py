@@ -11,6 +11,8 @@ from celery import Celery, current_app
 
 from launch.embedded_redis import EmbeddedRedis
 from tasks import messages
+from tasks.broker_connection import RETRY_SECONDS, PromptConnection
+from tests.running_system import free_port
 
 pytestmark = pytest.mark.processes
 
@@ -64,3 +66,16 @@ def test_a_redis_that_is_away_or_frozen_is_told_and_tried_once(
     broker.kill()
 
     assert not messages.send_sweep()
+
+
+def test_a_broker_that_is_away_is_tried_again_at_an_even_pace() -> None:
+    pauses = []
+
+    def give_up_at_once(_error: Exception, seconds: float) -> None:
+        pauses.append(seconds)
+        raise InterruptedError
+
+    with PromptConnection(f"redis://127.0.0.1:{free_port()}/0") as connection, pytest.raises(InterruptedError):
+        connection.ensure_connection(give_up_at_once)
+
+    assert pauses == [RETRY_SECONDS]

@@ -96,6 +96,17 @@ def test_what_was_planned_by_a_clock_that_was_ahead_goes_on_when_it_is_set_back(
     assert {ready.stage_id for ready in swept.stages} == {stage_of(pausing).id, stage_of(unheard).id}
 
 
+def test_a_clock_that_was_set_back_while_no_process_ran_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with time_machine.travel(utc_now() + HOUR):
+        unheard = place_order()
+        recovery.sweep(utc_now())
+    monkeypatch.setattr(clock_steps, "_detector", StepDetector())
+
+    swept = recovery.sweep(utc_now())
+
+    assert [ready.stage_id for ready in swept.stages] == [stage_of(unheard).id]
+
+
 def test_a_stage_of_a_worker_that_is_gone_is_not_held_for_an_hour_when_the_clock_is_set_back(
     process: StepDetector,
 ) -> None:

@@ -64,7 +64,7 @@ MEASURED = (
     "database_restarted",
     "beats_gone",
     "clock_set",
-    "key_refused",
+    "poem_key_refused",
 )
 #: Poems that are on their way then: some at their provider, and more in the queue than workers have threads.
 LOAD = 48
@@ -194,7 +194,9 @@ def _one_by_one(plan: Plan, system: ChaosSystem, shop: Shop, watcher: Watcher) -
         shop.place_at_once(LOAD)
         _strike(fault, strikes, system, watcher)
         until = time.monotonic() + LONGEST_ALONE_SECONDS
-        while time.monotonic() < until and not all(watcher.has_recovered(strike) for strike in strikes):
+        while time.monotonic() < until and not (
+            all(watcher.has_recovered(strike) for strike in strikes) and not system.is_under_repair
+        ):
             jobs_at = _let_things_go_on(system, jobs_at)
     return strikes
 

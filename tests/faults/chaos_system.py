@@ -236,9 +236,12 @@ class ChaosSystem(RunningSystem):
 
     # Providers
 
-    def _key_refused(self) -> None:
+    def _poem_key_refused(self) -> None:
+        self._key_refused(POEM)
+
+    def _key_refused(self, stage_type: StageType | None = None) -> None:
         """For a while the provider refuses the key in use; then somebody saves another one."""
-        stage_type = self.random.choice(list(StageType))
+        stage_type = stage_type or self.random.choice(list(StageType))
         room = self.emulator.rooms[KINDS[stage_type]]
         if room.keys:
             refused = list(room.keys.values())
@@ -249,8 +252,7 @@ class ChaosSystem(RunningSystem):
     def _repair_key(self, stage_type: StageType, refused: list[Key]) -> None:
         kind = KINDS[stage_type]
         room = self.emulator.rooms[kind]
-        for key in refused:
-            room.add_key(key.name, key.secret)  # jobs are asked about with the key that ordered them
+        room.keys |= {key.secret: key for key in refused}  # jobs are asked about with the key that ordered them
         new = room.add_key(f"key {len(room.keys) + 1}", _secret(kind, len(room.keys) + 1))
         try:
             answer = self._admin.save_section(stage_type, kind, api_key=new.secret)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from domain.orders import Attempt, AttemptState, Order, Stage, StageState, Work
 from domain.outcomes import UNREADABLE_TRIES
 from domain.recovery import WORKER_GONE
-from providers.errors import UnreadableAnswer
+from providers.errors import AnswerLost, UnreadableAnswer
 from providers.kinds import ProviderKind, StageType
 from tests.emulator.state import Charge
 
@@ -21,6 +21,8 @@ CHEAP = (StageType.POEM, StageType.VOICE)
 RESTING = {StageState.DONE, StageState.FAILED, StageState.ATTENTION}
 #: What an attempt ends with whose answer nobody has.
 UNHEARD = {AttemptState.LOST, AttemptState.UNCERTAIN}
+#: As what a provider's silence, or its nonsense, is written down.
+HIDDEN = {AnswerLost.code, UnreadableAnswer.code}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def _of_reason(stage: StageFacts, evidence: Evidence) -> Iterator[str]:
             yield f"{who} failed ({stage.reason}), and {kind} bears nobody out"
     elif stage.state is StageState.ATTENTION:
         by_workers = WORKER_GONE in stage.lost_because and evidence.workers_struck > 0
-        by_provider = any(why != WORKER_GONE for why in stage.lost_because) and evidence.silent[kind] > 0
+        by_provider = not HIDDEN.isdisjoint(stage.lost_because) and evidence.silent[kind] > 0
         if not by_workers and not by_provider:
             yield f"{who} asks a person ({stage.reason}), and no answer was lost"
 

@@ -18,7 +18,7 @@ UNDECIDED = {
     "state": StageState.ATTENTION,
     "reason": "answer_lost",
     "attempts": (LOST,),
-    "lost_because": ("answer_lost",),
+    "lost_because": ("unavailable",),
 }
 FAILED = {"state": StageState.FAILED, "reason": "unreadable_answer", "attempts": (REFUSED,) * 3, "charges": 0}
 RIGHT = Evidence(frozenset({1}), frozenset({1}), (SONG_DONE,))
@@ -61,6 +61,10 @@ def test_what_is_right_is_let_pass() -> None:
         (judge_stage(**UNDECIDED, silent=Counter({PIKA: 1}), workers_struck=1), "no answer was lost"),
         (judge_stage(**UNDECIDED | {"lost_because": (WORKER_GONE,)}, silent=Counter({SUNO: 1})), "no answer was lost"),
         (judge_stage(**UNDECIDED | {"lost_because": ()}, silent=Counter({SUNO: 1})), "no answer was lost"),
+        (
+            judge_stage(**UNDECIDED | {"lost_because": ("job_unknown",)}, silent=Counter({SUNO: 1})),
+            "no answer was lost",
+        ),
         (judge_stage(**FAILED, garbled=Counter({SUNO: 2})), "bears nobody out"),
         (judge_stage(**FAILED | {"reason": "rejected"}, garbled=Counter({SUNO: 3})), "bears nobody out"),
         (judge_stage(state=StageState.WAITING, reason="rejected", attempts=(), charges=0), "stands still"),
