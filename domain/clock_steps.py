@@ -9,11 +9,11 @@ import time
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, and_, update
+from sqlalchemy import ColumnElement, and_, select, update
 
 from domain import heartbeats
 from domain.checks import CLAIM
-from domain.db import Base, db
+from domain.db import db
 from domain.leases import LEASE, RENEW_SECONDS
 from domain.orders import Stage, StageState
 from domain.provider_configs import HEALING_STEPS, ProviderConfig
@@ -78,7 +78,7 @@ def _plan_anew(now: datetime) -> None:
     """Bring back to the present what only a clock that was ahead can have written; the caller commits."""
     ahead = now + SMALLEST_STEP
     planned_ahead = and_(Stage.state.in_(PLANNED), Stage.due_at > now, Stage.updated_at > ahead)
-    changes: tuple[tuple[type[Base], ColumnElement[bool], dict[str, object]], ...] = (
+    changes: tuple[tuple[type[Stage | ProviderConfig], ColumnElement[bool], dict[str, object]], ...] = (
         (Stage, planned_ahead, {"due_at": now}),
         (Stage, Stage.published_at > ahead, {"published_at": None}),
         (Stage, Stage.lease_until > now + LEASE, {"lease_until": now + LEASE}),
@@ -89,4 +89,7 @@ def _plan_anew(now: datetime) -> None:
         (ProviderConfig, ProviderConfig.next_check_at > now + HEALING_STEPS[-1], {"next_check_at": now}),
     )
     for table, holds, values in changes:
-        db.session.execute(update(table).where(holds).values(values).execution_options(synchronize_session=False))
+        # Who holds a row just now is about to write the present time into it, and must not be waited for.
+        rows = select(table.id).where(holds).with_for_update(skip_locked=True)
+        statement = update(table).where(table.id.in_(rows)).values(values)
+        db.session.execute(statement.execution_options(synchronize_session=False))

@@ -14,7 +14,7 @@ from typing import Self
 import redis
 import requests
 from celery import Celery
-from sqlalchemy import NullPool, Update, and_, create_engine, text, update
+from sqlalchemy import NullPool, Update, create_engine, select, text, update
 
 from domain.db import prepare_sqlite, utc_now
 from domain.orders import Stage
@@ -112,8 +112,10 @@ class ChaosSystem(RunningSystem):
 
     def pass_time(self, *states: str) -> None:
         """Bring forward what is planned for later: a song takes minutes, a pause up to an hour, and a run does not."""
-        held_by_nobody = and_(Stage.lease_until.is_(None), Stage.state.in_(states))
-        self._execute(update(Stage).where(held_by_nobody).values(due_at=LONG_AGO))
+        # Whoever locks a row is not waited for: that could lock the system out, or in.
+        idle = select(Stage.id).where(Stage.lease_until.is_(None), Stage.state.in_(states))
+        idle = idle.with_for_update(skip_locked=True)
+        self._execute(update(Stage).where(Stage.id.in_(idle)).values(due_at=LONG_AGO))
 
     def let_sections_heal(self) -> None:
         """Bring forward the next check of sections that do not work."""
