@@ -193,6 +193,8 @@ def _one_by_one(plan: Plan, system: ChaosSystem, shop: Shop, watcher: Watcher) -
         system.emulator.rooms[KINDS[StageType.POEM]].fail(*PAID_ROUTES[StageType.POEM], delay=3, times=LOAD)
         shop.place_at_once(LOAD)
         _strike(fault, strikes, system, watcher)
+        if system.redis_is_frozen:
+            shop.place_at_once(3)
         until = time.monotonic() + LONGEST_ALONE_SECONDS
         while time.monotonic() < until and not (
             all(watcher.has_recovered(strike) for strike in strikes) and not system.is_under_repair

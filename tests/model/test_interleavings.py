@@ -38,7 +38,6 @@ def _settings(kind: str) -> settings:
         deadline=None,
         database=None,
         print_blob=False,
-        phases=(__import__("hypothesis").Phase.generate,),
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
