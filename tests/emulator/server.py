@@ -12,7 +12,7 @@ from tests.emulator.gemini import GeminiRoom
 from tests.emulator.openai import OpenAIRoom
 from tests.emulator.pika import PikaRoom
 from tests.emulator.speechkit import SpeechKitRoom
-from tests.emulator.state import Book, Call, Charge, Fault, Room
+from tests.emulator.state import Book, Call, Charge, Fault, Room, Visit
 from tests.emulator.suno import SunoRoom
 from tests.emulator.yandex_gpt import YandexGPTRoom
 
@@ -64,6 +64,12 @@ class Emulator:
         """A copy of the faults that calls have met so far."""
         with self._book.lock:
             return list(self._book.played)
+
+    @property
+    def visits(self) -> list[Visit]:
+        """A copy of how long each charged call took to be answered."""
+        with self._book.lock:
+            return list(self._book.visits)
 
     def base_url(self, kind: ProviderKind) -> str:
         """What to set as the base URL of ``kind``."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from flask import Blueprint, Request
+from flask import Blueprint, Request, Response, after_this_request
 
 from providers.kinds import ProviderKind
 
@@ -79,6 +79,15 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Visit:
+    """A charged call while it was answered: ``began`` and ``ended`` in seconds since the epoch."""
+
+    token: str | None
+    began: float
+    ended: float
+
+
 class Book:
     """What all rooms write in, and the lock that guards them and it. ``closing`` is set when the server stops."""
 
@@ -87,6 +96,7 @@ class Book:
         self.closing = threading.Event()
         self.ledger: list[Charge] = []
         self.requests: list[Call] = []
+        self.visits: list[Visit] = []
         self.played: list[tuple[ProviderKind, Fault]] = []
 
 
@@ -187,7 +197,14 @@ class Room:
                     return False
                 key.credit -= self.price
             self.book.ledger.append(Charge(self.kind, key.name, model, token, time.time(), units))
-            return True
+        began = time.time()
+
+        @after_this_request
+        def note_end(response: Response) -> Response:
+            self.book.visits.append(Visit(token, began, time.time()))
+            return response
+
+        return True
 
     def _secret_of(self, request: Request) -> str | None:
         values = ((request.headers.get(name, ""), prefix) for name, prefix in self.auth_headers)
