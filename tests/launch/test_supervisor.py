@@ -60,8 +60,8 @@ def supervise(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 def test_one_that_fails_leaves_nothing_behind_nor_does_a_ctrl_c_in_its_pause(
     supervise: Callable[..., subprocess.Popen[str]],
 ) -> None:
-    failing = "until [ -e ready ]; do sleep 0.01; done; sleep 1000 & echo $!; exit 70"
-    run = supervise(steady="exec sleep 1000", failing=failing)
+    failing = "until [ -e ready ]; do sleep 0.01; done; sleep 60 & echo $!; exit 70"
+    run = supervise(steady="exec sleep 60", failing=failing)
     assert run.stdout is not None
     said = []
     for line in run.stdout:
