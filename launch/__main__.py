@@ -1,6 +1,6 @@
-"""What `make run` starts: makes .env if there is none, checks what must hold, runs the Procfile with a Redis of ours.
+"""What `make run` starts: makes .env if there is none, checks what must hold, keeps the Procfile and a Redis running.
 
-Exit code 0 after Ctrl-C, SIGTERM or SIGHUP; 1, after a sentence that says what to do, when it cannot start or go on.
+Exit code 0 after Ctrl-C, SIGTERM or SIGHUP; 1, after a sentence that says what to do, when it cannot start.
 """
 
 import argparse
@@ -17,7 +17,8 @@ from pathlib import Path
 from launch import env_file
 from launch.checks import StartFault, check_database, check_folder, check_port, check_redis, read_settings
 from launch.embedded_redis import EmbeddedRedis, RedisFault
-from launch.procfile import ProcfileRunner, read_procfile, run_release
+from launch.procfile import read_procfile, run_release
+from launch.supervisor import Supervisor
 from settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,14 +54,17 @@ def _start_in(folder: Path) -> None:
     check_folder(settings.var_dir)
     check_port(settings.host, settings.port)
     check_database(settings.database_url)
-    with _redis(settings) as redis_url:
+    with _redis(settings) as (redis_url, ours):
         env = _environment(settings, redis_url)
         commands = read_procfile(ROOT / "Procfile")
         _release(commands.pop("release"), env, settings.var_dir / "release.log")
-        runner = ProcfileRunner(commands, env, ROOT)
-        runner.run(once_started=lambda: _announce(settings, where_password))
-    if runner.ended_by_itself:
-        raise StartFault(f"Stopped: {runner.ended_by_itself}; what it printed is above.")
+        supervisor = Supervisor(commands, env, ROOT, others=ours)
+        supervisor.run(
+            wait_until_ready=lambda: _wait_until_ready(settings),
+            announce=lambda: _announce(settings, where_password),
+        )
+    if supervisor.gave_up_because:
+        raise StartFault(f"Stopped: {supervisor.gave_up_because}.")
 
 
 def _read_env_file(folder: Path) -> str:
@@ -84,11 +88,11 @@ def _read_env_file(folder: Path) -> str:
 
 
 @contextmanager
-def _redis(settings: Settings) -> Iterator[str]:
-    """The URL of the Redis to use; one of our own is stopped at the end."""
+def _redis(settings: Settings) -> Iterator[tuple[str, list[EmbeddedRedis]]]:
+    """The URL of the Redis to use, and the Redis if it is our own; that one is stopped at the end."""
     if settings.redis_url:
         check_redis(settings.redis_url)
-        yield settings.redis_url
+        yield settings.redis_url, []
         return
     try:
         ours = EmbeddedRedis(settings.var_dir / "redis")
@@ -96,7 +100,7 @@ def _redis(settings: Settings) -> Iterator[str]:
     except RedisFault as fault:
         raise StartFault(f"{fault}. Set REDIS_URL to a Redis that runs.".replace("..", ".")) from None
     with ours:
-        yield ours.url
+        yield ours.url, [ours]
 
 
 def _environment(settings: Settings, redis_url: str) -> dict[str, str]:
@@ -118,23 +122,34 @@ def _release(command: str, env: dict[str, str], log: Path) -> None:
         raise StartFault(f"The database could not be prepared (exit code {code}); {log} says why, and ends:\n{last}")
 
 
-def _announce(settings: Settings, where_password: str) -> None:
-    """Wait until /readyz answers 200, then print where to go. Runs in a thread."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
-    address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+def _wait_until_ready(settings: Settings) -> None:
+    """Return when /readyz answers 200. Runs in a thread."""
     slow_at = time.monotonic() + SLOW_AFTER_SECONDS
-    while not _is_ready(host, settings.port):
+    host, port = _reached_at(settings)
+    while not _is_ready(host, port):
         time.sleep(0.2)
         if time.monotonic() > slow_at:
-            print(f"Not ready after {SLOW_AFTER_SECONDS} s; {address}/readyz says what is missing.", flush=True)
+            print(f"Not ready after {SLOW_AFTER_SECONDS} s; {_url(settings)}/readyz says what is missing.", flush=True)
             slow_at = float("inf")
+
+
+def _announce(settings: Settings, where_password: str) -> None:
     with suppress(OSError):
         print(
-            f"\n  Quatrain is ready: {address}/admin\n"
+            f"\n  Quatrain is ready: {_url(settings)}/admin\n"
             f"  Administrator: {settings.admin_username}; the password is {where_password}\n"
             "  Ctrl-C stops it.\n",
             flush=True,
         )
+
+
+def _reached_at(settings: Settings) -> tuple[str, int]:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host), settings.port  # noqa: S104
+
+
+def _url(settings: Settings) -> str:
+    host, port = _reached_at(settings)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _is_ready(host: str, port: int) -> bool:

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+# Looked up now: a child between fork and exec must not wait for a lock, and the loader has one.
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 def die_with_parent(signum: int) -> None:
@@ -17,12 +18,12 @@ def die_with_parent(signum: int) -> None:
 
     Elsewhere nothing happens: a starter that is killed that hard leaves its children.
     """
-    if _libc is not None:
-        _libc.prctl(PR_SET_PDEATHSIG, signum)
+    if _prctl is not None:
+        _prctl(PR_SET_PDEATHSIG, signum)
 
 
 def dying_with_parent(signum: int = signal.SIGTERM) -> Callable[[], None]:
-    """``preexec_fn`` of a ``Popen``; only where the starter has no other thread that may hold a lock."""
+    """``preexec_fn`` of a ``Popen``. It needs no lock, which another thread of the starter might hold."""
     return lambda: die_with_parent(signum)
 
 

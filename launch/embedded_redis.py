@@ -48,6 +48,8 @@ class EmbeddedRedis:
     ``start`` after ``kill`` or ``stop`` brings it back, empty, on the same port with the same password.
     """
 
+    name = "redis"
+
     def __init__(self, folder: Path, executable: Path | None = None) -> None:
         """``folder`` takes the log; ``executable`` replaces the redis-server that we would choose."""
         self.folder = folder
@@ -73,18 +75,31 @@ class EmbeddedRedis:
         """What redis-server printed since it was last started."""
         return self.folder / "redis.log"
 
+    @property
+    def printed_where(self) -> str:
+        """Half a sentence: where to read what it printed."""
+        return f"its log is {self.log}"
+
     def start(self) -> str:
         """Start, wait until it answers, return its URL. Raises ``RedisFault``; then no process is left."""
         if self._process is not None and self._process.poll() is None:
             return self.url
-        executable = self._executable or find_redis_server()
+        self._executable = self._executable or find_redis_server()
         with _as_fault("its folder cannot be written"):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for port in [self.port] if self.port else _free_ports():
-            if self._answers_on(port, executable):
+            if self._answers_on(port):
                 self.port = port
                 return self.url
-        raise RedisFault(f"Redis did not start ({self._last_words()}; its log is {self.log})")
+        raise RedisFault(f"Redis did not start ({self._last_words()}; {self.printed_where})")
+
+    def spawn(self) -> None:
+        """Start it again after it ended, where it was, without waiting until it answers. Raises ``OSError``."""
+        self._spawn(self.port)
+
+    def exit_code(self) -> int | None:
+        """None while it runs; minus the signal's number when one ended it."""
+        return None if self._process is None else self._process.poll()
 
     def stop(self) -> None:
         """End it and wait until it is gone. Safe twice."""
@@ -101,12 +116,23 @@ class EmbeddedRedis:
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
-    def _answers_on(self, port: int, executable: Path) -> bool:
+    def _answers_on(self, port: int) -> bool:
         """Start on ``port``; false, and nothing left, when the process ended or did not answer in time."""
-        with _as_fault(f"{executable} cannot be run"), self.log.open("wb") as log:
+        ready = False
+        try:
+            with _as_fault(f"{self._executable} cannot be run"):
+                self._spawn(port)
+            ready = self._wait_for(port)
+        finally:  # a Ctrl-C while waiting must not leave it either
+            if not ready:
+                self.kill()
+        return ready
+
+    def _spawn(self, port: int) -> None:
+        with self.log.open("wb") as log:
             # The configuration goes in by standard input: an argument would show the password to everybody's `ps`.
             self._process = subprocess.Popen(
-                [str(executable), "-"],
+                [str(self._executable), "-"],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -117,13 +143,6 @@ class EmbeddedRedis:
         assert self._process.stdin is not None  # noqa: S101
         with contextlib.suppress(BrokenPipeError), self._process.stdin as config:  # it may have ended already
             config.write(self._config(port))
-        ready = False
-        try:
-            ready = self._wait_for(port)
-        finally:  # a Ctrl-C while waiting must not leave it either
-            if not ready:
-                self.kill()
-        return ready
 
     def _config(self, port: int) -> bytes:
         return CONFIG.format(host=LOOPBACK, port=port, password=self._password).encode()

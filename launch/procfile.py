@@ -1,26 +1,19 @@
-"""The processes of the Procfile, run together by honcho until one ends or somebody stops them."""
+"""The Procfile: what it names, and each of its lines as a process."""
 
-import contextlib
 import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from honcho.environ import parse_procfile
-from honcho.manager import SIGNALS, Manager
-from honcho.printer import Message, Printer
-from honcho.process import Popen, Process
 
-from launch.child_process import die_with_parent, dying_with_parent, end_group
+from launch.child_process import dying_with_parent, end_group
 
-# honcho knows SIGINT and SIGTERM; this one comes when the terminal is closed.
-SIGNALS[signal.SIGHUP] = {"name": "SIGHUP", "rc": 129}
-STARTED_WITHIN_SECONDS = 10
+LAST_WORDS_WITHIN_SECONDS = 1
 
 
 def read_procfile(procfile: Path) -> dict[str, str]:
@@ -48,92 +41,66 @@ def run_release(command: str, env: Mapping[str, str], cwd: Path, log: Path) -> i
             end_group(process)
 
 
-class ProcfileRunner(Manager):
-    """Runs the commands, prints what they print, and stops them all when one ends or a signal comes."""
+class ProcfileProcess:
+    """One line of the Procfile as a process, which leads a group of its own and can be started again and again."""
 
-    def __init__(self, commands: Mapping[str, str], env: Mapping[str, str], cwd: Path) -> None:
-        super().__init__(printer=_PatientPrinter())
-        self._process_ctor = _MortalProcess
-        self.ended_by_itself = ""
-        for name, command in commands.items():
-            self.add_process(name, command, env=dict(env), cwd=str(cwd))
+    printed_where = "what it printed is above"
 
-    def run(self, once_started: Callable[[], None]) -> None:
-        """Run until every process has ended; ``once_started`` runs meanwhile in a thread.
+    def __init__(
+        self, name: str, command: str, *, env: Mapping[str, str], cwd: Path, print_line: Callable[[str, bytes], None]
+    ) -> None:
+        """``print_line`` gets the name and each line that is printed; a thread calls it."""
+        self.name = name
+        self._command = command
+        self._env = dict(env)
+        self._cwd = cwd
+        self._print_line = print_line
+        self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
+        self._exit_code: int | None = None
 
-        Whatever happens, no process is left on return. ``ended_by_itself`` then says which one ended first without
-        being told to, and is empty after a signal.
-        """
-        self._once_started = once_started
-        try:
-            self.loop()
-        finally:
-            self._leave_nothing()
+    def spawn(self) -> None:
+        """Start it. It ends with the thread that calls this. Raises ``OSError``."""
+        self._process = subprocess.Popen(  # noqa: S602  # the command is a line of our own Procfile, written for a shell
+            self._command,
+            shell=True,
+            cwd=self._cwd,
+            env=self._env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a Ctrl-C is for us
+            preexec_fn=dying_with_parent(),  # noqa: PLW1509  # it takes no lock
+        )
+        self._reader = threading.Thread(target=self._read, args=[self._process.stdout], daemon=True)
+        self._reader.start()
 
-    def terminate(self) -> None:
-        """Tell all to stop; honcho calls this for a signal and for a process that ended, of which the first counts."""
-        if not self._terminating and self._any_stopped():
-            self.ended_by_itself = next(
-                f"{name} ended by itself (exit code {process['returncode']})"
-                for name, process in self._processes.items()
-                if process.get("returncode") is not None
-            )
-        super().terminate()
+    def is_running(self) -> bool:
+        """Once false, nothing of its group is left and its last words have been passed on."""
+        if self._process is not None and self._process.poll() is not None:
+            self.kill()
+        return self._process is not None
 
-    def _start(self) -> None:
-        # A signal before all process ids are known would make honcho fail: it is noted and handled afterwards.
-        handler = signal.getsignal(signal.SIGTERM)
-        early: list[int] = []
-        for signum in SIGNALS:
-            signal.signal(signum, lambda number, _: early.append(number))
-        super()._start()
-        self._wait_for_pids()
-        for signum in SIGNALS:
-            signal.signal(signum, handler)
-        if early and callable(handler):
-            handler(early[0], None)
-        threading.Thread(target=self._once_started, daemon=True).start()
+    def exit_code(self) -> int | None:
+        """None while it runs; minus the signal's number when one ended it."""
+        return None if self.is_running() else self._exit_code
 
-    def _wait_for_pids(self) -> None:
-        until = time.monotonic() + STARTED_WITHIN_SECONDS
-        later = []
-        while not self._all_started():
-            message = self.events.get(timeout=max(until - time.monotonic(), 0))
-            if message.type == "start":
-                self._processes[message.name]["pid"] = message.data["pid"]
-            else:
-                later.append(message)
-        for message in later:
-            self.events.put(message)
+    def ask_to_end(self) -> None:
+        """SIGTERM to it and to all that it has started."""
+        if self._process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGTERM)
 
-    def _leave_nothing(self) -> None:
-        for process in self._processes.values():
-            if "pid" in process:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process["pid"], signal.SIGKILL)
+    def kill(self) -> None:
+        """End it and all that it has started, and wait until they are gone. Safe twice."""
+        if self._process is None or self._reader is None:
+            return
+        end_group(self._process, signal.SIGKILL)
+        self._reader.join(LAST_WORDS_WITHIN_SECONDS)  # somebody who left the group may hold the pipe for ever
+        self._exit_code = self._process.returncode
+        self._process = None
 
-
-class _MortalProcess(Process):
-    """A process, and honcho's reader of its output, that end when the one who started them is killed."""
-
-    def run(self, events: Any = None, ignore_signals: bool = False) -> None:
-        die_with_parent(signal.SIGKILL)
-        # The terminal tells the reader as well; it must live until its process has said its last word.
-        for signum in SIGNALS:
-            signal.signal(signum, signal.SIG_IGN)
-        self._child_ctor = partial(Popen, preexec_fn=_listen_to_signals_again)
-        super().run(events, ignore_signals)
-
-
-def _listen_to_signals_again() -> None:
-    die_with_parent(signal.SIGTERM)
-    for signum in SIGNALS:
-        signal.signal(signum, signal.SIG_DFL)
-
-
-class _PatientPrinter(Printer):
-    """Prints where it can: a closed terminal, or a signal in the middle of a line, must not keep us from stopping."""
-
-    def write(self, message: Message) -> None:
-        with contextlib.suppress(OSError, RuntimeError):
-            super().write(message)
+    def _read(self, output: IO[bytes]) -> None:
+        with output:
+            for line in output:
+                self._print_line(self.name, line)

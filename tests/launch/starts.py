@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -18,6 +18,8 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 READY_WITHIN_SECONDS = 90
 ENDS_WITHIN_SECONDS = 20
+# A word of each command that none of the others has.
+COMMANDS = {"web": "wsgi:app", "worker": "worker", "beat": "beat"}
 # Every process that a start begets inherits it, and so is found however far it strays.
 MARK = "QUATRAIN_TEST_MARK"
 
@@ -43,6 +45,17 @@ class Start:
             return process.environ().get(MARK) == self.mark or Path(process.cwd()).is_relative_to(self.folder)
         except psutil.Error:
             return False
+
+    def processes(self) -> dict[str, psutil.Process]:
+        """Those that it has started itself and that have got as far as their own program, by name."""
+        found = {}
+        for process in psutil.Process(self.process.pid).children():
+            with suppress(psutil.Error):
+                command = process.cmdline()
+                found |= {name: process for name, word in COMMANDS.items() if word in command}
+                if process.name() == "redis-server":
+                    found["redis"] = process
+        return found
 
     def read_until(self, wanted: str) -> str:
         """Read on until a line holds ``wanted``; return all lines. Fails when the output ends first."""

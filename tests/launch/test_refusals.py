@@ -141,3 +141,13 @@ def test_a_database_that_cannot_be_migrated(start: Callable[..., Start], tmp_pat
     said = "".join(run.lines)
     assert f"The database could not be prepared (exit code 1); {tmp_path}/var/release.log says why" in said
     assert "of-the-future" in said
+
+
+def test_a_web_server_that_can_never_start(start: Callable[..., Start]) -> None:
+    run = start(GUNICORN_CMD_ARGS="--no-such-option")
+
+    assert run.end() == 1
+    assert run.family() == []
+    said = "".join(run.lines)
+    assert "unrecognized arguments: --no-such-option" in said
+    assert said.endswith("Stopped: web ended (exit code 2) before all was ready; what it printed is above.\n")

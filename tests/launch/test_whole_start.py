@@ -57,7 +57,7 @@ def test_it_gets_ready_tells_where_to_go_and_ctrl_c_ends_all_of_it(start: Callab
     assert "Traceback" not in "".join(run.lines)
 
 
-def test_the_second_start_is_ready_in_ten_seconds_and_ends_when_its_worker_dies(start: Callable[..., Start]) -> None:
+def test_the_second_start_is_ready_in_ten_seconds(start: Callable[..., Start]) -> None:
     first = start()
     first.read_until("Ctrl-C stops it")
     first.process.send_signal(signal.SIGTERM)
@@ -70,19 +70,18 @@ def test_the_second_start_is_ready_in_ten_seconds_and_ends_when_its_worker_dies(
     # Ten seconds for a machine that has nothing else to do.
     crowd = os.getloadavg()[0] / (os.cpu_count() or 1)
     assert time.monotonic() - began < 10 * max(1, crowd)
-    next(process for process in second.family() if "worker" in process.cmdline()).kill()
-
-    assert second.end() == 1
-    assert second.family() == []
-    assert "Stopped: worker ended by itself (exit code -9); what it printed is above." in second.lines[-1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children that their parent was killed")
-def test_a_kill_that_cannot_be_caught_takes_all_of_it_down(start: Callable[..., Start]) -> None:
+def test_a_kill_that_cannot_be_caught_takes_all_of_it_down_and_what_was_started_again(
+    start: Callable[..., Start],
+) -> None:
     run = start()
     run.read_until("Ctrl-C stops it")
+    run.processes()["worker"].kill()
+    run.read_until("worker started again")
     family = run.family()
-    assert len(family) >= 8
+    assert len(family) >= 7  # web counts three times
 
     run.process.kill()
 
