@@ -98,6 +98,7 @@ class Emulator:
         app = Flask("tests.emulator")
         # A fault of the emulator itself shows as a traceback, never as a provider's 500.
         app.config["PROPAGATE_EXCEPTIONS"] = True
+        app.teardown_request(self._book.end_visit)
         for kind, room in self.rooms.items():
             root = room.base_path if room.root_path is None else room.root_path
             app.register_blueprint(room.blueprint(), url_prefix=f"/{kind.lower()}{root}")

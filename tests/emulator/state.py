@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from flask import Blueprint, Request, Response, after_this_request
+from flask import Blueprint, Request, g
 
 from providers.kinds import ProviderKind
 
@@ -98,6 +98,13 @@ class Book:
         self.requests: list[Call] = []
         self.visits: list[Visit] = []
         self.played: list[tuple[ProviderKind, Fault]] = []
+
+    def end_visit(self, _fault: BaseException | None = None) -> None:
+        """The call that is being answered is over: to be called by Flask."""
+        visit = g.pop("visit", None)
+        if visit is not None:
+            with self.lock:
+                self.visits.append(replace(visit, ended=time.time()))
 
 
 class Room:
@@ -197,13 +204,7 @@ class Room:
                     return False
                 key.credit -= self.price
             self.book.ledger.append(Charge(self.kind, key.name, model, token, time.time(), units))
-        began = time.time()
-
-        @after_this_request
-        def note_end(response: Response) -> Response:
-            self.book.visits.append(Visit(token, began, time.time()))
-            return response
-
+        g.visit = Visit(token, began=time.time(), ended=0)
         return True
 
     def _secret_of(self, request: Request) -> str | None:

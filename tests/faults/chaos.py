@@ -92,7 +92,7 @@ def run(plan: Plan, folder: Path, database: str) -> Report:
         watcher.stop()
         accepted = frozenset(shop.accepted.values())
         charges = emulator.ledger[unasked:]
-        evidence = gather(system.engine, folder / "media", accepted, charges, system.output())
+        evidence = gather(system.engine, folder / "media", accepted, charges, emulator.visits, system.output())
         seconds = time.monotonic() - began
     evidence = replace(evidence, **_said(emulator, [*strikes, *alone]))
     stormy, calm = _recoveries(watcher, strikes), _recoveries(watcher, alone)

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from sqlalchemy import Engine, select
@@ -14,7 +15,7 @@ from domain.outcomes import UNREADABLE_TRIES
 from domain.recovery import WORKER_GONE
 from providers.errors import AnswerLost, UnreadableAnswer
 from providers.kinds import ProviderKind, StageType
-from tests.emulator.state import Charge
+from tests.emulator.state import Charge, Visit
 
 CHEAP = (StageType.POEM, StageType.VOICE)
 #: Nothing waits in the end: by then every section has a key that works.
@@ -50,6 +51,8 @@ class Evidence:
     stored: frozenset[int]
     stages: tuple[StageFacts, ...]
     unrecorded: tuple[str, ...] = ()
+    #: Works that a provider was making twice at the same time.
+    at_once: tuple[str, ...] = ()
     locked: int = 0
     #: How often each provider said what cannot be read, and how often it may have kept an answer to itself.
     garbled: Counter[ProviderKind] = field(default_factory=Counter)
@@ -64,6 +67,7 @@ def broken_promises(evidence: Evidence) -> list[str]:
         *(f"order {order_id} was accepted and is gone" for order_id in evidence.accepted - evidence.stored),
         *(f"order {order_id} was made twice, or for nobody" for order_id in evidence.stored - evidence.accepted),
         *(f"a charge is for a call that nobody wrote down: {charge}" for charge in evidence.unrecorded),
+        *(f"{work} was being made twice at the same time" for work in evidence.at_once),
         *(f"'database is locked' was said {evidence.locked} times" for _ in range(evidence.locked > 0)),
         *(fault for stage in evidence.stages for fault in (*_of_stage(stage), *_of_reason(stage, evidence))),
     ]
@@ -98,7 +102,9 @@ def _of_reason(stage: StageFacts, evidence: Evidence) -> Iterator[str]:
             yield f"{who} asks a person ({stage.reason}), and no answer was lost"
 
 
-def gather(engine: Engine, media: Path, accepted: frozenset[int], ledger: list[Charge], output: str) -> Evidence:
+def gather(
+    engine: Engine, media: Path, accepted: frozenset[int], ledger: list[Charge], visits: list[Visit], output: str
+) -> Evidence:
     """Read everything once the system has come to rest."""
     charged = Counter(_token(charge.token) for charge in ledger)
     with Session(engine) as session:
@@ -121,15 +127,28 @@ def gather(engine: Engine, media: Path, accepted: frozenset[int], ledger: list[C
             )
             for stage in session.scalars(select(Stage).order_by(Stage.id))
         )
+        names = {stage.id: f"{stage.stage_type} of order {stage.order_id}" for stage in session.scalars(select(Stage))}
         stored = frozenset(session.scalars(select(Order.id)))
     return Evidence(
         accepted,
         stored,
         stages,
         unrecorded=tuple(f"{each.provider} {each.token}" for each in ledger if _token(each.token) not in known),
+        at_once=tuple(names[stage_id] for stage_id in _made_at_once(attempts, visits)),
         locked=output.count("database is locked"),
         states=Counter(f"{stage.state}{f' ({stage.reason})' if stage.reason else ''}" for stage in stages),
     )
+
+
+def _made_at_once(attempts: Mapping[int, list[Attempt]], visits: list[Visit]) -> Iterator[int]:
+    """The stages of which a call was begun while another was still being answered."""
+    by_token: dict[str, list[Visit]] = defaultdict(list)
+    for visit in visits:
+        by_token[_token(visit.token)].append(visit)
+    for stage_id, each in attempts.items():
+        calls = sorted((visit for attempt in each for visit in by_token[attempt.token]), key=lambda visit: visit.began)
+        if any(later.began < earlier.ended for earlier, later in pairwise(calls)):
+            yield stage_id
 
 
 def _damage(stage: Stage, work: Work | None, media: Path) -> str:

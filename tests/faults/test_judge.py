@@ -50,6 +50,7 @@ def test_what_is_right_is_let_pass() -> None:
         (judge(stored=frozenset({1, 2})), "twice, or for nobody"),
         (judge(unrecorded=("SUNO x",)), "nobody wrote down"),
         (judge(locked=1), "locked"),
+        (judge(at_once=("SONG of order 1",)), "at the same time"),
         (judge_stage(charges=2), "charged 2 times, and 1"),
         (judge_stage(charges=2, attempts=(LOST, ANSWERED)), "charged 2 times, and 1"),
         (judge_stage(stage_type=POEM, charges=2), "charged 2 times, and 1"),
