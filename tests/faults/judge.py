@@ -20,6 +20,8 @@ from tests.emulator.state import Charge, Visit
 CHEAP = (StageType.POEM, StageType.VOICE)
 #: Nothing waits in the end: by then every section has a key that works.
 RESTING = {StageState.DONE, StageState.FAILED, StageState.ATTENTION}
+#: What a poem ends as that the other works of its order can wait for until a person decides.
+UNMADE = {StageState.FAILED, StageState.ATTENTION}
 #: What an attempt ends with whose answer nobody has.
 UNHEARD = {AttemptState.LOST, AttemptState.UNCERTAIN}
 #: As what a provider's silence, or its nonsense, is written down.
@@ -36,6 +38,8 @@ class StageFacts:
     reason: str | None = None
     attempts: tuple[AttemptState, ...] = (AttemptState.ANSWERED,)
     charges: int = 1
+    #: Where its order's own poem stands, if one was ordered.
+    poem: StageState | None = None
     provider_kind: ProviderKind = ProviderKind.SUNO
     #: What is known of the attempts whose answer nobody has: that of the provider, or that its worker was gone.
     lost_because: tuple[str | None, ...] = ()
@@ -79,7 +83,8 @@ def _of_stage(stage: StageFacts) -> Iterator[str]:
     allowed = min(2, 1 + lost) if stage.stage_type in CHEAP else 1
     if stage.charges > allowed:
         yield f"{who} was charged {stage.charges} times, and {allowed} is allowed"
-    if stage.state not in RESTING:
+    waits_for_a_person = stage.state is StageState.BLOCKED and stage.poem in UNMADE
+    if stage.state not in RESTING and not waits_for_a_person:
         yield f"{who} stands still as {stage.state} ({stage.reason})"
     if stage.state is StageState.DONE and not stage.charges:
         yield f"{who} is done, and nobody was paid for it"
@@ -112,6 +117,8 @@ def gather(
         attempts: dict[int, list[Attempt]] = defaultdict(list)
         for attempt in session.scalars(select(Attempt).order_by(Attempt.number)):
             attempts[attempt.stage_id].append(attempt)
+        poem_states = select(Stage.order_id, Stage.state).where(Stage.stage_type == StageType.POEM)
+        poems = dict(session.execute(poem_states).tuples().all())
         known = {attempt.token for each in attempts.values() for attempt in each}
         stages = tuple(
             StageFacts(
@@ -121,6 +128,7 @@ def gather(
                 stage.reason,
                 tuple(attempt.state for attempt in attempts[stage.id]),
                 sum(charged[attempt.token] for attempt in attempts[stage.id]),
+                poems.get(stage.order_id),
                 stage.provider_kind or ProviderKind.DUMMY,
                 tuple(attempt.code for attempt in attempts[stage.id] if attempt.state in UNHEARD),
                 _damage(stage, works.get(stage.id), media),

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from random import Random
 
+from domain.orders import StageState
 from providers.kinds import StageType
 from tests.faults.chaos_system import KEY_REPAIRED, KINDS, PAID_ROUTES, ChaosSystem
 from tests.faults.judge import RESTING
@@ -145,7 +146,7 @@ def peace(system: ChaosSystem, shop: Shop, watcher: Watcher) -> None:
         system.repair()
         system.pass_time("queued", "submitted", "uncertain")
         system.let_sections_heal()
-        if not shop.is_alive() and watcher.now and watcher.states() <= RESTING:
+        if not shop.is_alive() and watcher.now and watcher.states() <= {*RESTING, StageState.BLOCKED}:
             break
         time.sleep(1)
     shop.stop()

@@ -21,6 +21,7 @@ UNDECIDED = {
     "lost_because": ("unavailable",),
 }
 FAILED = {"state": StageState.FAILED, "reason": "unreadable_answer", "attempts": (REFUSED,) * 3, "charges": 0}
+BLOCKED = {"state": StageState.BLOCKED, "attempts": (), "charges": 0}
 RIGHT = Evidence(frozenset({1}), frozenset({1}), (SONG_DONE,))
 
 
@@ -41,6 +42,7 @@ def test_what_is_right_is_let_pass() -> None:
     assert judge_stage(**UNDECIDED, silent=Counter({SUNO: 1})) == []
     assert judge_stage(**UNDECIDED | {"lost_because": (WORKER_GONE,)}, workers_struck=1) == []
     assert judge_stage(**FAILED, garbled=Counter({SUNO: 3})) == []
+    assert judge_stage(**BLOCKED, poem=StageState.ATTENTION) == []
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,7 @@ def test_what_is_right_is_let_pass() -> None:
         (judge_stage(stage_type=POEM, charges=2), "charged 2 times, and 1"),
         (judge_stage(stage_type=VOICE, charges=3, attempts=(LOST, LOST, ANSWERED)), "charged 3 times, and 2"),
         (judge_stage(state=StageState.QUEUED), "stands still"),
+        (judge_stage(**BLOCKED, poem=StageState.DONE), "stands still"),
         (judge_stage(charges=0), "nobody was paid"),
         (judge_stage(damage="its file is gone"), "its file is gone"),
         (judge_stage(**UNDECIDED), "no answer was lost"),
