@@ -16,9 +16,9 @@ from tasks.messages import SWEEP_TASK, send_what_beat_sends
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 2.0
 #: Longer than a beat needs to be started again.
-SILENCE = timedelta(seconds=15)
+SILENCE = timedelta(seconds=10)
 
 
 def pulse_of(app: Flask) -> type[bootsteps.StartStopStep]:
@@ -44,7 +44,7 @@ def pulse_of(app: Flask) -> type[bootsteps.StartStopStep]:
 
 
 def stand_in_for_beat() -> bool:
-    """Send what beat would have sent, if none was heard for 15 s. Several workers may: each tick is claimed by one."""
+    """Send what beat would have sent, if none was heard for ``SILENCE``. Several workers may: each tick is claimed by one."""
     silence = max(SILENCE, timedelta(seconds=3 * current_settings().sweep_interval_seconds))
     try:
         heard_at = last_seen(SWEEP_TASK)

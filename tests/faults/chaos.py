@@ -74,7 +74,6 @@ def run(plan: Plan, folder: Path, database: str) -> Report:
         url = server.new_database() if server else f"sqlite:///{folder / 'quatrain.db'}"
         system = stack.enter_context(ChaosSystem(folder, url, emulator, random))
         system.database = server
-        unasked = len(emulator.ledger)  # the check of a key may cost a word
         watcher = Watcher(system.engine, system.now)
         shop = Shop(
             system.api,  # a session for each order: one that keeps its connections hides what a restart costs
@@ -91,7 +90,7 @@ def run(plan: Plan, folder: Path, database: str) -> Report:
         schedule.peace(system, shop, watcher)
         watcher.stop()
         accepted = frozenset(shop.accepted.values())
-        charges = emulator.ledger[unasked:]
+        charges = emulator.ledger
         evidence = gather(system.engine, folder / "media", accepted, charges, emulator.visits, system.output())
         seconds = time.monotonic() - began
     evidence = replace(evidence, **_said(emulator, [*strikes, *alone]))

@@ -106,6 +106,12 @@ class ChaosSystem(RunningSystem):
         """Whether something has ended that is not yet started again."""
         return bool(self._later)
 
+    def is_ready_for(self, stage_type: StageType) -> bool:
+        """Whether an order of this work would run now."""
+        with contextlib.suppress(requests.RequestException, ValueError, KeyError):
+            return bool(self.api().stage(stage_type)["ready"])
+        return False
+
     def now(self) -> datetime:
         """The time by the clock of the system."""
         return utc_now() + timedelta(seconds=self._ahead)

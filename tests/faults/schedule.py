@@ -99,8 +99,9 @@ def one_by_one(plan: Plan, system: ChaosSystem, shop: Shop, watcher: Watcher) ->
     for fault in MEASURED * plan.rounds_alone:
         if fault == "database_restarted" and system.database is None:
             continue
-        while system.is_under_repair:
+        while system.is_under_repair or not system.is_ready_for(StageType.POEM):
             jobs_at = _let_things_go_on(system, jobs_at)
+        _clear_faults(system)
         system.emulator.rooms[KINDS[StageType.POEM]].fail(*PAID_ROUTES[StageType.POEM], delay=3, times=LOAD)
         shop.place_at_once(LOAD)
         _strike(fault, strikes, system, watcher)
@@ -112,6 +113,11 @@ def one_by_one(plan: Plan, system: ChaosSystem, shop: Shop, watcher: Watcher) ->
         ):
             jobs_at = _let_things_go_on(system, jobs_at)
     return strikes
+
+
+def _clear_faults(system: ChaosSystem) -> None:
+    for room in system.emulator.rooms.values():
+        room.clear_faults()
 
 
 def _let_things_go_on(system: ChaosSystem, jobs_at: float) -> float:
@@ -139,8 +145,7 @@ def _note_repairs(strikes: list[Strike], system: ChaosSystem, watcher: Watcher) 
 
 def peace(system: ChaosSystem, shop: Shop, watcher: Watcher) -> None:
     """No more faults, and what was planned for later comes soon: everything has to come to rest."""
-    for room in system.emulator.rooms.values():
-        room.clear_faults()
+    _clear_faults(system)
     until = time.monotonic() + PEACE_SECONDS
     while time.monotonic() < until:
         system.repair()
