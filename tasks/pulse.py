@@ -44,7 +44,10 @@ def pulse_of(app: Flask) -> type[bootsteps.StartStopStep]:
 
 
 def stand_in_for_beat() -> bool:
-    """Send what beat would have sent, if none was heard for ``SILENCE``. Several workers may: each tick is claimed by one."""
+    """Send what beat would have sent, if none was heard for ``SILENCE``; whether it did.
+
+    Several workers may: each tick is claimed by one.
+    """
     silence = max(SILENCE, timedelta(seconds=3 * current_settings().sweep_interval_seconds))
     try:
         heard_at = last_seen(SWEEP_TASK)
