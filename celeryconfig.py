@@ -86,8 +86,8 @@ watchdog_seconds = _settings.watchdog_seconds  # our own, for tasks/watchdog.py
 # seconds: an outage leaves no pile. Several beats may run: what they send is claimed in the database once in each
 # `every` seconds (domain/ticks.py), which also outlives them; so a beat keeps nothing, and asks each minute for what
 # is due each hour.
-beat_scheduler = "celery.beat:Scheduler"  # in memory; the default keeps a file, which a kill -9 may break
-beat_max_loop_interval = 5  # seconds; the default of 300 sleeps through a clock that was set
+beat_scheduler = "tasks.beat:SteadyScheduler"  # in memory; the default keeps a file, and a clock set back stops it
+beat_max_loop_interval = 5  # seconds; the default of 300 would sleep through a clock that was set
 
 
 def _tick(task: str, every: float) -> dict[str, Any]:
