@@ -15,7 +15,7 @@ from providers.registry import ADAPTERS, runs_jobs
 BATCH = 200
 WORKER_GONE = "worker_gone"
 #: A message that was sent this long ago and brought nothing is sent again.
-MESSAGE_PATIENCE = timedelta(seconds=6)
+MESSAGE_PATIENCE = timedelta(seconds=4)
 CHECK_PATIENCE = timedelta(seconds=10)
 
 

@@ -102,7 +102,7 @@ def one_by_one(plan: Plan, system: ChaosSystem, shop: Shop, watcher: Watcher) ->
         while system.is_under_repair or not system.is_ready_for(StageType.POEM):
             jobs_at = _let_things_go_on(system, jobs_at)
         _clear_faults(system)
-        system.emulator.rooms[KINDS[StageType.POEM]].fail(*PAID_ROUTES[StageType.POEM], delay=3, times=LOAD)
+        system.emulator.rooms[KINDS[StageType.POEM]].fail(*PAID_ROUTES[StageType.POEM], delay=2, times=LOAD)
         shop.place_at_once(LOAD)
         _strike(fault, strikes, system, watcher)
         if system.redis_is_frozen:
