@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
-from sqlalchemy import delete, text
+from sqlalchemy import delete, select, text
 
 import tests.machine_environment  # noqa: F401  # clears the environment before the rest of ours is imported
 from settings import Settings
@@ -24,7 +24,8 @@ SECRETS = {"ADMIN_SECRET_KEY": secrets.token_urlsafe(32), "SECRET_KEY": secrets.
 os.environ.update(SECRETS)
 
 from domain import accounts  # noqa: E402
-from domain.db import Base, db  # noqa: E402
+from domain.db import Base, db, reading  # noqa: E402
+from domain.orders import Stage  # noqa: E402
 from web import create_app  # noqa: E402
 
 
@@ -108,10 +109,14 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def messages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | str, ...]]:
-    """The messages that would have been sent, in order; the broker stays out of it."""
+    """The messages that would have been sent, in order; the broker stays out of it.
+
+    A worker may hear a message at once, so what it is about has to be committed by then: each test sees to that.
+    """
     sent: list[tuple[int | str, ...]] = []
 
     def note(task: str, *arguments: int | str) -> bool:
+        assert all(_is_committed(each) for each in arguments if isinstance(each, int)), f"{task} is sent too early"
         sent.append((task, *arguments))
         return True
 
@@ -125,6 +130,12 @@ def administrator(app: Flask) -> str:
     with app.app_context():
         accounts.create_administrator("admin", ADMIN_PASSWORD)
     return "admin"
+
+
+def _is_committed(stage_id: int) -> bool:
+    """Whether somebody else can see the stage."""
+    with reading(), db.engine.connect() as connection:
+        return connection.scalar(select(Stage.id).where(Stage.id == stage_id)) is not None
 
 
 def _empty_tables() -> None:
