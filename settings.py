@@ -77,6 +77,11 @@ class Settings(BaseSettings):
     pika_base_url: str = Field("https://api.dev.pika.art", description="For gateways and tests.")
 
     worker_threads: int = Field(64, ge=1, description="Provider calls that one worker makes at the same time.")
+    min_free_disk_mb: int = Field(
+        100,
+        ge=0,
+        description="Megabytes on the disk of MEDIA_DIR that are kept for orders which were accepted already.",
+    )
     web_workers: int = Field(2, ge=1, description="Processes of the web server.")
     web_threads: int = Field(8, ge=1, description="Threads of each web process.")
     stage_wait_hours: float = Field(72, gt=0, description="How long a stage waits for its section before it fails.")

@@ -1,7 +1,9 @@
 """A stage that a worker has taken, prepared for its one call to a provider."""
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
+import structlog
 from sqlalchemy.exc import DBAPIError
 
 from domain import outcomes, prompts, stages, works
@@ -17,10 +19,14 @@ from providers.kinds import ProviderKind, StageType
 from providers.registry import runs_jobs
 from settings import current_settings
 
+log = structlog.get_logger(__name__)
+
 #: Where providers that insist on an address are told to call while we have none; RFC 2606 keeps it nobody's.
 NOBODYS_URL = "https://quatrain.invalid"
 #: The code of an attempt that was written down and never made.
 NOT_SENT = "not_sent"
+#: How long a stage waits before it looks again whether there is room for its work; a look costs next to nothing.
+NO_ROOM_PAUSE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +78,12 @@ class Call:
 
 def take(stage_id: int) -> Call | None:
     """Claim the stage and prepare its call; None when there is nothing to call. Commits."""
-    now = utc_now()
+    now, has_room = utc_now(), works.has_room()
     claim = stages.claim(stage_id, now)
     if claim is None:
         db.session.rollback()
         return None
     stage = db.session.get_one(Stage, stage_id, populate_existing=True)
-    order = db.session.get_one(Order, stage.order_id)
     poem = poem_for(stage)
     if poem is None:
         # Its poem is gone: only a retry of POEM by hand, which is running now, can do that.
@@ -91,17 +96,13 @@ def take(stage_id: int) -> Call | None:
         outcomes.wait(stage, blocked.reason, waiting_since=stage.waiting_since or now, config_version=None)
         db.session.commit()
         return None
-    call = Call(
-        stage.id,
-        order.id,
-        stage.stage_type,
-        claim,
-        brief=order.brief,
-        poem=poem,
-        config=config,
-        model=config.model,
-        base_url=current_settings().base_url(config.provider_kind),
-    )
+    if stage.stage_type is not StageType.POEM and not has_room:
+        # Before anything is paid for: a work that cannot be stored would be lost.
+        log.warning("no room for a work, not begun", stage_id=stage_id, stage_type=stage.stage_type)
+        outcomes.queue_again(stage, now, outcomes.STORAGE_FULL, NO_ROOM_PAUSE)
+        db.session.commit()
+        return None
+    call = _call_of(stage, claim, poem, config)
     if call.model:
         call = _write_attempt(call)
     _commit(call)
@@ -155,6 +156,21 @@ def poem_for(stage: Stage) -> str | None:
 def snapshot_place(stage_type: StageType, kind: ProviderKind) -> Place:
     """Where the key of a job is sealed for, as long as the job runs."""
     return Place(stage_type, kind, "job")
+
+
+def _call_of(stage: Stage, claim: int, poem: str, config: ResolvedConfig) -> Call:
+    order = db.session.get_one(Order, stage.order_id)
+    return Call(
+        stage.id,
+        order.id,
+        stage.stage_type,
+        claim,
+        brief=order.brief,
+        poem=poem,
+        config=config,
+        model=config.model,
+        base_url=current_settings().base_url(config.provider_kind),
+    )
 
 
 def _commit(call: Call) -> None:

@@ -14,6 +14,12 @@ from sqlalchemy.orm import DeclarativeBase
 
 BUSY_TIMEOUT_MS = 15_000
 
+#: How SQLite says that its disk takes no more: as a rule, at a commit; over a quota; and, where nobody has had the
+#: database open, already as it is opened to be read.
+_SQLITE_HAS_NO_ROOM = {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"}
+#: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_POSTGRESQL_HAS_NO_ROOM = "53100"
+
 
 class Base(DeclarativeBase):
     """Names every constraint, so that migrations can drop it on both databases."""
@@ -84,6 +90,18 @@ def engine_options(database_url: str) -> dict[str, Any]:
         options["pool_pre_ping"] = True
         options["connect_args"] = {"connect_timeout": 5}
     return options
+
+
+def has_no_room(error: BaseException) -> bool:
+    """Whether a statement or a commit failed because the database's disk is full; nothing of its transaction is kept.
+
+    SQLAlchemy's exceptions do not tell it from a database that is away: only the driver's own code does.
+    """
+    driver_error = getattr(error, "orig", None)
+    return (
+        getattr(driver_error, "sqlite_errorname", None) in _SQLITE_HAS_NO_ROOM
+        or getattr(driver_error, "sqlstate", None) == _POSTGRESQL_HAS_NO_ROOM
+    )
 
 
 def prepare_sqlite(engine: Engine) -> None:

@@ -51,7 +51,7 @@ def _make(call: Call, lease: Lease) -> Outcome:
         stored = works.store(call.id, call.claim, result)
     except OSError as error:
         log.warning("work not stored", **call.facts, error=type(error).__name__)
-        outcomes.record_full_disk(call)
+        outcomes.record_full_disk(call, paid=provider.paid)
         return Outcome()
     log.info("attempt done", **call.facts, outcome="done", request_id=result.request_id)
     return Outcome(ready=outcomes.record_success(call, result, stored))

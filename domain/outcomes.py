@@ -41,6 +41,8 @@ FREE_LOST_ANSWERS_REPEATED = 2
 HELD = (StageState.RUNNING, StageState.UNCERTAIN, StageState.SUBMITTED, StageState.FETCHING)
 #: Where a work is welcome that comes late: its worker was given up, but nobody has begun anew.
 WELCOMING = (*HELD, StageState.QUEUED, StageState.ATTENTION)
+#: Why a stage stands whose work cannot be stored, and why an attempt was lost whose work could not.
+STORAGE_FULL = "storage_full"
 JITTER = 0.2
 LONGEST_HINT = timedelta(hours=1)
 
@@ -140,13 +142,16 @@ def record_failed_job(job: Called, error: ProviderError, *, charged: bool) -> St
 
 
 @persisted
-def record_full_disk(job: Called) -> None:
-    """The work was made but could not be written: the stage tries again later, as after any passing failure."""
+def record_full_disk(job: Called, *, paid: bool) -> None:
+    """The work was made and could not be stored: it is lost, as is one whose answer never came.
+
+    It is made again where that is allowed, after a pause in which there may be room again.
+    """
     now = utc_now()
-    _close_attempt(job, AttemptState.ANSWERED, now)
+    _close_attempt(job, AttemptState.LOST, now, code=STORAGE_FULL)
     stage = db.session.get(Stage, job.id, populate_existing=True)
-    if stage is not None and stage.claim == job.claim:
-        _queue_again(stage, now, "storage_full", BACKOFF[-1])
+    if stage is not None and stage.claim == job.claim and stage.state in HELD:
+        lose_answer(stage, now, paid=paid, pause=BACKOFF[-1], reason=STORAGE_FULL)
     db.session.commit()
 
 
@@ -155,7 +160,9 @@ def wait(stage: Claimed, reason: str, **values: Any) -> None:
     stages.move(stage, HELD, state=StageState.WAITING, reason=str(reason), lease_until=None, **values)
 
 
-def lose_answer(stage: Stage, now: datetime, *, paid: bool, pause: timedelta = BACKOFF[0]) -> None:
+def lose_answer(
+    stage: Stage, now: datetime, *, paid: bool, pause: timedelta = BACKOFF[0], reason: str = "answer_lost"
+) -> None:
     """The call may or may not have been carried out: repeat it only where that is allowed, else ask a person.
 
     The caller commits.
@@ -164,13 +171,13 @@ def lose_answer(stage: Stage, now: datetime, *, paid: bool, pause: timedelta = B
     if paid:
         allowed = LOST_ANSWERS_REPEATED if stage.stage_type in REPEATABLE else 0
     if stage.lost_answers < allowed:
-        _queue_again(stage, now, "answer_lost", pause, lost_answers=stage.lost_answers + 1)
+        queue_again(stage, now, reason, pause, lost_answers=stage.lost_answers + 1)
         return
     stages.move(
         stage,
         HELD,
         state=StageState.ATTENTION,
-        reason="answer_lost",
+        reason=reason,
         lease_until=None,
         lost_answers=stage.lost_answers + 1,
     )
@@ -181,7 +188,7 @@ def _count_unreadable(stage: Stage, error: ProviderError, now: datetime) -> None
     if count >= UNREADABLE_TRIES:
         _fail(stage, error.code, now, unreadable_answers=count, **_said(error))
     else:
-        _queue_again(stage, now, error.code, BACKOFF[count - 1], unreadable_answers=count, **_said(error))
+        queue_again(stage, now, error.code, BACKOFF[count - 1], unreadable_answers=count, **_said(error))
 
 
 def _count_passing_failure(stage: Stage, error: ProviderError, now: datetime) -> StageType | None:
@@ -190,7 +197,7 @@ def _count_passing_failure(stage: Stage, error: ProviderError, now: datetime) ->
     if failures <= len(BACKOFF):
         hint = min(timedelta(seconds=error.retry_after or 0), LONGEST_HINT)
         delay = max(BACKOFF[failures - 1], hint)
-        _queue_again(stage, now, error.code, delay, passing_failures=failures, **_said(error))
+        queue_again(stage, now, error.code, delay, passing_failures=failures, **_said(error))
         return None
     wait(stage, error.code, passing_failures=failures, waiting_since=stage.waiting_since or now, **_said(error))
     row = find(stage.stage_type, lock=True)
@@ -200,7 +207,8 @@ def _count_passing_failure(stage: Stage, error: ProviderError, now: datetime) ->
     return stage.stage_type
 
 
-def _queue_again(stage: Stage, now: datetime, reason: str, delay: timedelta, **values: Any) -> None:
+def queue_again(stage: Stage, now: datetime, reason: str, delay: timedelta, **values: Any) -> None:
+    """Let the stage be taken again after ``delay``, more or less; the caller commits."""
     spread = delay * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # not a secret: it spreads the load
     stages.move(
         stage,
@@ -252,6 +260,7 @@ def _close_attempt(
     now: datetime,
     *,
     error: ProviderError | None = None,
+    code: str | None = None,
     request_id: str | None = None,
     usage: dict[str, Any] | None = None,
 ) -> None:
@@ -265,7 +274,7 @@ def _close_attempt(
         .values(
             state=state,
             ended_at=now,
-            code=error.code if error else None,
+            code=error.code if error else code,
             provider_request_id=error.request_id if error else request_id,
             usage=usage or {},
             api_key_encrypted=None,

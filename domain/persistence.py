@@ -1,4 +1,4 @@
-"""Storing what must not be lost, such as the answer to a paid call, through an outage of the database."""
+"""Storing what must not be lost, such as the answer to a paid call, through an outage of the database or the disk."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -21,16 +21,17 @@ Result = TypeVar("Result")
 
 
 def persisted(store: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Run ``store`` again, from its beginning, while the database is away, locked or full; for five minutes.
+    """Run ``store`` again, from its beginning, while database or disk is away, locked or full; for five minutes.
 
-    ``store`` must end with its one commit, take plain values and no rows, and change nothing the second time: a
-    commit can have happened although the connection broke before it was confirmed. Raises what the last try raised.
+    ``store`` must end with its one commit, or with none, take plain values and no rows, and change nothing the second
+    time: a commit can have happened although the connection broke before it was confirmed. Raises what the last try
+    raised.
     """
 
     @wraps(store)
     def stored(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type((OperationalError, InterfaceError)),
+            retry=tenacity.retry_if_exception_type((OperationalError, InterfaceError, OSError)),
             wait=tenacity.wait_random_exponential(multiplier=0.2, max=LONGEST_PAUSE_SECONDS),
             stop=tenacity.stop_after_delay(OUTAGE_SECONDS),
             before_sleep=lambda state: _start_over(store.__name__, state),
@@ -44,4 +45,4 @@ def persisted(store: Callable[Arguments, Result]) -> Callable[Arguments, Result]
 def _start_over(what: str, state: tenacity.RetryCallState) -> None:
     db.session.rollback()
     error = state.outcome.exception() if state.outcome else None
-    log.warning("database away, storing again", what=what, attempt=state.attempt_number, error=type(error).__name__)
+    log.warning("not stored, trying again", what=what, attempt=state.attempt_number, error=type(error).__name__)

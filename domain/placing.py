@@ -2,17 +2,23 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import ForeignKey, Text, UniqueConstraint, delete, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.db import Base, UtcDateTime, db, utc_now
+from domain import works
+from domain.db import Base, UtcDateTime, db, has_no_room, utc_now
 from domain.orders import Order, Ready, Stage, StageState
 from providers.base import Brief
 from providers.kinds import StageType
+
+log = structlog.get_logger(__name__)
 
 IDEMPOTENCY_KEEPS = timedelta(hours=24)
 LONGEST_IDEMPOTENCY_KEY = 255
@@ -35,6 +41,10 @@ class IdempotencyKey(Base):
 
 class KeyUsedForAnother(Exception):
     """The idempotency key stands for an order that asked for something else."""
+
+
+class StorageFull(Exception):
+    """There is no room for another order: nothing of it was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,27 +84,31 @@ def add(new: NewOrder) -> Order:
 
 
 def place(new: NewOrder) -> Order:
-    """Write the order and commit."""
-    order = add(new)
-    db.session.commit()
+    """Write the order and commit. Raises ``StorageFull``."""
+    with _refused_without(works.has_room()):
+        order = add(new)
+        db.session.commit()
     return order
 
 
 def place_once(new: NewOrder, key: str) -> Order:
     """Write the order and commit; the same ``key`` and request give the same order for 24 hours.
 
-    Two at the same moment give one order as well: the key is unique in the table. Raises ``KeyUsedForAnother``.
+    Two at the same moment give one order as well: the key is unique in the table. Raises ``KeyUsedForAnother``, and
+    ``StorageFull`` for an order that is not there yet.
     """
+    has_room = works.has_room()
     known = _order_of_key(new, key)
     if known is not None:
         db.session.rollback()
         return known
     try:
-        order = add(new)
-        db.session.add(
-            IdempotencyKey(placed_by=new.placed_by, key=key, request_hash=_request_hash(new), order_id=order.id)
-        )
-        db.session.commit()
+        with _refused_without(has_room):
+            order = add(new)
+            db.session.add(
+                IdempotencyKey(placed_by=new.placed_by, key=key, request_hash=_request_hash(new), order_id=order.id)
+            )
+            db.session.commit()
     except IntegrityError:
         db.session.rollback()
         winner = _order_of_key(new, key)
@@ -112,6 +126,23 @@ def forget_old_keys(now: datetime) -> None:
 def ready_stages(order: Order) -> list[Ready]:
     """The stages of ``order`` that can start."""
     return [Ready(stage.id, stage.stage_type) for stage in order.stages if stage.state is StageState.QUEUED]
+
+
+@contextmanager
+def _refused_without(room: bool) -> Iterator[None]:
+    """Store a new order in here. ``room`` tells of the disk of works; that of the database tells of itself."""
+    if not room:
+        log.warning("no room for works, order refused")
+        db.session.rollback()
+        raise StorageFull
+    try:
+        yield
+    except OperationalError as error:
+        db.session.rollback()
+        if has_no_room(error):
+            log.warning("no room in the database, order refused")
+            raise StorageFull from error
+        raise
 
 
 def _order_of_key(new: NewOrder, key: str) -> Order | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from sqlalchemy import select
 
 from domain.db import db
 from domain.orders import Order, Stage, StageState, Work
+from domain.persistence import persisted
 from providers.base import GenerationResult
 from providers.download import Downloaded
 from providers.kinds import StageType
@@ -28,6 +30,9 @@ EXTENSIONS = {
 }
 
 
+MEGABYTE = 1_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class StoredWork:
     """A work that is safe on disk or in hand, and not yet in the database."""
@@ -39,11 +44,12 @@ class StoredWork:
     sha256: str
 
 
+@persisted
 def store(stage_id: int, claim: int, result: GenerationResult) -> StoredWork:
     """Put the result where it survives a crash; outside any transaction, as it waits for the disk.
 
     Media go to a temporary name, are synced, then renamed: a file under its own name is always whole.
-    Raises ``OSError`` when the disk is full or cannot be written.
+    It is paid for, so a disk that is full is tried for as long as a database that is away; then raises ``OSError``.
     """
     if result.text is not None:
         raw = result.text.encode()
@@ -84,6 +90,19 @@ def poem_of(order_id: int) -> str | None:
 def path_of(work: Work) -> Path | None:
     """Where the work's file lies, or None for a text."""
     return media_dir() / work.file_name if work.file_name else None
+
+
+def has_room() -> bool:
+    """Whether files of more works could be stored now, beside those of the works that are being made already.
+
+    Asked before anything new is accepted or paid for. What is finished is stored as long as a single byte is left.
+    """
+    try:
+        folder = media_dir()
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK) and free >= current_settings().min_free_disk_mb * MEGABYTE
 
 
 def media_dir() -> Path:

@@ -14,6 +14,7 @@ from sqlalchemy import delete, select, text
 import tests.machine_environment  # noqa: F401  # clears the environment before the rest of ours is imported
 from settings import Settings
 from tests.emulator.server import Emulator
+from tests.full_disk import Disk
 from tests.local_services import LocalPostgres
 
 ADMIN_PASSWORD = "correct-horse-battery"
@@ -99,6 +100,12 @@ def emulator(change_settings: Callable[..., None]) -> Iterator[Emulator]:
     with Emulator() as running:
         change_settings(**{f"{kind.lower()}_base_url": running.base_url(kind) for kind in running.rooms})
         yield running
+
+
+@pytest.fixture
+def disk(change_settings: Callable[..., None], tmp_path: Path) -> Disk:
+    """The disk of the works."""
+    return Disk(change_settings, tmp_path)
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from web.api.errors import answer_database_away, answer_http_error
+from domain.db import has_no_room
+from web.api.errors import FAULTS, RETRY_AFTER, ApiFault, answer_fault, answer_http_error
 
 log = structlog.get_logger(__name__)
 
 API_PATH = "/api/"
-RETRY_AFTER_SECONDS = 5
 
 #: A heading and what to do, for each status that we answer with.
 PAGES = {
@@ -28,7 +28,14 @@ PAGES = {
     416: (_("There is no such part"), _("The file is shorter than what was asked for.")),
     429: (_("Too many tries"), _("Wait a minute, then try again.")),
     500: (_("Something went wrong here"), _("It has been written to the log. Try once more in a minute.")),
-    503: (_("The database does not answer"), _("Nothing was saved. Try again in a moment.")),
+    503: (
+        _("The database does not answer"),
+        _("Try again in a moment. If you were sending a form, look first whether it was saved."),
+    ),
+    507: (
+        _("There is no room on the disk"),
+        _("Nothing was saved; what was saved before is safe. Make room on the server, then try again."),
+    ),
 }
 OUTDATED_FORM = (
     _("The page is out of date"),
@@ -41,7 +48,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _answer_http_error)
     app.register_error_handler(Exception, _answer_crash)
     for failure in (OperationalError, InterfaceError, PoolTimeout):
-        app.register_error_handler(failure, _answer_database_away)
+        app.register_error_handler(failure, _answer_database_failure)
 
 
 def _answer_http_error(error: HTTPException) -> Response:
@@ -63,14 +70,16 @@ def _answer_crash(error: Exception) -> Response:
     return _answer_http_error(_InternalError())
 
 
-def _answer_database_away(error: Exception) -> Response:
+def _answer_database_failure(error: Exception) -> Response:
+    code = "storage_full" if has_no_room(error) else "database_away"
     # The driver's first line says what is wrong; the rest is the statement.
     reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
-    log.error("database away", path=request.path, error=type(error).__name__, reason=reason)
+    log.error("database fails", code=code, path=request.path, error=type(error).__name__, reason=reason)
     if request.path.startswith(API_PATH):
-        return answer_database_away(error)
-    response = _page(503, *PAGES[503])
-    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return answer_fault(ApiFault(code))
+    status = FAULTS[code][0].value
+    response = _page(status, *PAGES[status])
+    response.headers["Retry-After"] = str(RETRY_AFTER[code])
     return response
 
 

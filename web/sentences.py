@@ -161,8 +161,11 @@ REASONS: dict[str, tuple[LazyString, LazyString]] = {
         _("Retry the poem first."),
     ),
     "storage_full": (
-        _("the work could not be stored"),
-        _("The disk is full or cannot be written. Make room, then retry."),
+        _("there is no room to store the work"),
+        _(
+            "The disk is full or cannot be written. Make room: it then goes on by itself."
+            " Where a retry is offered, it may cost again."
+        ),
     ),
 }
 

@@ -4,7 +4,6 @@ import hashlib
 import threading
 from datetime import timedelta
 
-import pytest
 from flask import Flask
 from sqlalchemy import select
 
@@ -224,22 +223,3 @@ def test_a_worker_that_comes_back_from_the_dead_changes_nothing() -> None:
 
     assert not moved
     assert (stage_of(order).state, stage_of(order).finished_at) == (StageState.DONE, done_at)
-
-
-def test_a_full_disk_loses_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    for stage_type in (POEM, VOICE):
-        working_section(stage_type)
-    order = place_order(frozenset({POEM, VOICE}))
-    run(order)
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("domain.works._write_whole", full)
-        run(order, VOICE)
-    assert (stage_of(order, VOICE).state, stage_of(order, VOICE).reason) == (StageState.QUEUED, "storage_full")
-    make_due(stage_of(order, VOICE), utc_now())
-    run(order, VOICE)
-
-    assert state_of(order.id) is OrderState.DONE

@@ -37,7 +37,7 @@ MODELS = ("first", "second")
 
 
 class Modelled:
-    """What all of them share. ``world`` and ``before_paid_call`` are set for each run."""
+    """What all of them share. ``world`` and the two that are told of calls are set for each run."""
 
     kind: ClassVar[ProviderKind]
     needs_key: ClassVar[bool] = True
@@ -45,6 +45,7 @@ class Modelled:
     lists_models: ClassVar[bool] = True
     world: ClassVar[World]
     before_paid_call: ClassVar[Callable[[Call], None]]
+    answered: ClassVar[Callable[[Call], None]]
 
     def __init__(self, credentials: Credentials) -> None:
         self.key = credentials.api_key
@@ -108,6 +109,7 @@ class Instant(Modelled):
         self._receive(call, answer)
         content = f"{call.made.order} {call.made.stage_type} {len(self.world.ledger)}".encode()
         self.world.hand_out(call.made, content)
+        type(self).answered(call)
         if request.stage_type is StageType.POEM:
             return GenerationResult(request.model, text=content.decode())
         return GenerationResult(request.model, media=content, content_type="audio/ogg")

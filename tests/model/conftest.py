@@ -33,7 +33,7 @@ def house(request: pytest.FixtureRequest, folder: Path) -> Iterator[House]:
         if kind == "sqlite"
         else request.getfixturevalue("postgres").new_database()
     )
-    app = create_app(production_settings(database_url=url, var_dir=folder / kind))
+    app = create_app(production_settings(database_url=url, var_dir=folder / kind, min_free_disk_mb=0))
     (folder / kind / "media").mkdir(parents=True)
     (folder / kind / "not-a-folder").touch()
     with app.app_context():

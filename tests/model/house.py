@@ -118,6 +118,7 @@ class House:
         self.facts = Facts(World(), self.media)
         adapters.Modelled.world = self.facts.world
         adapters.Modelled.before_paid_call = self.before_paid_call
+        adapters.Modelled.answered = self.answered
         keys = {f"{KINDS[each].lower()}_api_key": _secret(self._settings, KEYS[each]) for each in from_environment}
         public_url = "https://gifts.example" if reachable else ""
         self.app.config["SETTINGS"] = self._settings.model_copy(update={"public_url": public_url, **keys})
@@ -133,6 +134,7 @@ class House:
 
     def fill_the_disk(self, *, full: bool) -> None:
         """No more files can be written, or they can again."""
+        self.facts.full_since = (self.facts.full_since or self.now) if full else None
         media = self._settings.var_dir / "not-a-folder" / "media" if full else self.media
         self.app.config["SETTINGS"] = self.app.config["SETTINGS"].model_copy(update={"media_dir": media})
 
@@ -143,7 +145,12 @@ class House:
 
     def before_paid_call(self, call: Call) -> None:
         """A worker is about to make a call that may cost money: is that its business still?"""
-        self.broken += call_is_due(call, self.rows, self.now)
+        self.broken += call_is_due(call, self.rows, self.facts, self.now)
+
+    def answered(self, call: Call) -> None:
+        """A work has come, and is stored now or never."""
+        if self.facts.full_since is not None and call.made.stage_type is StageType.VOICE:
+            self.facts.unstored[call.made] += 1
 
     def before_begin(self, *_: object) -> None:
         """A transaction is about to begin: a session takes a connection for each. No two happen at the same time."""
@@ -183,6 +190,7 @@ def opened(app: Flask) -> Iterator[House]:
         clock = stack.enter_context(time_machine.travel(START, tick=False))
         _bring_adapters(patch)
         patch.setattr(leases, "_keeper", Keeper)
+        patch.setattr("domain.persistence.OUTAGE_SECONDS", 0)
         _silence(stack)
         house = House(app, clock)
         for module in (clock_steps, generation, leases, polling, submissions):

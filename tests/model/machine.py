@@ -62,11 +62,10 @@ class Model(RuleBasedStateMachine):
     @precondition(lambda self: self.orders < ORDERS)
     @rule(menu=st.sampled_from(MENUS))
     def place(self, menu: set[StageType]) -> None:
-        self.orders += 1
-        brief = Brief(f"order {self.orders}", "60 лет", "", "", "ru")
+        brief = Brief(f"order {self.orders + 1}", "60 лет", "", "", "ru")
         poem = None if POEM in menu else "Море шумит"
         new = placing.NewOrder(brief, frozenset(menu), poem, "model")
-        self.by_hand("customer", lambda: self.post(placing.ready_stages(placing.place(new))))
+        self.by_hand("customer", lambda: self.place_now(new))
 
     @precondition(lambda self: self.has_room() and self.mailbox)
     @rule(which=WHICH, points=POINTS, twice=st.booleans())
@@ -194,6 +193,17 @@ class Model(RuleBasedStateMachine):
 
     def retryable(self) -> list[StageRow]:
         return [stage for stage in self.house.rows.stages.values() if stage.state in RETRYABLE_STATES]
+
+    def place_now(self, new: placing.NewOrder) -> None:
+        full = self.house.facts.full_since is not None
+        try:
+            order = placing.place(new)
+        except placing.StorageFull:
+            assert full, "an order was refused for want of room that there is"
+            return
+        assert not full, "an order was accepted that there is no room for"
+        self.orders += 1
+        self.post(placing.ready_stages(order))
 
     def retry_now(self, row: StageRow) -> None:
         stage = db.session.get_one(Stage, row.id)

@@ -49,6 +49,14 @@ class Facts:
     again: Counter[Made] = field(default_factory=Counter)
     #: How often an answer was really lost, or the worker that waited for it.
     losses: Counter[Made] = field(default_factory=Counter)
+    #: How often a work came that the disk did not take.
+    unstored: Counter[Made] = field(default_factory=Counter)
+    #: Since when no file can be written; None while they can.
+    full_since: datetime | None = None
+
+    def lost(self, made: Made) -> int:
+        """How often a work was lost that may have been paid for."""
+        return self.losses[made] + self.unstored[made] + self.world.said.get(made, Counter())["silence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +185,12 @@ def _reasons_are_true(commit: Commit, facts: Facts) -> Iterator[str]:
         if stage.state not in {WAITING, FAILED, ATTENTION} or (old is not None and old.state is stage.state):
             continue
         said = facts.world.said.get(made, Counter())
-        lost = facts.losses[made] + said["silence"] + said["unreadable_answer"]
+        lost = {"answer_lost": facts.lost(made) + said["unreadable_answer"], "storage_full": facts.unstored[made]}
         if not stage.reason:
             yield f"{stage.stage_type} is {stage.state} for no reason"
-        elif stage.state is ATTENTION and stage.reason == "answer_lost":
-            if not lost:
-                yield f"{stage.stage_type} needs attention for an answer that was not lost"
+        elif stage.state is ATTENTION and stage.reason in lost:
+            if not lost[stage.reason]:
+                yield f"{stage.stage_type} needs attention because of {stage.reason}, and nothing was lost so"
         elif stage.state is FAILED and stage.reason == "unreadable_answer" and said["unreadable_answer"] < 3:
             yield f"{stage.stage_type} failed for too few unreadable answers"
         elif not (stage.reason in said or stage.reason in facts.world.refused or _is_ours(stage, commit.now)):
@@ -224,15 +232,14 @@ def ledger_is_right(facts: Facts) -> Iterator[str]:
     world = facts.world
     for made in sorted({line.made for line in world.ledger}):
         charges, asked = world.charges(made), 1 + facts.again[made]
-        lost = facts.losses[made] + world.said.get(made, Counter())["silence"]
-        allowed = asked + min(asked, lost) if made.stage_type in CHEAP else asked
+        allowed = asked + min(asked, facts.lost(made)) if made.stage_type in CHEAP else asked
         if charges > allowed:
             yield f"{made.stage_type} of {made.order} was charged {charges} times; {allowed} are allowed"
     yield from world.faults
 
 
-def call_is_due(call: Call, rows: Rows, now: datetime) -> Iterator[str]:
-    """A paid call is begun only by who holds the stage, with the attempt written down."""
+def call_is_due(call: Call, rows: Rows, facts: Facts, now: datetime) -> Iterator[str]:
+    """A paid call is begun only by who holds the stage, with the attempt written down, and with room for the work."""
     if not isinstance(call.worker, Worker):
         return
     stage = rows.stage_of(call.made)
@@ -241,3 +248,6 @@ def call_is_due(call: Call, rows: Rows, now: datetime) -> Iterator[str]:
         yield f"{call.worker} calls {call.kind} for a {stage.state} stage that others may have taken from it"
     if not any(attempt.token == call.token and attempt.unended for attempt in rows.attempts_of(stage.id)):
         yield f"{call.worker} calls {call.kind} and has not written that down"
+    begun = stage.started_at if stage.state is RUNNING and stage.stage_type is not StageType.POEM else None
+    if begun is not None and facts.full_since is not None and facts.full_since <= begun:
+        yield f"{call.worker} calls {call.kind} for a work that cannot be stored"

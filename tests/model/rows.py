@@ -32,6 +32,7 @@ class StageRow(NamedTuple):
     lease_until: datetime | None
     due_at: datetime | None
     waiting_since: datetime | None
+    started_at: datetime | None
     finished_at: datetime | None
 
 

@@ -1,13 +1,16 @@
 """Orders: the list, a new one, one of them."""
 
-from flask import abort, g, redirect, render_template, request, url_for
+from http import HTTPStatus
+
+from flask import abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from domain import order_lists, standing_still
 from domain.db import utc_now
 from domain.order_rules import OrderInvalid, read_order
 from domain.orders import OrderState, StageState
-from domain.placing import place, ready_stages
+from domain.placing import StorageFull, place, ready_stages
 from domain.retrying import RETRYABLE_STATES
 from tasks.messages import send_stages
 from web.admin.blueprint import blueprint
@@ -62,6 +65,13 @@ def place_order() -> ResponseReturnValue:
     except OrderInvalid as invalid:
         form.show_faults(invalid.faults)
         return render_template("admin/new_order.html", form=form), 422
+    except StorageFull:
+        # What was typed stays in the form.
+        flash(
+            _("The order has not been placed: there is no room on the disk. Make room, then press the button."),
+            "danger",
+        )
+        return render_template("admin/new_order.html", form=form), HTTPStatus.INSUFFICIENT_STORAGE
     # Without a broker the order is accepted all the same: the sweep starts it later.
     send_stages(ready_stages(order))
     return redirect(url_for("admin.order", order_id=order.id), code=303)

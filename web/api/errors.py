@@ -12,7 +12,8 @@ from werkzeug.exceptions import HTTPException
 from web.api.language import in_callers_language
 from web.api.shapes import ErrorAnswer, ErrorBody
 
-RETRY_AFTER_SECONDS = 5
+#: When to come back, in seconds, for what passes without the caller's doing.
+RETRY_AFTER = {"database_away": 5, "storage_full": 60}
 LONGEST_FIELD = 100
 
 FAULTS: dict[str, tuple[HTTPStatus, LazyString]] = {
@@ -39,6 +40,10 @@ FAULTS: dict[str, tuple[HTTPStatus, LazyString]] = {
     "range_unfit": (HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, _("The work has no such range of bytes.")),
     "internal_error": (HTTPStatus.INTERNAL_SERVER_ERROR, _("Something went wrong here; it has been logged.")),
     "database_away": (HTTPStatus.SERVICE_UNAVAILABLE, _("The database does not answer. Try again in a moment.")),
+    "storage_full": (
+        HTTPStatus.INSUFFICIENT_STORAGE,
+        _("There is no room on the server's disk, and nothing was stored. Try again when the operator has made room."),
+    ),
 }
 
 #: The code for an error that the framework has raised.
@@ -68,7 +73,8 @@ def answer_fault(fault: ApiFault) -> Response:
     status, sentence = FAULTS[fault.code]
     with in_callers_language():
         message = str(sentence)
-    return error_answer(status, fault.code, message, fault.field, fault.headers)
+    pause = {"Retry-After": str(RETRY_AFTER[fault.code])} if fault.code in RETRY_AFTER else {}
+    return error_answer(status, fault.code, message, fault.field, {**pause, **fault.headers})
 
 
 def answer_http_error(error: HTTPException) -> Response:
@@ -80,11 +86,6 @@ def answer_http_error(error: HTTPException) -> Response:
     with in_callers_language():
         message = str(FAULTS[code][1])
     return error_answer(error.code, code, message, headers=headers)
-
-
-def answer_database_away(_error: Exception) -> Response:
-    """The answer while the database cannot be used; nothing was changed."""
-    return answer_fault(ApiFault("database_away", headers={"Retry-After": str(RETRY_AFTER_SECONDS)}))
 
 
 def error_answer(

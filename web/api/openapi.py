@@ -13,14 +13,14 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from werkzeug.routing import Rule
 
 from providers.kinds import StageType
-from web.api.errors import FAULTS
+from web.api.errors import FAULTS, RETRY_AFTER
 from web.api.shapes import ErrorAnswer
 
 PREFIX = "/api/v1/"
 SCHEMAS = "#/components/schemas/"
 MEDIA: Final = "media"
 MEDIA_TYPES = ("text/plain", "audio/*", "video/*")
-ALWAYS_REFUSED = ("token_missing", "token_unknown", "internal_error", "database_away")
+ALWAYS_REFUSED = ("token_missing", "token_unknown", "internal_error", "database_away", "storage_full")
 
 INTRODUCTION = """\
 Place orders for personal gifts and fetch the works that were made: a poem, the poem read aloud, sung, and filmed.
@@ -148,8 +148,12 @@ def _refusals(operation: Operation) -> dict[str, Any]:
     for code in (*ALWAYS_REFUSED, *operation.refusals):
         status = FAULTS[code][0] if code in FAULTS else HTTPStatus.UNPROCESSABLE_ENTITY
         codes.setdefault(status, []).append(code)
+    return {str(status.value): _refusal(status, of_status) for status, of_status in sorted(codes.items())}
+
+
+def _refusal(status: HTTPStatus, codes: list[str]) -> dict[str, Any]:
     content = {"application/json": {"schema": {"$ref": SCHEMAS + ErrorAnswer.__name__}}}
-    return {
-        str(status.value): {"description": f"{status.phrase}: {', '.join(of_status)}.", "content": content}
-        for status, of_status in sorted(codes.items())
-    }
+    described: dict[str, Any] = {"description": f"{status.phrase}: {', '.join(codes)}.", "content": content}
+    if set(codes) <= set(RETRY_AFTER):
+        described["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+    return described

@@ -7,7 +7,7 @@ from domain import order_lists
 from domain.db import db, reading
 from domain.order_rules import OrderInvalid, read_order
 from domain.orders import Order, Stage, StageState
-from domain.placing import KeyUsedForAnother, NewOrder, place, place_once, ready_stages
+from domain.placing import KeyUsedForAnother, NewOrder, StorageFull, place, place_once, ready_stages
 from tasks.messages import send_stages
 from web.api.blueprint import blueprint
 from web.api.errors import ApiFault, error_answer
@@ -99,6 +99,8 @@ def _place(new: NewOrder, key: str | None) -> Order:
         return place_once(new, key) if key is not None else place(new)
     except KeyUsedForAnother:
         raise ApiFault("idempotency_key_reused", "Idempotency-Key") from None
+    except StorageFull:
+        raise ApiFault("storage_full") from None
 
 
 def _shown(stage: Stage) -> StageShown:
