@@ -1,6 +1,7 @@
 """The database: one declarative base, aware times, and how SQLite is opened by several processes."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -68,6 +69,7 @@ def enum_type(members: type[StrEnum]) -> Enum:
     return Enum(members, native_enum=False, length=32, values_callable=lambda enum: [member.value for member in enum])
 
 
+_TURN = "turn to write"
 _reading: ContextVar[bool] = ContextVar("reading", default=False)
 
 
@@ -120,6 +122,35 @@ def prepare_sqlite(engine: Engine) -> None:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
+    _write_in_turn(engine)
+
+
+def _write_in_turn(engine: Engine) -> None:
+    """Let the threads of this process write one after the other.
+
+    SQLite itself lets writers ask again and again until they happen to find the lock free: with dozens of threads one
+    of them asks in vain for longer than ``BUSY_TIMEOUT_MS``. So only one thread of each process asks it.
+    """
+    turn = threading.Lock()
+
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if _reading.get() else "BEGIN IMMEDIATE")
+        if _reading.get():
+            connection.exec_driver_sql("BEGIN")
+            return
+        # Whoever waits in vain asks SQLite all the same, which knows best who writes.
+        connection.info[_TURN] = turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000)
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except BaseException:
+            _end_turn(connection.info)
+            raise
+
+    def _end_turn(info: dict[Any, Any]) -> None:
+        if info.pop(_TURN, False):
+            turn.release()
+
+    for end in ("commit", "rollback"):
+        event.listen(engine, end, lambda connection: _end_turn(connection.info))
+    # What was given back without either, such as a connection that broke.
+    event.listen(engine, "checkin", lambda _connection, record: _end_turn(record.info))
