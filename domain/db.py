@@ -12,6 +12,7 @@ from typing import Any
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Enum, MetaData, TypeDecorator, event
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_TIMEOUT_MS = 15_000
 
@@ -150,7 +151,12 @@ def _write_in_turn(engine: Engine) -> None:
         if info.pop(_TURN, False):
             turn.release()
 
-    for end in ("commit", "rollback"):
-        event.listen(engine, end, lambda connection: _end_turn(connection.info))
-    # What was given back without either, such as a connection that broke.
-    event.listen(engine, "checkin", lambda _connection, record: _end_turn(record.info))
+    @event.listens_for(engine, "commit")
+    @event.listens_for(engine, "rollback")
+    def _on_end(connection: Connection) -> None:
+        if not connection.invalidated:
+            _end_turn(connection.info)
+
+    @event.listens_for(engine, "invalidate")
+    def _on_break(_connection: object, record: ConnectionPoolEntry, _error: object) -> None:
+        _end_turn(record.info)
