@@ -25,6 +25,8 @@ CLOCK_STEP = "clock_step"
 SMALLEST_STEP = timedelta(seconds=5)
 #: How long holders who live are given to renew their leases by the new time.
 RENEWED_WITHIN = timedelta(seconds=2 * RENEW_SECONDS)
+#: How long somebody may still write down what was reckoned by the clock as it was before: then their lease is over.
+SETTLED_WITHIN = 2 * LEASE
 PLANNED = (StageState.QUEUED, StageState.SUBMITTED, StageState.UNCERTAIN)
 
 
@@ -60,12 +62,14 @@ def leases_can_be_trusted(now: datetime) -> bool:
     step = _detector.step() or _step_back_before_we_started(now)
     if step:
         log.warning("the clock was set", seconds=round(step.total_seconds()))
-        _plan_anew(now)
         heartbeats.beat(CLOCK_STEP, now)
     _detector.note()
     stepped_at = heartbeats.last_seen(CLOCK_STEP)
-    db.session.rollback()
-    return stepped_at is None or abs(now - stepped_at) > RENEWED_WITHIN
+    since = abs(now - stepped_at) if stepped_at else None
+    if since is not None and since < SETTLED_WITHIN:
+        _plan_anew(now)
+    db.session.commit()
+    return since is None or since > RENEWED_WITHIN
 
 
 def _step_back_before_we_started(now: datetime) -> timedelta:

@@ -107,6 +107,19 @@ def test_a_clock_that_was_set_back_while_no_process_ran_stops_nothing(monkeypatc
     assert [ready.stage_id for ready in swept.stages] == [stage_of(unheard).id]
 
 
+def test_what_a_worker_had_reckoned_before_the_clock_was_set_back_is_planned_anew_too(process: StepDetector) -> None:
+    working_section()
+    with time_machine.travel(utc_now() + HOUR):
+        process.note()
+    recovery.sweep(utc_now())
+    with time_machine.travel(utc_now() + HOUR):
+        late = place_order()
+
+    swept = recovery.sweep(utc_now() + SECOND)
+
+    assert [ready.stage_id for ready in swept.stages] == [stage_of(late).id]
+
+
 def test_a_stage_of_a_worker_that_is_gone_is_not_held_for_an_hour_when_the_clock_is_set_back(
     process: StepDetector,
 ) -> None:

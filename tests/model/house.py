@@ -71,7 +71,7 @@ class House:
 
     def __init__(self, app: Flask, clock: time_machine.Traveller) -> None:
         self.app, self._clock = app, clock
-        self._set_by = timedelta()
+        self._set_by, self.latest = timedelta(), START
         self._settings = app.config["SETTINGS"]
         self.media = Path(self._settings.media_dir)
         self.broken: list[str] = []
@@ -95,6 +95,7 @@ class House:
 
     def set_clock(self, by: timedelta) -> None:
         """Somebody sets the clock: no time passes."""
+        self.latest = max(self.latest, self.now)
         self._clock.shift(by)
         self._set_by += by
 
@@ -112,7 +113,7 @@ class House:
     def empty(self, *, reachable: bool, from_environment: frozenset[StageType]) -> World:
         """Begin a run: no orders, keys that work, and a world of its own."""
         self._clock.move_to(START)
-        self._set_by = timedelta()
+        self._set_by, self.latest = timedelta(), START
         clock_steps._detector.note()
         self.acting, self.broken = "test", []
         self.facts = Facts(World(), self.media)
@@ -167,7 +168,7 @@ class House:
         really(session)
         before, self.rows = self.rows, self._reader.read()
         if before != self.rows:
-            commit = Commit(before, self.rows, worker or self.acting, self.now)
+            commit = Commit(before, self.rows, worker or self.acting, self.now, max(self.latest, self.now))
             self.broken += after_each_commit(commit, self.facts)
         if worker is not None:
             worker.stand(Point.COMMITTED)

@@ -67,6 +67,8 @@ class Commit:
     after: Rows
     who: Worker | str
     now: datetime
+    #: The latest time that the clock has ever shown: somebody may write down now what was reckoned then.
+    latest: datetime
 
     def changed(self) -> Iterator[tuple[StageRow | None, StageRow]]:
         """Stages whose row is another one now."""
@@ -82,7 +84,7 @@ def after_each_commit(commit: Commit, facts: Facts) -> Iterator[str]:
     yield from _outdated_workers_change_nothing(commit)
     yield from _ended_attempts_stay(commit)
     yield from _orders_follow_their_stages(commit.after)
-    yield from _everything_is_in_reach(commit.after, commit.now)
+    yield from _everything_is_in_reach(commit.after, commit.latest)
     yield from _reasons_are_true(commit, facts)
     for old, stage in commit.changed():
         if stage.state is DONE and (old is None or old.state is not DONE):
