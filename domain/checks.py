@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 import tenacity
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 
-from domain import verdicts, waiting
+from domain import leases, verdicts, waiting
 from domain.context import current_vault
 from domain.db import db, utc_now
+from domain.leases import LEASE
 from domain.orders import Ready
+from domain.persistence import persisted
 from domain.provider_configs import (
     PASSING_REASONS,
     Finding,
@@ -32,8 +35,8 @@ log = structlog.get_logger(__name__)
 
 ATTEMPTS = 4
 BUDGET_SECONDS = 30.0
-#: Longer than two budgets and the call that may still run when one ends.
-CLAIM = timedelta(seconds=120)
+#: Renewed while the check lasts: a check whose worker was killed is begun anew after this.
+CLAIM = LEASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,10 @@ def check(stage_type: StageType) -> list[Ready]:
     question = _begin(stage_type, utc_now())
     if question is None:
         return []
-    answer = _ask(question)
-    return _store(question, answer, utc_now())
+    with leases.renewing(partial(_keep_claim, question)):
+        answer = _ask(question)
+        works = _store(question, answer)
+    return waiting.release(question.stage_type, utc_now()) if works else []
 
 
 def request_stale_refreshes(now: datetime) -> list[StageType]:
@@ -112,6 +117,21 @@ def _begin(stage_type: StageType, now: datetime) -> Question | None:
         question = Question(stage_type, row.version, False, row.provider_kind, row.api_key_encrypted)
     db.session.commit()
     return question
+
+
+def _keep_claim(question: Question) -> None:
+    """Nobody else is to begin this check for another while; commits."""
+    db.session.execute(
+        update(ProviderConfig)
+        .where(
+            ProviderConfig.stage_type == question.stage_type,
+            ProviderConfig.version == question.version,
+            ProviderConfig.check_claimed_until.is_not(None),
+        )
+        .values(check_claimed_until=utc_now() + CLAIM)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
 
 
 def _ask(question: Question) -> Answer:
@@ -171,13 +191,16 @@ def _stop(state: tenacity.RetryCallState) -> bool:
     return late or state.attempt_number >= ATTEMPTS
 
 
-def _store(question: Question, answer: Answer, now: datetime) -> list[Ready]:
+@persisted
+def _store(question: Question, answer: Answer) -> bool:
+    """Store what the check has found; whether the section works now. Changes nothing the second time."""
+    now = utc_now()
     row = find(question.stage_type, lock=True)
     if row is None or row.version != question.version:
         # A newer save is in force. Its own check is asked for already.
         db.session.rollback()
         log.info("check outdated", stage_type=question.stage_type)
-        return []
+        return False
     row.check_requested_at = row.check_claimed_until = None
     if question.is_candidate:
         verdicts.store_candidate(row, answer, now)
@@ -194,4 +217,4 @@ def _store(question: Question, answer: Answer, now: datetime) -> list[Ready]:
         outcome=finding.reason if finding else "passed",
         models=len(answer.models),
     )
-    return waiting.release(question.stage_type, now) if works else []
+    return works

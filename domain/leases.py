@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import cast
 
 import structlog
@@ -63,6 +64,17 @@ def renewed(*stages: tuple[int, int], asked_at: float) -> Iterator[list[Lease]]:
         keeper.remove(leases)
 
 
+@contextmanager
+def renewing(renewal: Callable[[], None]) -> Iterator[None]:
+    """Call ``renewal`` as often as leases are renewed, in their thread, until the block is left; it commits itself."""
+    keeper = _keeper()
+    keeper.add_renewal(renewal)
+    try:
+        yield
+    finally:
+        keeper.remove_renewal(renewal)
+
+
 def _keeper() -> "_Keeper":
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # the thread needs the application itself
     return cast(_Keeper, app.extensions.setdefault(_EXTENSION, _Keeper(app)))
@@ -75,14 +87,13 @@ class _Keeper:
         self._app = app
         self._changed = threading.Condition()
         self._leases: dict[int, Lease] = {}
+        self._renewals: list[Callable[[], None]] = []
         self._thread: threading.Thread | None = None
 
     def add(self, leases: list[Lease]) -> None:
         with self._changed:
             self._leases |= {id(lease): lease for lease in leases}
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._renew_until_none_is_left, name="leases", daemon=True)
-                self._thread.start()
+            self._begin()
 
     def remove(self, leases: list[Lease]) -> None:
         with self._changed:
@@ -90,20 +101,39 @@ class _Keeper:
                 self._leases.pop(id(lease), None)
             self._changed.notify()
 
+    def add_renewal(self, renewal: Callable[[], None]) -> None:
+        with self._changed:
+            self._renewals.append(renewal)
+            self._begin()
+
+    def remove_renewal(self, renewal: Callable[[], None]) -> None:
+        with self._changed:
+            self._renewals.remove(renewal)
+            self._changed.notify()
+
+    def _begin(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._renew_until_none_is_left, name="leases", daemon=True)
+            self._thread.start()
+
     def _renew_until_none_is_left(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: not self._leases, timeout=RENEW_SECONDS)
-                held = list(self._leases.values())
-                if not held:
+                self._changed.wait_for(lambda: not (self._leases or self._renewals), timeout=RENEW_SECONDS)
+                held, renewals = list(self._leases.values()), list(self._renewals)
+                if not held and not renewals:
                     self._thread = None
                     return
             with self._app.app_context():
-                _survive(lambda: renew(held))  # noqa: B023  # called at once
+                _survive(partial(renew, held))
+                for renewal in renewals:
+                    _survive(renewal)
 
 
 def renew(leases: list[Lease]) -> None:
     """Make ``leases`` last for another ``LEASE`` from now, where they are still in force; commits."""
+    if not leases:
+        return
     asked_at = time.monotonic()
     pairs = [(lease.stage_id, lease.claim) for lease in leases]
     kept = db.session.execute(

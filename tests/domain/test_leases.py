@@ -14,11 +14,12 @@ from domain.checks import check
 from domain.db import db, utc_now
 from domain.leases import LEASE, Lease
 from domain.orders import Order, StageState
+from domain.provider_configs import Status
 from domain.submissions import open_attempt
 from providers.base import Provider
 from providers.kinds import ProviderKind, StageType
 from providers.registry import ADAPTERS
-from tests.builders import make_due, place_order, run, save_section, stage_of
+from tests.builders import make_due, place_order, run, save_section, section, stage_of
 from tests.domain.jobs.job_orders import CLIP, KINDS, SONG
 from tests.emulator.server import Emulator
 from tests.running_system import wait_until
@@ -219,3 +220,30 @@ def test_a_poem_that_comes_after_another_worker_has_begun_changes_nothing(
     run(order)
 
     assert (stage_of(order).state, stage_of(order).work) == (StageState.RUNNING, None)
+
+
+def test_a_check_keeps_its_section_while_it_lasts(
+    app: Flask, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.02)
+    emulator.openai.add_key("first", KEY)
+    save_section(StageType.POEM, ProviderKind.OPENAI, api_key=KEY)
+    emulator.openai.fail(delay=1)
+
+    def claimed_until() -> datetime | None:
+        until = section().check_claimed_until
+        db.session.rollback()
+        return until
+
+    def check_in_its_own_context() -> None:
+        with app.app_context():
+            check(StageType.POEM)
+
+    checking = threading.Thread(target=check_in_its_own_context)
+    checking.start()
+    first = wait_until(claimed_until, "the check has begun")
+    wait_until(lambda: (claimed_until() or first) > first, "its claim is renewed")
+    checking.join()
+
+    assert claimed_until() is None
+    assert section().status is Status.ACTIVE

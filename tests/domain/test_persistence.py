@@ -9,13 +9,15 @@ from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy.exc import OperationalError
 
-from domain import generation
+from domain import checks, generation
 from domain.checks import check
 from domain.db import db
 from domain.orders import StageState
 from domain.persistence import persisted
+from domain.provider_configs import Status
+from domain.verdicts import Answer
 from providers.kinds import ProviderKind, StageType
-from tests.builders import place_order, save_section, stage_of
+from tests.builders import place_order, save_section, section, stage_of
 from tests.conftest import production_settings
 from tests.domain.jobs.job_orders import CLIP, KINDS, SONG
 from tests.emulator.server import Emulator
@@ -93,6 +95,35 @@ def test_an_answer_that_comes_while_the_database_restarts_is_kept_and_paid_once(
 
     assert stage_of(order, stage_type).state in {StageState.DONE, StageState.SUBMITTED}
     assert len(emulator.ledger) == 1
+
+
+def test_what_a_check_finds_while_the_database_restarts_is_kept(
+    app: Flask, own_postgres: LocalPostgres, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator.openai.add_key("first", KEY)
+    save_section(StageType.POEM, ProviderKind.OPENAI, api_key=KEY)
+    down = Event()
+    ask = checks._ask
+
+    def ask_and_lose_the_database(question: checks.Question) -> Answer:
+        answer = ask(question)
+        own_postgres.kill()
+        down.set()
+        return answer
+
+    monkeypatch.setattr(checks, "_ask", ask_and_lose_the_database)
+
+    def work() -> None:
+        with app.app_context():
+            check(StageType.POEM)
+
+    with ThreadPoolExecutor(1) as worker:
+        working = worker.submit(work)
+        assert down.wait(10)
+        own_postgres.start()
+        working.result(30)
+
+    assert section().status is Status.ACTIVE
 
 
 def test_what_is_wrong_for_another_reason_is_not_tried_again() -> None:
