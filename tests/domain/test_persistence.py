@@ -1,12 +1,12 @@
 """What was paid for is stored through an outage of the database."""
 
-from collections.abc import Iterator
+# ruff: noqa: F811  # fixtures are asked for by their names
+
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy.exc import OperationalError
 
 from domain import checks, generation
@@ -18,33 +18,12 @@ from domain.provider_configs import Status
 from domain.verdicts import Answer
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, save_section, section, stage_of
-from tests.conftest import production_settings
 from tests.domain.jobs.job_orders import CLIP, KINDS, SONG
 from tests.emulator.server import Emulator
 from tests.local_services import LocalPostgres
-from web import create_app
+from tests.own_postgres import migrated_app, own_postgres  # noqa: F401
 
 KEY = "sk-fake-first-0123456789-a1b2"
-
-
-@pytest.fixture(scope="module")
-def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPostgres]:
-    """A server that a test may take down."""
-    with LocalPostgres(tmp_path_factory.mktemp("postgres")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def migrated_app(own_postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """The application on that server."""
-    settings = production_settings(database_url=own_postgres.new_database(), var_dir=tmp_path_factory.mktemp("var"))
-    made = create_app(settings)
-    made.config.update(TESTING=True)
-    with made.app_context():
-        upgrade()
-    yield made
-    with made.app_context():
-        db.engine.dispose()
 
 
 @pytest.mark.parametrize("stage_type", [StageType.POEM, SONG, CLIP])
