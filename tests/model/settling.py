@@ -7,8 +7,10 @@ from domain.orders import Ready, StageState
 from providers.kinds import StageType
 from tests.model.house import House
 from tests.model.promises import work_is_right
+from tests.model.rows import Rows, StageRow
 
 RESTING = {StageState.DONE, StageState.FAILED, StageState.ATTENTION}
+UNDECIDED = {StageState.FAILED, StageState.ATTENTION}
 ROUNDS = 150
 LONGEST = timedelta(hours=6)
 
@@ -54,7 +56,15 @@ def _round(house: House) -> None:
 
 
 def _restless(house: House) -> list[object]:
-    return [stage for stage in house.rows.stages.values() if stage.state not in RESTING]
+    return [stage for stage in house.rows.stages.values() if not _rests(stage, house.rows)]
+
+
+def _rests(stage: StageRow, rows: Rows) -> bool:
+    """Whether nothing more comes of it by itself. What waits for a poem that a person has to see to rests with it."""
+    if stage.state is StageState.BLOCKED:
+        poem = next(each for each in rows.stages_of(stage.order_id) if each.stage_type is StageType.POEM)
+        return poem.state in UNDECIDED
+    return stage.state in RESTING
 
 
 def _until_the_next(house: House) -> datetime:
