@@ -118,7 +118,7 @@ def gather(
         for attempt in session.scalars(select(Attempt).order_by(Attempt.number)):
             attempts[attempt.stage_id].append(attempt)
         poem_states = select(Stage.order_id, Stage.state).where(Stage.stage_type == StageType.POEM)
-        poems = {order_id: state for order_id, state in session.execute(poem_states)}  # noqa: C416  # rows, not pairs
+        poems = dict(session.execute(poem_states).all())
         known = {attempt.token for each in attempts.values() for attempt in each}
         stages = tuple(
             StageFacts(
