@@ -71,11 +71,8 @@ def test_one_that_fails_leaves_nothing_behind_nor_does_a_ctrl_c_in_its_pause(
     left = [int(line.removeprefix("failing | ")) for line in said if line.startswith("failing | ")]
     steady = [process.pid for process in psutil.Process(run.pid).children()]
 
-    assert said[3:6] == [
-        "system  | failing ended (exit code 70), is started again in 0.5 s",
-        "system  | failing started again",
-        f"failing | {left[1]}",
-    ]
+    assert said[3] == "system  | failing ended (exit code 70), is started again in 0.5 s"
+    assert set(said[4:6]) == {"system  | failing started again", f"failing | {left[1]}"}  # who is quicker, is first
     assert [is_alive(pid) for pid in (*left, *steady)] == [False] * 4 + [True]
 
     run.send_signal(signal.SIGINT)
