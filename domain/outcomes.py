@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from domain import history, stages, works
 from domain.db import db, utc_now
@@ -268,9 +268,11 @@ def _close_attempt(
         return
     # The order first, as everybody does: the sweep may be about to give up on the same attempt.
     stages.lock_order(job.order_id)
+    # An attempt that was given up, and after which another worker has begun anew, stays the loss that it was.
+    still_ours = select(Stage.id).where(Stage.id == job.id, Stage.claim == job.claim)
     db.session.execute(
         update(Attempt)
-        .where(Attempt.id == job.attempt_id)
+        .where(Attempt.id == job.attempt_id, Attempt.stage_id.in_(still_ours))
         .values(
             state=state,
             ended_at=now,

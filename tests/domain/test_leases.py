@@ -4,18 +4,21 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import pytest
 from flask import Flask
 from pydantic import SecretStr
+from sqlalchemy import select
 
-from domain import generation, leases, recovery, stages
+from domain import generation, leases, recovery, stages, works
 from domain.checks import check
 from domain.db import db, utc_now
 from domain.leases import LEASE, Lease
-from domain.orders import Order, StageState
+from domain.orders import Attempt, AttemptState, Order, StageState
 from domain.provider_configs import Status
 from domain.submissions import open_attempt
+from domain.works import StoredWork
 from providers.base import Provider
 from providers.kinds import ProviderKind, StageType
 from providers.registry import ADAPTERS
@@ -220,6 +223,28 @@ def test_a_poem_that_comes_after_another_worker_has_begun_changes_nothing(
     run(order)
 
     assert (stage_of(order).state, stage_of(order).work) == (StageState.RUNNING, None)
+
+
+def test_an_answer_that_comes_when_another_worker_has_made_the_work_stays_lost(
+    app: Flask, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = order_of(StageType.POEM, emulator)
+    store = works.store
+
+    def store_after_another_has_made_it(*args: Any) -> StoredWork:
+        monkeypatch.setattr(works, "store", store)
+        recovery.sweep(utc_now() + 2 * LEASE)
+        make_due(stage_of(order), utc_now())
+        run(order)
+        return store(*args)
+
+    monkeypatch.setattr(works, "store", store_after_another_has_made_it)
+
+    run(order)
+
+    attempts = db.session.scalars(select(Attempt).order_by(Attempt.number)).all()
+    assert [attempt.state for attempt in attempts] == [AttemptState.LOST, AttemptState.ANSWERED]
+    assert stage_of(order).state is StageState.DONE
 
 
 def test_a_check_keeps_its_section_while_it_lasts(

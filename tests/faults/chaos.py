@@ -17,7 +17,7 @@ from tests.faults import schedule
 from tests.faults.chaos_system import ChaosSystem
 from tests.faults.judge import Evidence, broken_promises, gather
 from tests.faults.schedule import Plan
-from tests.faults.witnesses import Placing, Shop, Strike, Watcher
+from tests.faults.witnesses import Shop, Strike, Watcher
 from tests.local_services import LocalPostgres
 
 ACCEPTED_WHILE_FROZEN_SECONDS = 1.5
@@ -37,7 +37,8 @@ class Report:
     alone: list[Strike]
     recoveries: dict[str, list[float]]
     recoveries_alone: dict[str, list[float]]
-    placings: list[Placing]
+    placing: list[float]
+    placing_while_frozen: list[float]
     charges: int
     seconds: float
     broken: list[str] = field(default_factory=list)
@@ -49,9 +50,10 @@ class Report:
         yield "  ends: " + ", ".join(f"{times} {state}" for state, times in self.evidence.states.most_common())
         faults = Counter(strike.fault for strike in self.strikes if strike.fault in schedule.FAULTS)
         yield "  faults: " + ", ".join(f"{times} {fault}" for fault, times in sorted(faults.items()))
-        yield f"  an order is accepted after: {_spread([each.seconds for each in self.placings])}"
-        frozen = [each.seconds for each in self.placings if each.redis_frozen]
-        yield f"  the same while Redis is frozen: {_spread(frozen, ACCEPTED_WHILE_FROZEN_SECONDS)}"
+        yield f"  an order is accepted after: {_spread(self.placing)}"
+        if self.alone:
+            frozen = _spread(self.placing_while_frozen, ACCEPTED_WHILE_FROZEN_SECONDS)
+            yield f"  the same while Redis is frozen: {frozen}"
         for fault, (_, aim) in schedule.HITS.items():
             yield f"  next step after {fault} in the storm: {_spread(self.recoveries.get(fault, []))}"
             if self.alone:
@@ -88,6 +90,7 @@ def run(plan: Plan, folder: Path, database: str) -> Report:
         shop.start()
         watcher.start()
         strikes = schedule.storm(plan, random, system, watcher)
+        placed_in_storm = len(shop.placings)
         alone = schedule.one_by_one(plan, system, shop, watcher)
         schedule.peace(system, shop, watcher)
         watcher.stop()
@@ -95,9 +98,21 @@ def run(plan: Plan, folder: Path, database: str) -> Report:
         charges = emulator.ledger
         evidence = gather(system.engine, folder / "media", accepted, charges, emulator.visits, system.output())
         seconds = time.monotonic() - began
+    frozen = [each.seconds for each in shop.placings[placed_in_storm:] if each.redis_frozen]
     evidence = replace(evidence, **_said(emulator, [*strikes, *alone]))
     stormy, calm = _recoveries(watcher, strikes), _recoveries(watcher, alone)
-    report = Report(plan, evidence, strikes, alone, stormy, calm, shop.placings, len(charges), seconds)
+    report = Report(
+        plan,
+        evidence,
+        strikes,
+        alone,
+        stormy,
+        calm,
+        [each.seconds for each in shop.placings],
+        frozen,
+        len(charges),
+        seconds,
+    )
     report.broken = broken_promises(evidence)
     if len(accepted) != shop.asked:
         report.broken.append(f"{shop.asked - len(accepted)} orders were never accepted")

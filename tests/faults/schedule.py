@@ -59,6 +59,8 @@ MEASURED = (
 )
 #: Poems that are on their way then: some at their provider, and more in the queue than workers have threads.
 LOAD = 48
+#: How many orders are placed while a fault lasts.
+ORDERED_UNDER = {"redis_frozen": 8, "poem_key_refused": 12}
 LONGEST_ALONE_SECONDS = 60.0
 JOBS_SECONDS = 2.0
 PEACE_SECONDS = 100.0
@@ -105,8 +107,8 @@ def one_by_one(plan: Plan, system: ChaosSystem, shop: Shop, watcher: Watcher) ->
         system.emulator.rooms[KINDS[StageType.POEM]].fail(*PAID_ROUTES[StageType.POEM], delay=2, times=LOAD)
         shop.place_at_once(LOAD)
         _strike(fault, strikes, system, watcher)
-        if system.redis_is_frozen:
-            shop.place_at_once(3)
+        if fault in ORDERED_UNDER:
+            shop.place_at_once(ORDERED_UNDER[fault])
         until = time.monotonic() + LONGEST_ALONE_SECONDS
         while time.monotonic() < until and not (
             all(watcher.has_recovered(strike) for strike in strikes) and not system.is_under_repair
