@@ -106,7 +106,7 @@ def one_by_one(plan: Plan, system: ChaosSystem, shop: Shop, watcher: Watcher) ->
         _clear_faults(system)
         system.emulator.rooms[KINDS[StageType.POEM]].fail(*PAID_ROUTES[StageType.POEM], delay=2, times=LOAD)
         shop.place_at_once(LOAD)
-        _strike(fault, strikes, system, watcher)
+        _strike(fault, strikes, system, watcher, StageType.POEM)  # other works wait for their provider's quota too
         if fault in ORDERED_UNDER:
             shop.place_at_once(ORDERED_UNDER[fault])
         until = time.monotonic() + LONGEST_ALONE_SECONDS
@@ -132,9 +132,11 @@ def _let_things_go_on(system: ChaosSystem, jobs_at: float) -> float:
     return jobs_at
 
 
-def _strike(fault: str, strikes: list[Strike], system: ChaosSystem, watcher: Watcher) -> None:
+def _strike(
+    fault: str, strikes: list[Strike], system: ChaosSystem, watcher: Watcher, stage_type: StageType | None = None
+) -> None:
     states, _ = HITS.get(fault, ((), 0))
-    strikes.append(Strike(fault, time.monotonic(), watcher.standing_in(states)))
+    strikes.append(Strike(fault, time.monotonic(), watcher.standing_in(states, stage_type)))
     system.strike(fault)
 
 
