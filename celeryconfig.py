@@ -4,6 +4,7 @@ Redis carries hints only: the rows are the truth and the sweep repairs what Redi
 below were measured with Celery 5.7.0 and kombu 5.7.0, whose behaviour here changes between minor versions.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 from celery.signals import celeryd_init
@@ -88,6 +89,7 @@ watchdog_seconds = _settings.watchdog_seconds  # our own, for tasks/watchdog.py
 # is due each hour.
 beat_scheduler = "tasks.beat:SteadyScheduler"  # in memory; the default keeps a file, and a clock set back stops it
 beat_max_loop_interval = 5  # seconds; the default of 300 would sleep through a clock that was set
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def _tick(task: str, every: float) -> dict[str, Any]:
@@ -95,6 +97,7 @@ def _tick(task: str, every: float) -> dict[str, Any]:
     return {
         "task": task,
         "schedule": schedule,
+        "last_run_at": LONG_AGO,  # due as soon as a beat starts; the default adds a whole interval to each deploy
         "kwargs": {"every": every},
         "options": {"expires": max(2 * schedule, 10)},
     }

@@ -1,8 +1,10 @@
-"""Beat's scheduler: Celery's own, which a clock that is set does not stop."""
+"""Beat: Celery's own, which a clock that is set does not stop, and SIGTERM always does."""
 
+import signal
 from typing import Any
 
 import celery.beat
+from celery.signals import beat_init
 
 from domain.clock_steps import StepDetector
 
@@ -25,3 +27,13 @@ class SteadyScheduler(celery.beat.Scheduler):
             self._heap = None
         self._clock.note()
         return float(super().tick(*args, **options))
+
+
+@beat_init.connect
+def end_at_once(**_: object) -> None:
+    """Let SIGTERM simply end a beat: it has nothing to save.
+
+    Celery's own handler closes the connection under the message that is being sent. What then fails there takes the
+    place of its SystemExit and is logged, and the beat goes on until it is killed.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

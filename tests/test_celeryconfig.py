@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from celery.beat import Scheduler
 from celery.signals import celeryd_init
 
 import celeryconfig
@@ -56,6 +57,14 @@ def test_the_beat_sends_only_tasks_that_exist_and_lets_them_expire(celery_app: C
     for entry in celeryconfig.beat_schedule.values():
         assert entry["task"] in celery_app.tasks
         assert entry["options"]["expires"] >= entry["schedule"]
+
+
+def test_a_beat_that_starts_sends_everything_at_once_and_then_in_its_time(celery_app: Celery) -> None:
+    entries = Scheduler(celery_app).schedule.values()
+
+    assert {entry.task for entry in entries} == {entry["task"] for entry in celeryconfig.beat_schedule.values()}
+    assert all(entry.is_due().is_due for entry in entries)
+    assert not any(next(entry).is_due().is_due for entry in entries)
 
 
 def test_a_worker_waits_longer_for_redis_than_a_page_does() -> None:
