@@ -18,10 +18,13 @@ import requests
 from launch.child_process import end_group
 from launch.embedded_redis import EmbeddedRedis
 from launch.procfile import read_procfile
+from tests.held_socket import HeldSocket
 from tests.http_session import Api, Browser
 
 ROOT = Path(__file__).parent.parent
 READY_WITHIN_SECONDS = 60
+#: Longer than gunicorn gives the requests that it still answers.
+ENDS_WITHIN_SECONDS = 40
 Answer = TypeVar("Answer")
 PASSWORD = "correct-horse-battery"
 
@@ -47,7 +50,9 @@ class RunningSystem:
         self.folder = folder
         self.redis = EmbeddedRedis(folder / "redis")
         self.port = int(env.get("PORT") or free_port())
+        self._web_socket: HeldSocket | None = None
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._replaced: list[subprocess.Popen[bytes]] = []
         self._tokens: dict[str, str] = {}
         self._commands = read_procfile(ROOT / "Procfile")
         self._env = {
@@ -73,30 +78,54 @@ class RunningSystem:
 
     def start(self) -> Self:
         """Prepare the database, start everything, wait until it is ready."""
-        self._env["REDIS_URL"] = self.redis.start()
+        self.start_redis()
         self.command(self._commands["release"])
         for name in ("web", "worker", "beat"):
             self.start_process(name)
         wait_until(self._is_ready, f"ready; logs in {self.folder}", READY_WITHIN_SECONDS)
         return self
 
+    def start_redis(self) -> None:
+        """Start Redis and tell the processes that are started after it where it is."""
+        self._env["REDIS_URL"] = self.redis.start()
+
+    def hold_web_socket(self) -> None:
+        """Listen in place of the web process, as systemd can; to be called before ``start``."""
+        self._web_socket = HeldSocket(self.port)
+
     def start_process(self, name: str) -> None:
         """Start one process of the Procfile; its output is appended to ``<name>.log``."""
+        command, inherited = ["sh", "-c", self._commands[name]], ()
+        if name == "web" and self._web_socket is not None:
+            command, inherited = self._web_socket.handed_to(command), (self._web_socket.number,)
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
-                self._commands[name],
-                shell=True,
+                command,
                 cwd=ROOT,
                 env=self._env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=inherited,
             )
 
     def kill(self, name: str, signum: int = signal.SIGKILL) -> None:
         """End one process and its children with ``signum``, and wait until it is gone."""
-        end_group(self._processes.pop(name), signum, patience_seconds=10)
+        end_group(self._processes.pop(name), signum, patience_seconds=ENDS_WITHIN_SECONDS)
+
+    def restart(self, name: str) -> None:
+        """Deploy one process: let it end in good order, then start the new one."""
+        self.kill(name, signal.SIGTERM)
+        self.start_process(name)
+
+    def replace(self, name: str) -> subprocess.Popen[bytes]:
+        """Deploy one process without a pause: start the new one while the old one, which is returned, ends."""
+        old = self._processes.pop(name)
+        self._replaced.append(old)
+        self.start_process(name)
+        os.killpg(old.pid, signal.SIGTERM)
+        return old
 
     def command(self, line: str, stdin: str = "") -> str:
         """Run a command of the operator's to its end; returns what it printed. Fails the test if it fails."""
@@ -124,8 +153,12 @@ class RunningSystem:
 
     def stop(self) -> None:
         """End everything, without ceremony: what a deploy does gently is a test of its own."""
+        for process in self._replaced:
+            end_group(process, signal.SIGKILL)
         for name in list(self._processes):
             self.kill(name)
+        if self._web_socket is not None:
+            self._web_socket.close()
         self.redis.stop()
 
     def __enter__(self) -> Self:

@@ -21,6 +21,8 @@ from tests.faults.witnesses import Placing, Shop, Strike, Watcher
 from tests.local_services import LocalPostgres
 
 ACCEPTED_WHILE_FROZEN_SECONDS = 1.5
+#: From how many threads orders are placed: so many requests a killed web process can break off, and a deploy none.
+ORDERS_AT_ONCE = 2
 #: After these a worker may not have heard an answer.
 WORKERS_STRUCK = {"worker_killed", "worker_frozen_for_longer_than_a_lease"}
 
@@ -99,6 +101,11 @@ def run(plan: Plan, folder: Path, database: str) -> Report:
     report.broken = broken_promises(evidence)
     if len(accepted) != shop.asked:
         report.broken.append(f"{shop.asked - len(accepted)} orders were never accepted")
+    kills = sum(strike.fault == "web_killed" for strike in [*strikes, *alone])
+    if shop.broken_off > kills * ORDERS_AT_ONCE:
+        report.broken.append(
+            f"{shop.broken_off} requests were broken off, and the web process was killed {kills} times"
+        )
     return report
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -64,6 +63,7 @@ class ChaosSystem(RunningSystem):
         own = {"PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}", "WORKER_THREADS": "16"}
         env = {**urls, **pace, **clock, **own}
         super().__init__(folder, database_url, env)
+        self.hold_web_socket()
         self._commands |= {
             "worker-2": f"{self._commands['worker']} --hostname second@%h",
             "beat-2": self._commands["beat"],
@@ -75,7 +75,6 @@ class ChaosSystem(RunningSystem):
         self.redis_is_frozen = False
         self.when_a_key_is_repaired: Callable[[StageType], None] = lambda _: None
         self._later: list[tuple[float, Callable[[], object]]] = []
-        self._ending: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> Self:
         """Start all of it, with a working key in each section."""
@@ -137,8 +136,6 @@ class ChaosSystem(RunningSystem):
         """End everything."""
         self.repair(all_of_it=True)
         self.engine.dispose()
-        for process in self._ending:
-            end_group(process, signal.SIGTERM)
         super().stop()
 
     # Processes
@@ -157,10 +154,7 @@ class ChaosSystem(RunningSystem):
     def _worker_deployed(self) -> None:
         name = self.random.choice(WORKERS)
         if name in self._processes:
-            process = self._processes.pop(name)
-            os.kill(process.pid, signal.SIGTERM)
-            self.start_process(name)  # the new one comes up while the old one ends its calls
-            self._ending.append(process)
+            self.replace(name)
 
     def _worker_frozen(self) -> None:
         self._freeze(self.random.choice(WORKERS), (2, 6))
@@ -193,7 +187,8 @@ class ChaosSystem(RunningSystem):
         self._end("web", signal.SIGKILL)
 
     def _web_deployed(self) -> None:
-        self._end("web", signal.SIGTERM, (0, 0.2))
+        if "web" in self._processes:
+            self.restart("web")
 
     # Redis, database, messages
 

@@ -49,6 +49,7 @@ class Shop(threading.Thread):
         self._redis_is_frozen = redis_is_frozen
         self.accepted: dict[str, int] = {}
         self.asked = 0
+        self.broken_off = 0
         self.placings: list[Placing] = []
         self._enough = threading.Event()
 
@@ -75,7 +76,8 @@ class Shop(threading.Thread):
             began, frozen = time.monotonic(), self._redis_is_frozen()
             try:
                 answer = self._api().place(*sorted(menu), key=key, recipient=f"Анна, {key}", **poem)
-            except requests.RequestException:
+            except requests.RequestException as error:
+                self.broken_off += isinstance(error, requests.ConnectionError)
                 time.sleep(0.2)
                 continue
             if answer.status_code < 500:
