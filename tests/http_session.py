@@ -67,6 +67,10 @@ class Api:
     def get(self, path: str) -> requests.Response:
         return self._session.get(self.url + path, timeout=30)
 
+    def hang_up(self) -> None:
+        """Close the connection; the next request opens a new one."""
+        self._session.close()
+
     def place(self, *stages: StageType, key: str | None = None, **brief: Any) -> requests.Response:
         """Order works for a brief that can be changed field by field."""
         body = {"recipient": "Анна", "occasion": "60 лет", "details": "любит море", "tone": "тепло"}
