@@ -4,9 +4,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, NullPool, create_engine, select, text
+from sqlalchemy import Engine, NullPool, create_engine, select, update
 from sqlalchemy.orm import Session
 
+from domain.db import utc_now
 from domain.leases import RENEW_SECONDS
 from domain.orders import Stage, StageState
 from providers.kinds import StageType
@@ -20,8 +21,8 @@ from tests.running_system import RunningSystem, wait_until
 POEM, VOICE, SONG, CLIP = StageType
 OWN_POEM = "Море шумит, и Анна поёт,\nсолнце встаёт над водой."
 #: Fewer than what is ordered before each deploy, so that it also finds messages that no thread was free for.
-WORKER_THREADS = 8
-POEMS_EACH_TIME = 6
+WORKER_THREADS = 6
+POEMS_EACH_TIME = 3
 #: An order that is placed again and again, and is one order all the same.
 SAME_ORDER = "the same order"
 #: How long a provider takes to answer and to send a file, so that a deploy finds it at it; how long a job runs there.
@@ -80,7 +81,8 @@ def deploy_everything(times: int, folder: Path) -> Afterwards:
 def system_at(emulator: Emulator, folder: Path) -> RunningSystem:
     """A system that calls the emulated providers and whose web socket is held open."""
     urls = {f"{kind}_BASE_URL": emulator.base_url(kind) for kind in emulator.rooms}
-    env = {**urls, "POLL_INTERVAL_SECONDS": "1", "WORKER_THREADS": str(WORKER_THREADS)}
+    pace = {"SWEEP_INTERVAL_SECONDS": "2", "POLL_INTERVAL_SECONDS": "1", "REFRESH_INTERVAL_SECONDS": "60"}
+    env = {**urls, **pace, "WORKER_THREADS": str(WORKER_THREADS)}
     system = RunningSystem(folder, f"sqlite:///{folder / 'quatrain.db'}", env)
     system.hold_web_socket()
     return system
@@ -98,7 +100,7 @@ def use_providers(system: RunningSystem, emulator: Emulator) -> None:
     emulator.speechkit.fail(*PAID_ROUTES[VOICE], delay=LONGEST_ANSWER_SECONDS)
     for stage_type, kind in KINDS.items():
         emulator.rooms[kind].fail(*PAID_ROUTES[stage_type], delay=ANSWER_SECONDS, times=None)
-        emulator.rooms[kind].fail("file", "content", delay=FILE_SECONDS, times=None)
+        emulator.rooms[kind].fail("file", delay=FILE_SECONDS, times=None)
     emulator.suno.most_calls = 1000
     emulator.suno.job_seconds = emulator.pika.job_seconds = JOB_SECONDS
 
@@ -131,11 +133,11 @@ def running(engine: Engine) -> set[StageType]:
 
 def is_all_done(engine: Engine) -> bool:
     """Whether every stage of every order is done; lets the time pass after which a job is looked at."""
-    with engine.begin() as connection:
-        connection.execute(
-            text("UPDATE stages SET due_at = created_at WHERE state = 'submitted' AND lease_until IS NULL")
-        )
+    early = (Stage.state == StageState.SUBMITTED, Stage.lease_until.is_(None), Stage.due_at > utc_now())
     with Session(engine) as session:
+        if session.scalar(select(Stage.id).where(*early).limit(1)):
+            session.execute(update(Stage).where(*early).values(due_at=Stage.created_at))
+            session.commit()
         return session.scalar(select(Stage.id).where(Stage.state != StageState.DONE).limit(1)) is None
 
 
