@@ -59,6 +59,8 @@ MEASURED = (
 )
 #: Poems that are on their way then: some at their provider, and more in the queue than workers have threads.
 LOAD = 48
+#: What was started again is of use after so long.
+STARTS_WITHIN_SECONDS = 6.0
 #: How many orders are placed while a fault lasts.
 ORDERED_UNDER = {"redis_frozen": 8, "poem_key_refused": 12}
 LONGEST_ALONE_SECONDS = 60.0
@@ -101,8 +103,11 @@ def one_by_one(plan: Plan, system: ChaosSystem, shop: Shop, watcher: Watcher) ->
     for fault in MEASURED * plan.rounds_alone:
         if fault == "database_restarted" and system.database is None:
             continue
-        while system.is_under_repair or not system.is_ready_for(StageType.POEM):
+        well_since = time.monotonic()
+        while time.monotonic() < well_since + STARTS_WITHIN_SECONDS:
             jobs_at = _let_things_go_on(system, jobs_at)
+            if system.is_under_repair or not system.is_ready_for(StageType.POEM):
+                well_since = time.monotonic()
         _clear_faults(system)
         system.emulator.rooms[KINDS[StageType.POEM]].fail(*PAID_ROUTES[StageType.POEM], delay=2, times=LOAD)
         shop.place_at_once(LOAD)

@@ -11,6 +11,7 @@ from random import Random
 import requests
 from sqlalchemy import Engine, select
 
+from domain.db import reading
 from domain.orders import Stage, StageState
 from providers.kinds import StageType
 from tests.http_session import Api
@@ -103,7 +104,7 @@ class Watcher(threading.Thread):
         read = select(Stage.id, Stage.stage_type, Stage.state, Stage.claim, Stage.due_at)
         while not self._over.wait(WATCH_SECONDS):
             try:
-                with self._engine.connect() as connection:
+                with reading(), self._engine.connect() as connection:
                     found = connection.execute(read).all()
             except Exception:  # noqa: BLE001, S112  # the database is away, as it was told to be
                 continue
