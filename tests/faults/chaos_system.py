@@ -259,14 +259,14 @@ class ChaosSystem(RunningSystem):
         room = self.emulator.rooms[kind]
         room.keys |= {key.secret: key for key in refused}  # jobs are asked about with the key that ordered them
         new = room.add_key(f"key {len(room.keys) + 1}", _secret(kind, len(room.keys) + 1))
+        if refused:
+            self.when_a_key_is_repaired(stage_type)
         try:
             answer = self._admin.save_section(stage_type, kind, api_key=new.secret)
         except (requests.RequestException, AssertionError):  # the page has just been struck itself
             answer = None
         if answer is None or answer.status_code != 303:
             self._in((0.5, 1), lambda: self._repair_key(stage_type, []))
-        else:
-            self.when_a_key_is_repaired(stage_type)
 
     def _anywhere(self, **features: object) -> None:
         kind = self.random.choice(list(KINDS.values()))
