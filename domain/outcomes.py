@@ -31,9 +31,11 @@ from providers.errors import (
 )
 from providers.kinds import StageType
 
-UNREADABLE_TRIES = 3
-LOST_ANSWERS_REPEATED = 1
-#: Works that cost little and leave nothing behind at the provider: a lost answer may be asked for once more.
+#: Of a provider that costs nothing: after so many answers that nobody can read the stage has failed.
+FREE_UNREADABLE_TRIES = 3
+#: How often a call is made again that may have been charged and brought nothing, or nothing that can be read.
+CHARGES_REPEATED = 1
+#: Works that cost little and leave nothing behind at the provider: only they are asked for once more.
 REPEATABLE = (StageType.POEM, StageType.VOICE)
 #: Of a provider that costs nothing: a stage that kills its worker this often is left to a person.
 FREE_LOST_ANSWERS_REPEATED = 2
@@ -99,8 +101,11 @@ def record_success(job: Called, result: GenerationResult, stored: StoredWork) ->
 def record_error(job: Called, error: ProviderError, *, paid: bool) -> StageType | None:
     """Give the stage what the error means; returns its type if the section must be checked now."""
     now = utc_now()
+    # A call that was not written down was a question that costs nothing.
+    paid = paid and bool(job.attempt_id)
     lost = isinstance(error, AnswerLost) and paid
-    _close_attempt(job, AttemptState.LOST if lost else AttemptState.REFUSED, now, error=error)
+    unreadable = isinstance(error, UnreadableAnswer)
+    _close_attempt(job, AttemptState.LOST if lost or (unreadable and paid) else AttemptState.REFUSED, now, error=error)
     stage = db.session.get(Stage, job.id, populate_existing=True)
     check: StageType | None = None
     if stage is None or stage.claim != job.claim or stage.state not in HELD:
@@ -112,8 +117,8 @@ def record_error(job: Called, error: ProviderError, *, paid: bool) -> StageType 
         check = doubt_section(job, error, now)
     elif isinstance(error, ContentError):
         _fail(stage, error.code, now, **_said(error))
-    elif isinstance(error, UnreadableAnswer):
-        _count_unreadable(stage, error, now)
+    elif unreadable:
+        _count_unreadable(stage, error, now, paid=paid)
     else:
         check = _count_passing_failure(stage, error, now)
     db.session.commit()
@@ -167,10 +172,7 @@ def lose_answer(
 
     The caller commits.
     """
-    allowed = FREE_LOST_ANSWERS_REPEATED
-    if paid:
-        allowed = LOST_ANSWERS_REPEATED if stage.stage_type in REPEATABLE else 0
-    if stage.lost_answers < allowed:
+    if _may_be_charged_again(stage) if paid else stage.lost_answers < FREE_LOST_ANSWERS_REPEATED:
         queue_again(stage, now, reason, pause, lost_answers=stage.lost_answers + 1)
         return
     stages.move(
@@ -183,12 +185,17 @@ def lose_answer(
     )
 
 
-def _count_unreadable(stage: Stage, error: ProviderError, now: datetime) -> None:
+def _may_be_charged_again(stage: Stage) -> bool:
+    """Whether a call may be repeated that has probably been charged: docs/decisions/0008."""
+    return stage.stage_type in REPEATABLE and stage.lost_answers + stage.unreadable_answers < CHARGES_REPEATED
+
+
+def _count_unreadable(stage: Stage, error: ProviderError, now: datetime, *, paid: bool) -> None:
     count = stage.unreadable_answers + 1
-    if count >= UNREADABLE_TRIES:
-        _fail(stage, error.code, now, unreadable_answers=count, **_said(error))
-    else:
+    if _may_be_charged_again(stage) if paid else count < FREE_UNREADABLE_TRIES:
         queue_again(stage, now, error.code, BACKOFF[count - 1], unreadable_answers=count, **_said(error))
+    else:
+        _fail(stage, error.code, now, unreadable_answers=count, **_said(error))
 
 
 def _count_passing_failure(stage: Stage, error: ProviderError, now: datetime) -> StageType | None:

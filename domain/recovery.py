@@ -7,6 +7,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import aliased
 
 from domain import checks, clock_steps, heartbeats, outcomes, placing, stages, submissions, waiting
+from domain.clock_steps import StepDetector
 from domain.db import db
 from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
 from providers.kinds import StageType
@@ -32,13 +33,14 @@ def sweep(now: datetime) -> Sweep:
 
     Two at once do no harm: each row is moved by one of them.
     """
+    clock = StepDetector()
     leases_count = clock_steps.leases_can_be_trusted(now)
     heartbeats.beat(heartbeats.WORKER, now)
     placing.forget_old_keys(now)
     db.session.commit()
     if leases_count:
-        _end_leases(now)
-        _end_fetch_leases(now)
+        _end_leases(now, clock)
+        _end_fetch_leases(now, clock)
     ready = _unblock_forgotten(now)
     ready += waiting.release_all(now)
     waiting.give_up(now)
@@ -46,13 +48,17 @@ def sweep(now: datetime) -> Sweep:
     return Sweep(ready, checks.due_checks(now, CHECK_PATIENCE))
 
 
-def _end_leases(now: datetime) -> None:
+def _end_leases(now: datetime, clock: StepDetector) -> None:
     """Take stages from workers that are gone: without an open attempt they start anew, with one its answer is lost."""
     expired = select(Stage.id, Stage.order_id).where(Stage.state == StageState.RUNNING, Stage.lease_until < now)
     for stage_id, order_id in db.session.execute(expired.limit(BATCH)).all():
         # Held, so that its worker, should it live after all, cannot renew its lease between our look and our move.
         stages.lock_order(order_id)
         stage = db.session.get_one(Stage, stage_id, populate_existing=True, with_for_update=True)
+        if clock.step():
+            # It may have been renewed by a clock that was set back since ``now``, and would look as if it were over.
+            db.session.rollback()
+            return
         if stage.state is not StageState.RUNNING or stage.lease_until is None or stage.lease_until >= now:
             db.session.rollback()
             continue
@@ -79,10 +85,13 @@ def _lose_worker(stage: Stage, attempt: Attempt, now: datetime) -> None:
     outcomes.lose_answer(stage, now, paid=paid, pause=timedelta(0))
 
 
-def _end_fetch_leases(now: datetime) -> None:
+def _end_fetch_leases(now: datetime, clock: StepDetector) -> None:
     """Look again at jobs whose download ended with its worker: a look is free, and gives a fresh link."""
     expired = select(Stage).where(Stage.state == StageState.FETCHING, Stage.lease_until < now).limit(BATCH)
     for stage in db.session.scalars(expired).all():
+        if clock.step():
+            db.session.rollback()
+            return
         stages.move(stage, {StageState.FETCHING}, state=StageState.SUBMITTED, lease_until=None, due_at=now)
         db.session.commit()
 

@@ -83,6 +83,27 @@ def test_a_drift_that_leases_bear_is_no_step() -> None:
     assert state_of(lease.stage_id) is StageState.QUEUED
 
 
+def test_a_clock_that_is_set_back_in_the_middle_of_a_sweep_takes_no_stage_from_a_worker_that_lives(
+    process: StepDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = stage_at_work()
+    lock_order = stages.lock_order
+    after_it_ran_out = utc_now() + 2 * LEASE
+
+    with time_machine.travel(after_it_ran_out, tick=False) as clock:
+
+        def set_back_and_renew(order_id: int) -> None:
+            clock.shift(-2 * LEASE)
+            leases.renew([lease])
+            lock_order(order_id)
+
+        monkeypatch.setattr(stages, "lock_order", set_back_and_renew)
+        process.note()
+        recovery.sweep(after_it_ran_out)
+
+    assert state_of(lease.stage_id) is StageState.RUNNING
+
+
 def test_what_was_planned_by_a_clock_that_was_ahead_goes_on_when_it_is_set_back(process: StepDetector) -> None:
     working_section()
     with time_machine.travel(utc_now() + HOUR):

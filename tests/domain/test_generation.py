@@ -144,7 +144,7 @@ def test_a_stage_that_is_not_due_yet_is_not_taken() -> None:
     assert stage_of(order).attempts == 1
 
 
-def test_an_answer_that_cannot_be_read_fails_the_stage_the_third_time() -> None:
+def test_a_free_answer_that_cannot_be_read_fails_the_stage_the_third_time() -> None:
     working_section()
     order = place_order(details="!unreadable")
     for _ in range(2):

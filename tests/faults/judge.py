@@ -11,7 +11,6 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from domain.orders import Attempt, AttemptState, Order, Stage, StageState, Work
-from domain.outcomes import UNREADABLE_TRIES
 from domain.recovery import WORKER_GONE
 from providers.errors import AnswerLost, UnreadableAnswer
 from providers.kinds import ProviderKind, StageType
@@ -98,7 +97,7 @@ def _of_reason(stage: StageFacts, evidence: Evidence) -> Iterator[str]:
     kind = stage.provider_kind
     if stage.state is StageState.FAILED:
         # Nothing in a storm speaks of the words of an order: all that can fail a stage is an answer like no other.
-        if stage.reason != UnreadableAnswer.code or evidence.garbled[kind] < UNREADABLE_TRIES:
+        if stage.reason != UnreadableAnswer.code or not evidence.garbled[kind]:
             yield f"{who} failed ({stage.reason}), and {kind} bears nobody out"
     elif stage.state is StageState.ATTENTION:
         by_workers = WORKER_GONE in stage.lost_because and evidence.workers_struck > 0

@@ -20,7 +20,7 @@ UNDECIDED = {
     "attempts": (LOST,),
     "lost_because": ("unavailable",),
 }
-FAILED = {"state": StageState.FAILED, "reason": "unreadable_answer", "attempts": (REFUSED,) * 3, "charges": 0}
+FAILED = {"state": StageState.FAILED, "reason": "unreadable_answer", "attempts": (LOST,) * 2, "charges": 0}
 BLOCKED = {"state": StageState.BLOCKED, "attempts": (), "charges": 0}
 RIGHT = Evidence(frozenset({1}), frozenset({1}), (SONG_DONE,))
 
@@ -41,7 +41,7 @@ def test_what_is_right_is_let_pass() -> None:
     assert judge_stage(stage_type=POEM, attempts=(LOST, ANSWERED), charges=2) == []
     assert judge_stage(**UNDECIDED, silent=Counter({SUNO: 1})) == []
     assert judge_stage(**UNDECIDED | {"lost_because": (WORKER_GONE,)}, workers_struck=1) == []
-    assert judge_stage(**FAILED, garbled=Counter({SUNO: 3})) == []
+    assert judge_stage(**FAILED, garbled=Counter({SUNO: 1})) == []
     assert judge_stage(**BLOCKED, poem=StageState.ATTENTION) == []
 
 
@@ -69,7 +69,7 @@ def test_what_is_right_is_let_pass() -> None:
             judge_stage(**UNDECIDED | {"lost_because": ("job_unknown",)}, silent=Counter({SUNO: 1})),
             "no answer was lost",
         ),
-        (judge_stage(**FAILED, garbled=Counter({SUNO: 2})), "bears nobody out"),
+        (judge_stage(**FAILED, garbled=Counter({PIKA: 1})), "bears nobody out"),
         (judge_stage(**FAILED | {"reason": "rejected"}, garbled=Counter({SUNO: 3})), "bears nobody out"),
         (judge_stage(state=StageState.WAITING, reason="rejected", attempts=(), charges=0), "stands still"),
     ],

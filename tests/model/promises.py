@@ -56,7 +56,8 @@ class Facts:
 
     def lost(self, made: Made) -> int:
         """How often a work was lost that may have been paid for."""
-        return self.losses[made] + self.unstored[made] + self.world.said.get(made, Counter())["silence"]
+        said = self.world.said.get(made, Counter())
+        return self.losses[made] + self.unstored[made] + said["silence"] + said["unreadable_answer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +188,14 @@ def _reasons_are_true(commit: Commit, facts: Facts) -> Iterator[str]:
         if stage.state not in {WAITING, FAILED, ATTENTION} or (old is not None and old.state is stage.state):
             continue
         said = facts.world.said.get(made, Counter())
-        lost = {"answer_lost": facts.lost(made) + said["unreadable_answer"], "storage_full": facts.unstored[made]}
+        lost = {"answer_lost": facts.lost(made), "storage_full": facts.unstored[made]}
         if not stage.reason:
             yield f"{stage.stage_type} is {stage.state} for no reason"
         elif stage.state is ATTENTION and stage.reason in lost:
             if not lost[stage.reason]:
                 yield f"{stage.stage_type} needs attention because of {stage.reason}, and nothing was lost so"
-        elif stage.state is FAILED and stage.reason == "unreadable_answer" and said["unreadable_answer"] < 3:
-            yield f"{stage.stage_type} failed for too few unreadable answers"
+        elif stage.state is FAILED and stage.reason == "unreadable_answer" and facts.lost(made) < 2:
+            yield f"{stage.stage_type} failed after one unreadable answer"
         elif not (stage.reason in said or stage.reason in facts.world.refused or _is_ours(stage, commit.now)):
             yield f"{stage.stage_type} is {stage.state} because of {stage.reason}, which nobody has said"
 
