@@ -11,6 +11,12 @@ KEY = "sk-fake-browser-0123456789-a1b2"
 SECTIONS = {"poem": "Стих", "voice": "Озвучка", "song": "Песня", "clip": "Видео"}
 
 
+def save(page: Page, section: str) -> None:
+    """Save the section, and wait until the page is there again: it scrolls, away from under the next click."""
+    with page.expect_navigation():
+        page.click(f"#{section} >> text=Сохранить")
+
+
 def works(page: Page, section: str) -> None:
     """Wait until the section says that it works, with no reload of ours."""
     expect(page.locator(f"#{section}-status .text-bg-success")).to_be_visible()
@@ -28,7 +34,7 @@ def test_from_the_built_in_provider_to_a_key_of_ones_own(page: Page, emulated: E
     assert page.locator("section h2").all_inner_texts() == list(SECTIONS.values())
     for section in SECTIONS:
         page.select_option(f"#{section}-provider-kind", "DUMMY")
-        page.click(f"#{section} >> text=Сохранить")
+        save(page, section)
         works(page, section)
 
     # An order of all four, watched until they are there.
@@ -55,12 +61,12 @@ def test_from_the_built_in_provider_to_a_key_of_ones_own(page: Page, emulated: E
     page.goto("/admin/providers")
     page.select_option("#poem-provider-kind", "OPENAI")
     page.fill("#poem-api-key", KEY)
-    page.click("#poem >> text=Сохранить")
+    save(page, "poem")
     expect(page.locator("#poem-model option", has_text="gpt-5.4").first).to_be_attached()
     works(page, "poem")
     assert KEY not in page.content()
     page.select_option("#poem-model", "gpt-5.4")
-    page.click("#poem >> text=Сохранить")
+    save(page, "poem")
     expect(page.locator("#poem-status")).to_contain_text("gpt-5.4")
     page.goto("/admin/orders/new")
     page.fill("#recipient", "Борис")
@@ -83,11 +89,11 @@ def test_no_page_is_wider_than_its_screen(page: Page, path: str, width: int) -> 
 def test_a_wrong_key_is_said_so_and_changes_nothing(page: Page) -> None:
     page.goto("/admin/providers")
     page.select_option("#voice-provider-kind", "DUMMY")
-    page.click("#voice >> text=Сохранить")
+    save(page, "voice")
     works(page, "voice")
     page.select_option("#poem-provider-kind", "OPENAI")
     page.fill("#poem-api-key", "sk-fake-nobody-0123456789-e5f6")
-    page.click("#poem >> text=Сохранить")
+    save(page, "poem")
 
     expect(page.locator("#poem")).to_contain_text("Провайдер не принимает ключ")
     assert page.input_value("#poem-api-key") == ""
