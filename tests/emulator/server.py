@@ -1,8 +1,9 @@
 """The emulated providers behind one port of this machine."""
 
 import threading
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
@@ -15,6 +16,9 @@ from tests.emulator.speechkit import SpeechKitRoom
 from tests.emulator.state import Book, Call, Charge, Fault, Room, Visit
 from tests.emulator.suno import SunoRoom
 from tests.emulator.yandex_gpt import YandexGPTRoom
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 HOST = "127.0.0.1"
 STOP_CHECK_SECONDS = 0.01
@@ -41,8 +45,9 @@ class Emulator:
         self.pika = PikaRoom(self._book)
         rooms = (self.openai, self.gemini, self.yandex_gpt, self.speechkit, self.suno, self.pika)
         self.rooms: dict[ProviderKind, Room] = {room.kind: room for room in rooms}
+        self._apps: dict[str, Flask] = {}
         self._server: BaseWSGIServer = make_server(
-            HOST, port, self._app(), threaded=True, request_handler=_QuietHandler
+            HOST, port, self._serve, threaded=True, request_handler=_QuietHandler
         )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(STOP_CHECK_SECONDS,), daemon=True)
         self.port = self._server.server_port
@@ -94,12 +99,20 @@ class Emulator:
     ) -> None:
         self.stop()
 
-    def _app(self) -> Flask:
+    def _serve(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Each provider is an application of its own, made when it is called first: most tests call one."""
+        name = environ["PATH_INFO"].split("/")[1]
+        with self._book.lock:
+            if name not in self._apps:
+                self._apps[name] = self._app([room for kind, room in self.rooms.items() if kind.lower() == name])
+        return self._apps[name](environ, start_response)
+
+    def _app(self, rooms: list[Room]) -> Flask:
         app = Flask("tests.emulator")
         # A fault of the emulator itself shows as a traceback, never as a provider's 500.
         app.config["PROPAGATE_EXCEPTIONS"] = True
         app.teardown_request(self._book.end_visit)
-        for kind, room in self.rooms.items():
+        for room in rooms:
             root = room.base_path if room.root_path is None else room.root_path
-            app.register_blueprint(room.blueprint(), url_prefix=f"/{kind.lower()}{root}")
+            app.register_blueprint(room.blueprint(), url_prefix=f"/{room.kind.lower()}{root}")
         return app
