@@ -100,6 +100,12 @@ def has_administrators() -> bool:
     return bool(db.session.scalar(select(func.count()).select_from(Administrator)))
 
 
+def new_api_token(name: str) -> tuple[str, ApiToken]:
+    """A token that was never seen before, and the row that will know it again; not stored yet."""
+    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    return token, ApiToken(name=name.strip(), token_hash=_digest(token))
+
+
 def create_api_token(name: str) -> str:
     """Store a new token's hash and commit; returns the token, which cannot be shown again.
 
@@ -107,8 +113,8 @@ def create_api_token(name: str) -> str:
     """
     if not name.strip():
         raise AccountRefused("The name is empty.")
-    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    db.session.add(ApiToken(name=name.strip(), token_hash=_digest(token)))
+    token, row = new_api_token(name)
+    db.session.add(row)
     try:
         db.session.commit()
     except IntegrityError:

@@ -20,6 +20,8 @@ from tests.full_disk import Disk
 from tests.local_services import LocalPostgres
 
 ADMIN_PASSWORD = "correct-horse-battery"
+#: See ``pytest_collection_modifyitems``.
+PART_WITH_SLOW_MODULES = 0.7
 #: A test that sends a message by mistake fails with this sentence.
 FORGOTTEN_BROKER = "a-test-tried-to-use-the-broker://"
 SECRETS = {"ADMIN_SECRET_KEY": secrets.token_urlsafe(32), "SECRET_KEY": secrets.token_urlsafe(32)}
@@ -34,6 +36,22 @@ from web import create_app  # noqa: E402
 
 #: DUMMY makes the same work of the same poem, and a film takes seconds: in one run of the tests it is made once.
 MADE_ONCE = {stage_type: (cache(make), content_type) for stage_type, (make, content_type) in dummy.MAKERS.items()}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the modules that start processes over the first part of the run.
+
+    Side by side they would take the processors from each other, and at the end everybody would wait for the last one.
+    """
+    modules: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(item.path, []).append(item)
+    slow = [path for path, tests in modules.items() if any(map(_starts_processes, tests))]
+    quick = [path for path in modules if path not in slow]
+    between = int(len(quick) * PART_WITH_SLOW_MODULES / len(slow)) if slow else 0
+    order = [path for number, each in enumerate(slow) for path in (each, *quick[number * between :][:between])]
+    order += quick[len(slow) * between :]
+    items[:] = [item for path in order for item in modules[path]]
 
 
 def production_settings(**values: object) -> Settings:
@@ -151,6 +169,10 @@ def administrator(app: Flask) -> str:
 def _hash_of_password() -> str:
     """Made once: it is meant to take long."""
     return PasswordHasher().hash(ADMIN_PASSWORD)
+
+
+def _starts_processes(test: pytest.Item) -> bool:
+    return any(test.get_closest_marker(name) for name in ("processes", "browser"))
 
 
 def _is_committed(stage_id: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, ViewportSize, sync_playwright
 
 from providers.kinds import ProviderKind
 from tests.emulator.server import Emulator
@@ -14,7 +14,7 @@ from tests.running_system import PASSWORD, RunningSystem
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-DESKTOP = {"width": 1280, "height": 900}
+DESKTOP = ViewportSize(width=1280, height=900)
 
 
 @pytest.fixture(scope="session")
@@ -46,10 +46,25 @@ def system(tmp_path_factory: pytest.TempPathFactory, emulated: Emulator) -> Iter
         yield running
 
 
+@pytest.fixture(scope="session")
+def signed_in(chromium: Browser, system: RunningSystem) -> StorageState:
+    """The cookies of an administrator who has signed in."""
+    context = chromium.new_context(base_url=system.url)
+    page = context.new_page()
+    page.goto("/admin")
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", PASSWORD)
+    page.click("main button")
+    page.wait_for_url("**/admin")
+    state = context.storage_state()
+    context.close()
+    return state
+
+
 @pytest.fixture
-def context(chromium: Browser, system: RunningSystem) -> Iterator[BrowserContext]:
-    """A fresh browser profile with the product as its base."""
-    context = chromium.new_context(base_url=system.url, viewport=DESKTOP)  # type: ignore[arg-type]
+def context(chromium: Browser, system: RunningSystem, signed_in: StorageState) -> Iterator[BrowserContext]:
+    """A fresh browser profile of a signed-in administrator, with the product as its base."""
+    context = chromium.new_context(base_url=system.url, viewport=DESKTOP, storage_state=signed_in)
     context.set_default_timeout(30_000)
     yield context
     context.close()
@@ -57,17 +72,12 @@ def context(chromium: Browser, system: RunningSystem) -> Iterator[BrowserContext
 
 @pytest.fixture
 def page(context: BrowserContext, system: RunningSystem) -> Iterator[Page]:
-    """A signed-in administrator's tab; whatever the browser complains of, or loads from elsewhere, fails the test."""
+    """The administrator's tab; whatever the browser complains of, or loads from elsewhere, fails the test."""
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: request.url.startswith(system.url) or complaints.append(request.url))
-    page.goto("/admin")
-    page.fill("input[name=username]", "admin")
-    page.fill("input[name=password]", PASSWORD)
-    page.click("main button")
-    page.wait_for_url("**/admin")
     yield page
     assert complaints == []
 

@@ -1,9 +1,10 @@
 """The administrator's first day: DUMMY, an order of four works, then a real key and its models."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.emulator.server import Emulator
+from tests.running_system import RunningSystem
 
 pytestmark = pytest.mark.browser
 
@@ -99,12 +100,8 @@ def test_a_wrong_key_is_said_so_and_changes_nothing(page: Page) -> None:
     assert page.input_value("#poem-api-key") == ""
 
 
-def test_the_pages_work_without_javascript(page: Page) -> None:
-    browser = page.context.browser
-    assert browser is not None
-    context = browser.new_context(
-        base_url=page.url.split("/admin")[0], java_script_enabled=False, storage_state=page.context.storage_state()
-    )
+def test_the_pages_work_without_javascript(chromium: Browser, system: RunningSystem, signed_in: StorageState) -> None:
+    context = chromium.new_context(base_url=system.url, java_script_enabled=False, storage_state=signed_in)
     plain = context.new_page()
     plain.goto("/admin/providers")
     plain.select_option("#song-provider-kind", "DUMMY")
