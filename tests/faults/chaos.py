@@ -1,6 +1,5 @@
 """A run: orders come in, faults strike by a seeded schedule, then there is peace, and the judge looks."""
 
-import os
 import statistics
 import time
 from collections import Counter, defaultdict
@@ -60,11 +59,6 @@ class Report:
                 yield f"  next step after {fault} alone: {_spread(self.recoveries_alone.get(fault, []), aim)}"
         yield from (f"  BROKEN: {each}" for each in self.broken)
         yield f"  {len(self.broken)} promises broken"
-
-
-def short_run(folder: Path, database: str) -> Report:
-    """A storm of half a minute, always the same one unless CHAOS_SEED says otherwise."""
-    return run(Plan(int(os.environ.get("CHAOS_SEED", "4")), seconds=30, orders=60, faults=26), folder, database)
 
 
 def run(plan: Plan, folder: Path, database: str) -> Report:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.processes
 
 log = logging.getLogger(__name__)
 
-KILLS = int(os.environ.get("REDIS_KILLS", "10"))
+KILLS = int(os.environ.get("REDIS_KILLS", "6"))
 OUTAGES_SECONDS = (0, 0.1, 0.3, 1)
 #: Longer than it takes to see that a worker is at it, shorter than the longest outage.
 SLOW = "!slow 0.5"

@@ -15,7 +15,7 @@ from domain.orders import Stage
 from tests.http_session import Api
 
 #: Leaves the processors of the machine to those that are measured.
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.2
 
 
 class Asker(threading.Thread):
