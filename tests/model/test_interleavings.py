@@ -16,7 +16,7 @@ from tests.model.machine import Model
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))
 #: Those that every run of the suite has time for.
-FEW = {"sqlite": 40, "postgresql": 10}
+FEW = {"sqlite": 30, "postgresql": 8}
 
 
 def test_any_interleaving_keeps_the_promises(house: House) -> None:
