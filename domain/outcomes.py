@@ -7,7 +7,7 @@ changes nothing, and commits.
 import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy import select, update
 
@@ -44,7 +44,7 @@ HELD = (StageState.RUNNING, StageState.UNCERTAIN, StageState.SUBMITTED, StageSta
 #: Where a work is welcome that comes late: its worker was given up, but nobody has begun anew.
 WELCOMING = (*HELD, StageState.QUEUED, StageState.ATTENTION)
 #: Why a stage stands whose work cannot be stored, and why an attempt was lost whose work could not.
-STORAGE_FULL = "storage_full"
+STORAGE_FULL: Final = "storage_full"
 JITTER = 0.2
 LONGEST_HINT = timedelta(hours=1)
 

@@ -65,21 +65,8 @@ def run(plan: Plan, folder: Path, database: str) -> Report:
     """Carry out ``plan`` on ``sqlite`` or ``postgresql``; everything it starts has ended on return."""
     random = Random(plan.seed)
     with ExitStack() as stack:
-        emulator = stack.enter_context(Emulator())
-        for room in (emulator.suno, emulator.pika):
-            room.job_seconds = 3
-        server = stack.enter_context(LocalPostgres()) if database == "postgresql" else None
-        url = server.new_database() if server else f"sqlite:///{folder / 'quatrain.db'}"
-        system = stack.enter_context(ChaosSystem(folder, url, emulator, random))
-        system.database = server
-        watcher = Watcher(system.engine, system.now)
-        shop = Shop(
-            system.api,  # a session for each order: one that keeps its connections hides what a restart costs
-            seed=plan.seed,
-            orders=plan.orders,
-            seconds=plan.seconds,
-            redis_is_frozen=lambda: system.redis_is_frozen,
-        )
+        system = _start(stack, folder, database, random)
+        watcher, shop = Watcher(system.engine, system.now), _shop(plan, system)
         began = time.monotonic()
         shop.start()
         watcher.start()
@@ -88,34 +75,54 @@ def run(plan: Plan, folder: Path, database: str) -> Report:
         alone = schedule.one_by_one(plan, system, shop, watcher)
         schedule.peace(system, shop, watcher)
         watcher.stop()
-        accepted = frozenset(shop.accepted.values())
-        charges = emulator.ledger
-        evidence = gather(system.engine, folder / "media", accepted, charges, emulator.visits, system.output())
+        accepted, charges = frozenset(shop.accepted.values()), system.emulator.ledger
+        media, visits = folder / "media", system.emulator.visits
+        evidence = gather(system.engine, media, accepted, charges, visits, system.output())
         seconds = time.monotonic() - began
-    frozen = [each.seconds for each in shop.placings[placed_in_storm:] if each.redis_frozen]
-    evidence = replace(evidence, **_said(emulator, [*strikes, *alone]))
-    stormy, calm = _recoveries(watcher, strikes), _recoveries(watcher, alone)
     report = Report(
         plan,
-        evidence,
+        replace(evidence, **_said(system.emulator, [*strikes, *alone])),
         strikes,
         alone,
-        stormy,
-        calm,
+        _recoveries(watcher, strikes),
+        _recoveries(watcher, alone),
         [each.seconds for each in shop.placings],
-        frozen,
+        [each.seconds for each in shop.placings[placed_in_storm:] if each.redis_frozen],
         len(charges),
         seconds,
     )
-    report.broken = broken_promises(evidence)
-    if len(accepted) != shop.asked:
-        report.broken.append(f"{shop.asked - len(accepted)} orders were never accepted")
-    kills = sum(strike.fault == "web_killed" for strike in [*strikes, *alone])
-    if shop.broken_off > kills * ORDERS_AT_ONCE:
-        report.broken.append(
-            f"{shop.broken_off} requests were broken off, and the web process was killed {kills} times"
-        )
+    report.broken = [*broken_promises(report.evidence), *_broken_to(shop, [*strikes, *alone])]
     return report
+
+
+def _start(stack: ExitStack, folder: Path, database: str, random: Random) -> ChaosSystem:
+    emulator = stack.enter_context(Emulator())
+    for room in (emulator.suno, emulator.pika):
+        room.job_seconds = 3
+    server = stack.enter_context(LocalPostgres()) if database == "postgresql" else None
+    url = server.new_database() if server else f"sqlite:///{folder / 'quatrain.db'}"
+    system = stack.enter_context(ChaosSystem(folder, url, emulator, random))
+    system.database = server
+    return system
+
+
+def _shop(plan: Plan, system: ChaosSystem) -> Shop:
+    return Shop(
+        system.api,  # a session for each order: one that keeps its connections hides what a restart costs
+        seed=plan.seed,
+        orders=plan.orders,
+        seconds=plan.seconds,
+        redis_is_frozen=lambda: system.redis_is_frozen,
+    )
+
+
+def _broken_to(shop: Shop, strikes: list[Strike]) -> Iterator[str]:
+    """What was promised to who places orders."""
+    if len(shop.accepted) != shop.asked:
+        yield f"{shop.asked - len(shop.accepted)} orders were never accepted"
+    kills = sum(strike.fault == "web_killed" for strike in strikes)
+    if shop.broken_off > kills * ORDERS_AT_ONCE:
+        yield f"{shop.broken_off} requests were broken off, and the web process was killed {kills} times"
 
 
 def _recoveries(watcher: Watcher, strikes: list[Strike]) -> dict[str, list[float]]:

@@ -23,18 +23,10 @@ from providers.kinds import ProviderKind, StageType
 from tasks.messages import GENERATION_TASKS
 from tests.emulator.server import Emulator
 from tests.emulator.state import Key
+from tests.faults.provider_faults import KINDS, PROVIDER_FAULTS
 from tests.local_services import LocalPostgres
 from tests.running_system import RunningSystem, free_port, wait_until
 
-POEM, VOICE, SONG, CLIP = StageType
-KINDS = {
-    POEM: ProviderKind.OPENAI,
-    VOICE: ProviderKind.SPEECHKIT,
-    SONG: ProviderKind.SUNO,
-    CLIP: ProviderKind.PIKA,
-}
-#: Where a work is ordered, and so paid.
-PAID_ROUTES = {POEM: ("responses", "chat"), VOICE: ("v1", "v3"), SONG: ("generate",), CLIP: ("submit",)}
 PUBLISHER_OPTIONS = {"ack_emulation": False, "socket_timeout": 1, "socket_connect_timeout": 1}
 #: Not a fault but the end of one.
 KEY_REPAIRED = "key_repaired"
@@ -91,7 +83,10 @@ class ChaosSystem(RunningSystem):
 
     def strike(self, fault: str) -> None:
         """Let one fault of ``schedule.FAULTS`` happen now."""
-        getattr(self, f"_{fault}")()
+        if fault in PROVIDER_FAULTS:
+            PROVIDER_FAULTS[fault](self.emulator, self.random)
+        else:
+            getattr(self, f"_{fault}")()
 
     def repair(self, *, all_of_it: bool = False) -> None:
         """Start again what it is time for."""
@@ -239,10 +234,10 @@ class ChaosSystem(RunningSystem):
         new.write_text(str(ahead_seconds))
         new.rename(self._clock_file)
 
-    # Providers
+    # Keys
 
     def _poem_key_refused(self) -> None:
-        self._key_refused(POEM)
+        self._key_refused(StageType.POEM)
 
     def _key_refused(self, stage_type: StageType | None = None) -> None:
         """For a while the provider refuses the key in use; then somebody saves another one."""
@@ -267,39 +262,6 @@ class ChaosSystem(RunningSystem):
             answer = None
         if answer is None or answer.status_code != 303:
             self._in((0.5, 1), lambda: self._repair_key(stage_type, []))
-
-    def _anywhere(self, **features: object) -> None:
-        kind = self.random.choice(list(KINDS.values()))
-        self.emulator.rooms[kind].fail(times=self.random.randint(1, 4), **features)
-
-    def _where_it_is_paid(self, **features: object) -> None:
-        stage_type = self.random.choice(list(StageType))
-        self.emulator.rooms[KINDS[stage_type]].fail(*PAID_ROUTES[stage_type], **features)
-
-    def _provider_says_429(self) -> None:
-        self._anywhere(status=429, body={"error": {"message": "slow down"}}, headers={"Retry-After": "2"})
-
-    def _provider_says_500(self) -> None:
-        self._anywhere(status=500, body={"error": {"message": "oops"}})
-
-    def _provider_says_503(self) -> None:
-        self._anywhere(status=503, body="<html>Service unavailable</html>")
-
-    def _provider_talks_garbage(self) -> None:
-        self._anywhere(status=200, body="<html>welcome to the hotel's network</html>")
-
-    def _provider_says_half(self) -> None:
-        self._anywhere(cut_body=True)
-
-    def _provider_hangs_up_after_taking_it(self) -> None:
-        self._where_it_is_paid(cut=True)
-
-    def _provider_is_slow(self) -> None:
-        self._where_it_is_paid(delay=self.random.uniform(2, 6), times=3)
-
-    def _links_expire(self) -> None:
-        for kind in (KINDS[SONG], KINDS[CLIP]):
-            self.emulator.rooms[kind].fail("file", status=403, body="expired", times=2)
 
 
 def _secret(kind: ProviderKind, number: int) -> str:

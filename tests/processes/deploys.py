@@ -12,8 +12,8 @@ from domain.leases import RENEW_SECONDS
 from domain.orders import Stage, StageState
 from providers.kinds import StageType
 from tests.emulator.server import Emulator
-from tests.faults.chaos_system import KINDS, PAID_ROUTES
 from tests.faults.judge import Evidence, gather
+from tests.faults.provider_faults import KINDS, PAID_ROUTES
 from tests.http_session import Api
 from tests.processes.callers import Caller, LeaseWatcher, asking
 from tests.running_system import RunningSystem, wait_until

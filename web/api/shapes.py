@@ -71,10 +71,12 @@ class OrderShown(BaseModel):
 class SectionShown(BaseModel):
     """What would happen to an order for this stage type that is placed now, from what is stored."""
 
-    ready: bool = Field(description="Whether it would be made now. Otherwise it would be accepted, and wait.")
+    ready: bool = Field(
+        description="Whether it would be made now. Otherwise it would be accepted, and wait; refused for storage_full."
+    )
     provider_kind: ProviderKind | None
     model: str | None = Field(description="Null where the provider's first one is taken.")
-    reason: Reason | None = Field(
+    reason: Reason | Literal["storage_full"] | None = Field(
         description="Why it would wait. While ready: unavailable or rate_limited, if the last check met that."
     )
     message: str | None = Field(description="The reason as a sentence, in the language of Accept-Language (en, ru).")

@@ -1,8 +1,11 @@
 """What the shop asks before it sells: would an order placed now be made?"""
 
+from typing import Literal
+
 from flask import Response
 
-from domain import sections
+from domain import sections, works
+from domain.outcomes import STORAGE_FULL
 from domain.provider_configs import Reason, Status
 from domain.sections import Section
 from web.api.blueprint import blueprint
@@ -12,6 +15,9 @@ from web.api.orders import answer
 from web.api.shapes import SectionShown, StagesShown
 from web.sentences import reason_words
 
+#: What happens outside the section, so that its row does not say since when.
+NOBODY_NOTED = (Reason.PROVIDER_OFF, STORAGE_FULL)
+
 
 @blueprint.get("/stages")
 @described(Operation(answer=StagesShown, answer_words="The four stage types."))
@@ -20,22 +26,23 @@ def list_stages() -> Response:
 
     Answers from what is stored; no provider is asked.
     """
+    has_room = works.has_room()
     with in_callers_language():
-        shown = {stage_type: _shown(section) for stage_type, section in sections.overview().items()}
+        shown = {stage_type: _shown(section, has_room) for stage_type, section in sections.overview().items()}
     return answer(StagesShown(shown))
 
 
-def _shown(section: Section) -> SectionShown:
-    reason = section.blocked or _passing_trouble(section)
+def _shown(section: Section, has_room: bool) -> SectionShown:
+    refused: Literal["storage_full"] | None = None if has_room else STORAGE_FULL
+    reason = section.blocked or refused or _passing_trouble(section)
     words = str(reason_words(reason))
     return SectionShown(
-        ready=section.blocked is None,
+        ready=not section.blocked and not refused,
         provider_kind=section.provider_kind,
         model=section.model,
         reason=reason,
         message=f"{words[:1].upper()}{words[1:]}." if reason else None,
-        # That a provider was switched off here happened outside the section; nobody noted when.
-        since=section.row.status_since if section.row and reason and reason is not Reason.PROVIDER_OFF else None,
+        since=section.row.status_since if section.row and reason and reason not in NOBODY_NOTED else None,
         waiting=section.waiting,
     )
 

@@ -7,6 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from providers.kinds import StageType
+from tests.builders import working_section
 from tests.full_disk import Disk, full_database
 from tests.web.api.conftest import ORDER
 
@@ -34,6 +36,21 @@ def test_an_order_is_refused_while_there_is_no_room_for_its_works(
     assert count_orders() == 1
     disk.make_room()
     assert api("POST", "/orders", json=ORDER).status_code == 202
+
+
+def test_no_stage_is_ready_while_there_is_no_room_for_works(api: Api, app: Flask, disk: Disk) -> None:
+    with app.app_context():
+        working_section(StageType.VOICE)
+    disk.leave_little()
+
+    full = api("GET", "/stages").json
+    disk.make_room()
+
+    voice = full["VOICE"]
+    assert (voice["ready"], voice["reason"], voice["since"]) == (False, "storage_full", None)
+    assert voice["message"]
+    assert full["SONG"]["reason"] == "not_configured"
+    assert api("GET", "/stages").json["VOICE"]["ready"]
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "shop-1"}], ids=["without a key", "with a key"])
