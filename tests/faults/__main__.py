@@ -1,4 +1,4 @@
-"""`make faults`: ten minutes of faults on each database that is asked for; prints figures and seed.
+"""`make faults`: ten minutes of faults, shared by the databases that are asked for; prints figures and seed.
 
 For a third of the time everything strikes at random; then each fault whose recovery is measured strikes by itself, and
 at last there is peace.
