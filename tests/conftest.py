@@ -28,12 +28,14 @@ SECRETS = {"ADMIN_SECRET_KEY": secrets.token_urlsafe(32), "SECRET_KEY": secrets.
 
 os.environ.update(SECRETS)
 
-from domain.accounts import Administrator  # noqa: E402
+from domain import accounts  # noqa: E402
 from domain.db import Base, db, reading  # noqa: E402
 from domain.orders import Stage  # noqa: E402
 from providers import dummy  # noqa: E402
 from web import create_app  # noqa: E402
 
+#: A hash of a password is meant to take long, but not several hundred times.
+QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 #: DUMMY makes the same work of the same poem, and a film takes seconds: in one run of the tests it is made once.
 MADE_ONCE = {stage_type: (cache(make), content_type) for stage_type, (make, content_type) in dummy.MAKERS.items()}
 
@@ -101,6 +103,7 @@ def migrated_app(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -
 def app(migrated_app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """The application with an empty database and a media folder of its own."""
     monkeypatch.setattr(dummy, "MAKERS", MADE_ONCE)
+    monkeypatch.setattr(accounts, "_hasher", QUICK_HASHER)
     before = migrated_app.config["SETTINGS"]
     migrated_app.config["SETTINGS"] = before.model_copy(update={"media_dir": tmp_path / "media"})
     with migrated_app.app_context():
@@ -160,15 +163,9 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | str, ...]]:
 def administrator(app: Flask) -> str:
     """The name of an administrator whose password is ``ADMIN_PASSWORD``."""
     with app.app_context():
-        db.session.add(Administrator(username="admin", password_hash=_hash_of_password()))
+        db.session.add(accounts.Administrator(username="admin", password_hash=QUICK_HASHER.hash(ADMIN_PASSWORD)))
         db.session.commit()
     return "admin"
-
-
-@cache
-def _hash_of_password() -> str:
-    """Made once: it is meant to take long."""
-    return PasswordHasher().hash(ADMIN_PASSWORD)
 
 
 def _starts_processes(test: pytest.Item) -> bool:
