@@ -4,6 +4,8 @@
 ``celeryconfig.py`` and ``launch``; everything else asks ``current_settings()``.
 """
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -11,8 +13,10 @@ from flask import current_app
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from providers.base import Limits
 from providers.kinds import ProviderKind
 
+LIMIT = re.compile(r"(?P<kind>\w+)=(?:(?P<calls>[1-9]\d*)/(?P<seconds>\d*\.?\d*[1-9]\d*)s|(?P<jobs>[1-9]\d*)jobs)")
 HOW_TO_MAKE_ONE = 'make one with: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
 SHORTEST_SECRET = 32
 #: What Celery is given while REDIS_URL is not set: commands that send no message need no broker.
@@ -76,6 +80,11 @@ class Settings(BaseSettings):
     suno_base_url: str = Field("https://api.sunoapi.org", description="For gateways and tests.")
     pika_base_url: str = Field("https://api.dev.pika.art", description="For gateways and tests.")
 
+    provider_limits: Annotated[dict[ProviderKind, Limits], NoDecode] = Field(
+        {},
+        description="What a provider allows us, where that is not what its documentation says: SUNO=20/10s is calls in "
+        "seconds, PIKA=20jobs is works at the same time; comma-separated.",
+    )
     worker_threads: int = Field(64, ge=1, description="Provider calls that one worker makes at the same time.")
     min_free_disk_mb: int = Field(
         100,
@@ -101,6 +110,23 @@ class Settings(BaseSettings):
     @classmethod
     def _split_on_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("provider_limits", mode="before")
+    @classmethod
+    def _read_limits(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        limits: dict[str, Limits] = {}
+        for part in filter(None, (each.strip() for each in value.split(","))):
+            found = LIMIT.fullmatch(part)
+            if found is None or found["kind"].upper() not in ProviderKind.__members__:
+                raise ValueError("cannot be read; write it like SUNO=20/10s,PIKA=20jobs")
+            kind, before = found["kind"].upper(), limits.get(found["kind"].upper(), Limits())
+            if found["jobs"]:
+                limits[kind] = replace(before, jobs=int(found["jobs"]))
+            else:
+                limits[kind] = replace(before, calls=int(found["calls"]), seconds=float(found["seconds"]))
+        return limits
 
     @field_validator("admin_secret_key", "secret_key")
     @classmethod

@@ -1,12 +1,12 @@
 """A stage that a worker has taken, prepared for its one call to a provider."""
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from domain import outcomes, prompts, stages, works
+from domain import outcomes, prompts, quotas, stages, works
 from domain.context import current_vault
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, Order, Stage, StageState
@@ -76,7 +76,14 @@ class Call:
         )
 
 
-def take(stage_id: int) -> Call | None:
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A stage whose provider takes no call now: ``again_at`` is when the oldest of them may go."""
+
+    again_at: datetime
+
+
+def take(stage_id: int) -> Call | Held | None:
     """Claim the stage and prepare its call; None when there is nothing to call. Commits."""
     now, has_room = utc_now(), works.has_room()
     claim = stages.claim(stage_id, now)
@@ -102,11 +109,29 @@ def take(stage_id: int) -> Call | None:
         outcomes.queue_again(stage, now, outcomes.STORAGE_FULL, NO_ROOM_PAUSE)
         db.session.commit()
         return None
+    again_at = quotas.must_wait(stage, config.provider_kind, now)
+    if again_at is not None:
+        _hold(stage, config.provider_kind, now)
+        return Held(again_at)
     call = _call_of(stage, claim, poem, config)
     if call.model:
         call = _write_attempt(call)
     _commit(call)
     return call
+
+
+def _hold(stage: Stage, kind: ProviderKind, now: datetime) -> None:
+    stages.move(
+        stage,
+        {StageState.RUNNING},
+        state=StageState.QUEUED,
+        reason=quotas.HELD,
+        lease_until=None,
+        due_at=now,
+        published_at=None,
+        provider_kind=kind,
+    )
+    db.session.commit()
 
 
 def with_first_model(call: Call, provider: Provider) -> Call:

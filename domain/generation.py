@@ -9,7 +9,7 @@ import time
 import structlog
 
 from domain import calls, leases, outcomes, submissions, works
-from domain.calls import Call
+from domain.calls import Call, Held
 from domain.leases import Lease
 from domain.outcomes import Outcome
 from providers.errors import ProviderError
@@ -29,6 +29,8 @@ def generate(stage_id: int) -> Outcome:
     call = calls.take(stage_id)
     if call is None:
         return Outcome()
+    if isinstance(call, Held):
+        return Outcome(again_at=call.again_at)
     with leases.renewed((call.id, call.claim), asked_at=asked_at) as [lease]:
         if runs_jobs(call.config.provider_kind):
             return submissions.submit(call, open_job_provider(call.config.provider_kind, call.credentials), lease)

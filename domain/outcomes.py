@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import select, update
 
-from domain import history, stages, works
+from domain import history, quotas, stages, works
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
 from domain.persistence import persisted
@@ -26,6 +26,7 @@ from providers.errors import (
     ContentError,
     JobFailed,
     ProviderError,
+    RateLimited,
     SettingsError,
     UnreadableAnswer,
 )
@@ -51,10 +52,14 @@ LONGEST_HINT = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What has to be told to the workers now that stages have moved."""
+    """What has to be told to the workers now that stages have moved.
+
+    ``again_at`` is when to look for stages that are held by their provider's pace (``domain/quotas.py``).
+    """
 
     ready: list[Ready] = field(default_factory=list)
     check: StageType | None = None
+    again_at: datetime | None = None
 
 
 class Called(Claimed, Protocol):
@@ -121,6 +126,8 @@ def record_error(job: Called, error: ProviderError, *, paid: bool) -> StageType 
         _count_unreadable(stage, error, now, paid=paid)
     else:
         check = _count_passing_failure(stage, error, now)
+    if isinstance(error, RateLimited):
+        quotas.close(job.config.provider_kind, error.retry_after, now)
     db.session.commit()
     return check
 

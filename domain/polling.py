@@ -13,16 +13,16 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import case
 
-from domain import fetching, leases, outcomes, stages, submissions
+from domain import fetching, leases, outcomes, quotas, stages, submissions
 from domain.calls import Call
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
 from domain.persistence import persisted
 from domain.provider_configs import Reason
 from providers.base import JobStatus, MediaLink
-from providers.errors import JobUnknown, ProviderError, SettingsError
+from providers.errors import JobUnknown, ProviderError, RateLimited, SettingsError
 from providers.kinds import StageType
-from providers.registry import open_job_provider
+from providers.registry import JOB_ADAPTERS, open_job_provider
 
 log = structlog.get_logger(__name__)
 
@@ -80,9 +80,13 @@ def poll_due(now: datetime) -> Polled:
 
 def _take_looks(now: datetime) -> list[_Look]:
     """The jobs that are due, as plain data; nobody else takes them while our leases last."""
-    due = stages.take_due(StageState.SUBMITTED, now, BATCH)
-    looks = [look for taken in due if (look := _look_of(taken.id, now))]
-    db.session.commit()
+    looks: list[_Look] = []
+    for kind in JOB_ADAPTERS:
+        wanted = stages.count_due(StageState.SUBMITTED, kind, now, BATCH)
+        granted = quotas.take_looks(kind, wanted, now) if wanted else 0
+        due = stages.take_due(StageState.SUBMITTED, now, granted, kind) if granted else []
+        looks += [look for taken in due if (look := _look_of(taken.id, now))]
+        db.session.commit()
     return looks
 
 
@@ -135,6 +139,8 @@ def _settle(look: _Look, found: JobStatus | ProviderError, now: datetime) -> Sta
         stages.move(call, SUBMITTED, state=StageState.ATTENTION, reason="job_too_long", lease_until=None)
     else:
         _look_again(look, _next_look(look, now), **_trouble(look, found))
+    if isinstance(found, RateLimited):
+        quotas.close(call.config.provider_kind, found.retry_after, now)
     db.session.commit()
     return check
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import not_, or_, select, update
 from sqlalchemy.orm import aliased
 
-from domain import checks, clock_steps, heartbeats, outcomes, placing, stages, submissions, waiting
+from domain import checks, clock_steps, heartbeats, outcomes, placing, quotas, stages, submissions, waiting
 from domain.clock_steps import StepDetector
 from domain.db import db
 from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
@@ -26,6 +26,8 @@ class Sweep:
 
     stages: list[Ready]
     checks: list[StageType]
+    #: When to look again for stages that are held by their provider's pace.
+    again_at: datetime | None = None
 
 
 def sweep(now: datetime) -> Sweep:
@@ -45,7 +47,8 @@ def sweep(now: datetime) -> Sweep:
     ready += waiting.release_all(now)
     waiting.give_up(now)
     ready += _unheard(now)
-    return Sweep(ready, checks.due_checks(now, CHECK_PATIENCE))
+    released = quotas.release_held(now)
+    return Sweep(ready + released.ready, checks.due_checks(now, CHECK_PATIENCE), released.again_at)
 
 
 def _end_leases(now: datetime, clock: StepDetector) -> None:
@@ -123,9 +126,10 @@ def _unheard(now: datetime) -> list[Ready]:
         Stage.published_at < Stage.due_at,
         Stage.published_at < now - MESSAGE_PATIENCE,
     )
+    held = Stage.reason.is_not_distinct_from(quotas.HELD)
     due = (
         select(Stage.id)
-        .where(Stage.state == StageState.QUEUED, Stage.due_at <= now, silent)
+        .where(Stage.state == StageState.QUEUED, Stage.due_at <= now, silent, not_(held))
         .order_by(Stage.order_id, Stage.id)
         .limit(BATCH)
         .with_for_update(skip_locked=True)

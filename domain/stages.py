@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import case, exists, or_, select, update
+from sqlalchemy import ColumnElement, case, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from domain.db import db, utc_now
 from domain.leases import LEASE
 from domain.orders import Order, OrderState, Ready, Stage, StageState
+from providers.kinds import ProviderKind
 
 ACTIVE_STATES = (
     StageState.QUEUED,
@@ -84,14 +85,21 @@ def move(stage: Claimed, expected: Collection[StageState], **values: Any) -> boo
     return True
 
 
-def take_due(state: StageState, now: datetime, limit: int) -> list[Taken]:
-    """Take the stages in ``state`` whose time has come and that nobody holds, longest due first.
+def count_due(state: StageState, kind: ProviderKind, now: datetime, limit: int) -> int:
+    """How many ``take_due`` would take."""
+    due = select(Stage.id).where(*_due(state, now, kind)).limit(limit).subquery()
+    return db.session.scalar(select(func.count()).select_from(due)) or 0
 
-    Their state stays; their claim goes up, so that whoever held them before and comes back changes nothing.
+
+def take_due(state: StageState, now: datetime, limit: int, kind: ProviderKind | None = None) -> list[Taken]:
+    """Take the stages in ``state``, of one provider or of any, whose time has come and that nobody holds.
+
+    Longest due first. Their state stays; their claim goes up, so that whoever held them before and comes back changes
+    nothing.
     """
     due = (
         select(Stage.id)
-        .where(Stage.state == state, Stage.due_at <= now, or_(Stage.lease_until.is_(None), Stage.lease_until < now))
+        .where(*_due(state, now, kind))
         .order_by(Stage.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -104,6 +112,12 @@ def take_due(state: StageState, now: datetime, limit: int) -> list[Taken]:
         .execution_options(synchronize_session=False)
     )
     return [Taken(stage_id, claim) for stage_id, claim in sorted(taken)]
+
+
+def _due(state: StageState, now: datetime, kind: ProviderKind | None) -> list[ColumnElement[bool]]:
+    nobody_holds_it = or_(Stage.lease_until.is_(None), Stage.lease_until < now)
+    of_kind = [] if kind is None else [Stage.provider_kind == kind]
+    return [Stage.state == state, Stage.due_at <= now, nobody_holds_it, *of_kind]
 
 
 def unblock(order_id: int, now: datetime) -> list[Ready]:

@@ -17,6 +17,7 @@ from domain.db import db
 from domain.heartbeats import WORKER, WORKER_SILENCE, Heartbeat
 from domain.orders import Attempt, AttemptState, Order, OrderState, Stage, StageState
 from domain.provider_configs import PASSING_REASONS, Reason
+from domain.quotas import HELD
 from providers.kinds import StageType
 from providers.registry import JOB_ADAPTERS
 from settings import current_settings
@@ -153,7 +154,8 @@ def _rules(now: datetime) -> list[tuple[Standstill, ColumnElement[bool]]]:
             and_(Stage.state.in_((StageState.QUEUED, StageState.SUBMITTED)), Stage.reason == "storage_full"),
         ),
         (Standstill.JOB_KEY_REFUSED, and_(submitted, Stage.reason.in_(refusals))),
-        (Standstill.WORKERS_BUSY, due),
+        # Those that are held go on by themselves, at their provider's pace; who wants more of it, buys more.
+        (Standstill.WORKERS_BUSY, and_(due, Stage.reason.is_distinct_from(HELD))),
         (Standstill.CALL_HANGS, _hanging(now)),
         (Standstill.CLOCK_SET, and_(in_line, Stage.due_at > now + LONGEST_PLAN)),
         (Standstill.JOB_SLOW, and_(submitted, _slow(now))),

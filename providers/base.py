@@ -68,6 +68,18 @@ class GenerationResult:
     usage: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a provider allows to one account at the most, by its own words; None where it names no limit.
+
+    ``calls`` of all kinds together in any ``seconds``; ``jobs`` are works that it makes at the same time.
+    """
+
+    calls: int | None = None
+    seconds: float = 1
+    jobs: int | None = None
+
+
 class Provider(Protocol):
     """What every adapter is: made anew for each call from ``Credentials``, and thrown away after it."""
 
@@ -75,6 +87,8 @@ class Provider(Protocol):
     needs_key: ClassVar[bool]
     #: Whether a generation costs money: decides what a lost answer means.
     paid: ClassVar[bool]
+    #: What all our workers together may ask of it.
+    limits: ClassVar[Limits]
     #: Whether ``list_models`` asks the provider, or returns the list of its documentation.
     lists_models: ClassVar[bool]
 

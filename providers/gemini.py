@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from providers.answers import Answer, dig, for_checks, short_code, storable
-from providers.base import Credentials, GenerationRequest, GenerationResult
+from providers.base import Credentials, GenerationRequest, GenerationResult, Limits
 from providers.errors import ContentBlocked, PermissionMissing, ProviderError, RequestRefused, UnreadableAnswer
 from providers.gemini_errors import read_error
 from providers.gemini_models import PREFIX, takes_instructions, text_models
@@ -37,6 +37,7 @@ class Gemini:
     kind: ClassVar[ProviderKind] = ProviderKind.GEMINI
     needs_key: ClassVar[bool] = True
     paid: ClassVar[bool] = True
+    limits: ClassVar[Limits] = Limits()
     lists_models: ClassVar[bool] = True
 
     #: How long a whole answer may take.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from providers.answers import Answer, ErrorAnswer, dig, short_code, storable
-from providers.base import Credentials, GenerationRequest, GenerationResult
+from providers.base import Credentials, GenerationRequest, GenerationResult, Limits
 from providers.errors import ContentBlocked, RequestRefused, UnreadableAnswer
 from providers.http import ProviderHttp
 from providers.kinds import ProviderKind, StageType
@@ -47,6 +47,7 @@ class OpenAI:
     kind: ClassVar[ProviderKind] = ProviderKind.OPENAI
     needs_key: ClassVar[bool] = True
     paid: ClassVar[bool] = True
+    limits: ClassVar[Limits] = Limits()
     lists_models: ClassVar[bool] = True
 
     #: How long a whole answer may take.

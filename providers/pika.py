@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from providers.answers import Answer, ErrorAnswer, ErrorReader, dig, number
-from providers.base import Credentials, GenerationRequest, JobStatus, MediaLink, Ticket
+from providers.base import Credentials, GenerationRequest, JobStatus, Limits, MediaLink, Ticket
 from providers.errors import CreditExhausted, RequestRefused, UnreadableAnswer
 from providers.http import ProviderHttp
 from providers.kinds import ProviderKind, StageType
@@ -31,6 +31,7 @@ class Pika:
     kind: ClassVar[ProviderKind] = ProviderKind.PIKA
     needs_key: ClassVar[bool] = True
     paid: ClassVar[bool] = True
+    limits: ClassVar[Limits] = Limits(jobs=20)
     lists_models: ClassVar[bool] = True
 
     #: The same ``Idempotency-Key`` and body give the same job, a failed one too; another body is refused with 409.

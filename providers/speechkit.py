@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from providers import mp3
 from providers.answers import ErrorAnswer, RawAnswer, dig
-from providers.base import Credentials, GenerationRequest, GenerationResult
+from providers.base import Credentials, GenerationRequest, GenerationResult, Limits
 from providers.errors import AnswerLost, ModelNotFound, PassingError, RequestRefused, UnreadableAnswer
 from providers.http import ProviderHttp
 from providers.kinds import ProviderKind, StageType
@@ -42,6 +42,7 @@ class SpeechKit:
     kind: ClassVar[ProviderKind] = ProviderKind.SPEECHKIT
     needs_key: ClassVar[bool] = True
     paid: ClassVar[bool] = True
+    limits: ClassVar[Limits] = Limits(calls=40, seconds=1)
     lists_models: ClassVar[bool] = False
 
     #: How long a whole answer may take; of a generation, all its parts together.

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from providers.answers import Answer, ErrorAnswer, ErrorReader, dig, number
-from providers.base import Credentials, GenerationRequest, JobStatus, Ticket
+from providers.base import Credentials, GenerationRequest, JobStatus, Limits, Ticket
 from providers.errors import (
     ContentBlocked,
     CreditExhausted,
@@ -50,6 +50,7 @@ class Suno:
     kind: ClassVar[ProviderKind] = ProviderKind.SUNO
     needs_key: ClassVar[bool] = True
     paid: ClassVar[bool] = True
+    limits: ClassVar[Limits] = Limits(calls=20, seconds=10)
     lists_models: ClassVar[bool] = False
 
     #: Two submits are two tasks and two charges: no idempotency key is known there.

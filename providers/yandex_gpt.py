@@ -7,7 +7,7 @@ That API lists models and serves every family; the native one does neither.
 from typing import Any, ClassVar
 
 from providers.answers import Answer, dig, for_checks, short_code, storable
-from providers.base import Credentials, GenerationRequest, GenerationResult
+from providers.base import Credentials, GenerationRequest, GenerationResult, Limits
 from providers.errors import ContentBlocked, ProviderError, RequestRefused, UnreadableAnswer
 from providers.http import ProviderHttp
 from providers.kinds import ProviderKind, StageType
@@ -27,6 +27,7 @@ class YandexGPT:
     kind: ClassVar[ProviderKind] = ProviderKind.YANDEX_GPT
     needs_key: ClassVar[bool] = True
     paid: ClassVar[bool] = True
+    limits: ClassVar[Limits] = Limits(jobs=10)
     lists_models: ClassVar[bool] = True
 
     #: How long a whole answer may take.

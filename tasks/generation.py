@@ -7,6 +7,7 @@ from celery import shared_task
 from domain import generation, polling, ticks
 from domain.db import db, utc_now
 from tasks.messages import POLL_TASK, send_check, send_stages
+from tasks.pace import release_at
 
 
 @shared_task(name="tasks.generation.generate_poem")
@@ -55,3 +56,5 @@ def _generate(stage_id: int) -> None:
     send_stages(outcome.ready)
     if outcome.check is not None:
         send_check(outcome.check)
+    if outcome.again_at is not None:
+        release_at(outcome.again_at)

@@ -8,6 +8,7 @@ from celery.signals import worker_ready
 from domain import recovery, ticks
 from domain.db import db, utc_now
 from tasks.messages import SWEEP_TASK, send_check, send_stages, send_sweep
+from tasks.pace import release_at
 
 
 @shared_task(name=SWEEP_TASK)
@@ -25,6 +26,8 @@ def sweep(every: float | None = None) -> None:
     send_stages(found.stages)
     for stage_type in found.checks:
         send_check(stage_type)
+    if found.again_at is not None:
+        release_at(found.again_at)
 
 
 @worker_ready.connect

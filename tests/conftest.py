@@ -28,7 +28,7 @@ SECRETS = {"ADMIN_SECRET_KEY": secrets.token_urlsafe(32), "SECRET_KEY": secrets.
 
 os.environ.update(SECRETS)
 
-from domain import accounts  # noqa: E402
+from domain import accounts, clock_steps  # noqa: E402
 from domain.db import Base, db, reading  # noqa: E402
 from domain.orders import Stage  # noqa: E402
 from providers import dummy  # noqa: E402
@@ -104,6 +104,8 @@ def app(migrated_app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """The application with an empty database and a media folder of its own."""
     monkeypatch.setattr(dummy, "MAKERS", MADE_ONCE)
     monkeypatch.setattr(accounts, "_hasher", QUICK_HASHER)
+    # What another test has done to the clock is nothing that this process has seen.
+    monkeypatch.setattr(clock_steps, "_detector", clock_steps.StepDetector())
     before = migrated_app.config["SETTINGS"]
     migrated_app.config["SETTINGS"] = before.model_copy(update={"media_dir": tmp_path / "media"})
     with migrated_app.app_context():

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
 from launch import env_file
+from providers.base import Limits
 from providers.kinds import ProviderKind
 from settings import FALLBACK_KEYS, Settings, SettingsFault
 
@@ -177,7 +178,7 @@ def test_env_example_tells_the_default(name: str) -> None:
     written = dict(re.findall(r"^([A-Z_]+)=(.*)$", EXAMPLE.read_text(), flags=re.MULTILINE))[name.upper()]
     default = Settings.model_fields[name].default
 
-    if _is_secret(Settings.model_fields[name]) or default in (None, "", PydanticUndefined):
+    if _is_secret(Settings.model_fields[name]) or default in (None, "", {}, PydanticUndefined):
         assert written == ""
     else:
         assert written == (str(int(default)) if isinstance(default, bool) else str(default))
@@ -185,3 +186,34 @@ def test_env_example_tells_the_default(name: str) -> None:
 
 def _is_secret(field: object) -> bool:
     return SecretStr.__name__ in str(getattr(field, "annotation", ""))
+
+
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [
+        ("SUNO=20/10s", {ProviderKind.SUNO: Limits(calls=20, seconds=10)}),
+        (
+            " suno=5/0.5s , PIKA=3jobs,",
+            {ProviderKind.SUNO: Limits(calls=5, seconds=0.5), ProviderKind.PIKA: Limits(jobs=3)},
+        ),
+        ("SUNO=20/10s,SUNO=4jobs", {ProviderKind.SUNO: Limits(calls=20, seconds=10, jobs=4)}),
+    ],
+)
+def test_limits_of_providers_are_read(
+    text: str, limits: dict[ProviderKind, Limits], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROVIDER_LIMITS", text)
+
+    assert Settings.from_env().provider_limits == limits
+
+
+@pytest.mark.parametrize(
+    "text", ["SUNO", "SUNO=20", "SUNO=0/10s", "SUNO=20/0s", "NOBODY=3jobs", "SUNO=-1jobs", "SUNO=20/10s PIKA=3jobs"]
+)
+def test_limits_that_cannot_be_read_are_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVIDER_LIMITS", text)
+
+    with pytest.raises(
+        SettingsFault, match=r"^PROVIDER_LIMITS cannot be read; write it like SUNO=20/10s,PIKA=20jobs\.$"
+    ):
+        Settings.from_env()

@@ -116,6 +116,10 @@ REASONS: dict[str, tuple[LazyString, LazyString]] = {
         _("the provider refused the request"),
         _("It calls our request malformed or too long. Try again, or place the order with a shorter text."),
     ),
+    "provider_pace": (
+        _("the provider takes no more at the moment"),
+        _("It goes on by itself, the oldest order first."),
+    ),
     "unreadable_answer": (
         _("the provider's answer could not be read"),
         _("Try again; if it happens every time, the provider has changed its answers."),

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from providers import errors
-from providers.base import Credentials, GenerationRequest, GenerationResult
+from providers.base import Credentials, GenerationRequest, GenerationResult, Limits
 from providers.dummy.markers import obey, without_markers
 from providers.dummy.poem import write_haiku, write_verse
 from providers.dummy.song import sing
@@ -51,6 +51,7 @@ class Dummy:
     kind: ClassVar[ProviderKind] = ProviderKind.DUMMY
     needs_key: ClassVar[bool] = False
     paid: ClassVar[bool] = False
+    limits: ClassVar[Limits] = Limits()
     lists_models: ClassVar[bool] = True
 
     def __init__(self, credentials: Credentials) -> None:

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, BinaryIO, ClassVar
 
-from providers.base import Credentials, GenerationRequest, GenerationResult, JobStatus, MediaLink, Ticket
+from providers.base import Credentials, GenerationRequest, GenerationResult, JobStatus, Limits, MediaLink, Ticket
 from providers.download import Downloaded
 from providers.errors import (
     AnswerLost,
@@ -42,6 +42,7 @@ class Modelled:
     kind: ClassVar[ProviderKind]
     needs_key: ClassVar[bool] = True
     paid: ClassVar[bool] = True
+    limits: ClassVar[Limits] = Limits()
     lists_models: ClassVar[bool] = True
     world: ClassVar[World]
     before_paid_call: ClassVar[Callable[[Call], None]]
@@ -172,11 +173,13 @@ class SpeechKit(Instant):
 
 class Suno(Jobs):
     kind = ProviderKind.SUNO
+    limits = Limits(calls=2, seconds=10)
     honours_tokens = False
 
 
 class Pika(Jobs):
     kind = ProviderKind.PIKA
+    limits = Limits(jobs=1)
     honours_tokens = True
 
 

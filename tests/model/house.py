@@ -195,6 +195,7 @@ def opened(app: Flask) -> Iterator[House]:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         clock = stack.enter_context(time_machine.travel(START, tick=False))
         _bring_adapters(patch)
+        patch.setattr(clock_steps, "_detector", clock_steps.StepDetector())
         patch.setattr(leases, "_keeper", Keeper)
         patch.setattr("domain.persistence.OUTAGE_SECONDS", 0)
         _silence(stack)

@@ -1,0 +1,220 @@
+"""How many calls and jobs each provider may have now, across all workers and machines.
+
+The row of a provider is the only place that counts, locked for the moment of a claim: exact, and no loss of Redis
+touches it (docs/decisions/0009). Whoever may not call now is held: its stage stays queued, no worker sleeps for it and
+no message lies in a queue for it; ``release_held`` lets the oldest go as soon as their provider takes more.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import JSON, ColumnElement, Select, exists, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.db import Base, UtcDateTime, db, enum_type
+from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
+from domain.provider_configs import find
+from domain.resolver import environment_provider
+from providers.base import Limits
+from providers.kinds import ProviderKind, StageType
+from providers.registry import ADAPTERS
+from settings import current_settings
+
+#: Why a stage is held.
+HELD = "provider_pace"
+#: A window is taken for this much longer: calls that leave us in order reach the provider a little sooner or later.
+MARGIN_SHARE = 0.03
+SMALLEST_MARGIN_SECONDS = 0.1
+#: Share of the calls that looks may have while submits are held: finished works are to come out all the same.
+SHARE_OF_LOOKS = 0.1
+#: When to ask again for a place among the jobs: nothing tells us when the provider has ended one.
+JOBS_PAUSE = timedelta(seconds=2)
+#: A provider that says "too many calls" without saying for how long.
+CLOSED_FOR = timedelta(seconds=5)
+LONGEST_CLOSED = timedelta(minutes=10)
+#: How long a stage that was let go counts as on its way to a worker.
+ON_ITS_WAY = timedelta(seconds=4)
+BATCH = 200
+
+
+class Quota(Base):
+    """What one provider was asked lately: ``calls`` in seconds since the epoch, oldest first, of the last window.
+
+    ``closed_until`` is when a provider is asked again that has said that it is asked too often.
+    """
+
+    __tablename__ = "quotas"
+
+    provider_kind: Mapped[ProviderKind] = mapped_column(enum_type(ProviderKind), primary_key=True)
+    calls: Mapped[list[float]] = mapped_column(JSON, default=list)
+    closed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Stages that may go now, and when to look again for the others; None if none is held."""
+
+    ready: list[Ready]
+    again_at: datetime | None
+
+
+def limits_of(kind: ProviderKind) -> Limits:
+    """What the environment says of ``kind``, else what its adapter knows from its documentation."""
+    return current_settings().provider_limits.get(kind, ADAPTERS[kind].limits)
+
+
+def must_wait(stage: Stage, kind: ProviderKind, now: datetime) -> datetime | None:
+    """When to ask again, for a stage whose call may not begin now; None if it may, and the call is counted.
+
+    Older stages that are held go first. Locks the provider's row until the caller commits.
+    """
+    older = exists().where(*_held(stage.stage_type), Stage.id < stage.id)
+    if db.session.scalar(select(older)):
+        return now
+    limits = limits_of(kind)
+    quota = _row(kind, lock=limits != Limits())
+    free, again_at = _free(kind, quota, now)
+    if free and quota is not None and limits.calls is not None:
+        quota.calls = [*_recent(quota, limits, now), now.timestamp()]
+    return None if free else again_at
+
+
+def take_looks(kind: ProviderKind, wanted: int, now: datetime) -> int:
+    """How many of ``wanted`` free calls may be made now; they are counted. The caller commits.
+
+    Submits go first: while some are held, looks have what ``SHARE_OF_LOOKS`` leaves them.
+    """
+    limits = limits_of(kind)
+    quota = _row(kind, lock=limits.calls is not None)
+    if _closed_until(quota, now):
+        return 0
+    if quota is None or limits.calls is None:
+        return wanted
+    recent = _recent(quota, limits, now)
+    granted = min(wanted, limits.calls - len(recent))
+    if db.session.scalar(select(exists().where(*_held(), Stage.provider_kind == kind))):
+        granted = min(granted, max(1, int(limits.calls * SHARE_OF_LOOKS)))
+    granted = max(granted, 0)
+    quota.calls = [*recent, *[now.timestamp()] * granted]
+    return granted
+
+
+def close(kind: ProviderKind, seconds: float | None, now: datetime) -> None:
+    """The provider has said that it is asked too often: nobody asks it for so long. The caller commits."""
+    pause = timedelta(seconds=seconds) if seconds else CLOSED_FOR
+    quota = _row(kind, lock=True)
+    if quota is not None:
+        quota.closed_until = max(now + min(pause, LONGEST_CLOSED), _closed_until(quota, now) or now)
+
+
+def release_held(now: datetime) -> Released:
+    """Let the oldest held stages go, as many as their providers take now; commits. Twice at once does no harm."""
+    ready: list[Ready] = []
+    times: list[datetime] = []
+    types = db.session.scalars(select(Stage.stage_type).distinct().where(*_held())).all()
+    for stage_type in types:
+        going, again_at = _release(stage_type, now)
+        ready += going
+        times += [again_at] if again_at else []
+    db.session.rollback()
+    return Released(ready, min(times, default=None))
+
+
+def _release(stage_type: StageType, now: datetime) -> tuple[list[Ready], datetime | None]:
+    kind = _serves(stage_type)
+    free, again_at = BATCH, None
+    if kind is not None:
+        free, again_at = _free(kind, _row(kind), now)
+        free -= db.session.scalar(_on_their_way(stage_type, now)) or 0
+    if free <= 0:
+        db.session.rollback()
+        return [], again_at or now + JOBS_PAUSE
+    oldest = select(Stage.id).where(*_held(stage_type)).order_by(Stage.id).limit(min(free, BATCH))
+    rows = db.session.scalars(
+        update(Stage)
+        .where(Stage.id.in_(oldest.with_for_update(skip_locked=True)))
+        .values(reason=None, due_at=now, published_at=now)
+        .returning(Stage.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    db.session.commit()
+    more = db.session.scalar(select(exists().where(*_held(stage_type))))
+    _, again_at = _free(kind, _row(kind), now) if kind is not None else (0, None)
+    return [Ready(stage_id, stage_type) for stage_id in sorted(rows)], (again_at or now + JOBS_PAUSE) if more else None
+
+
+def _held(stage_type: StageType | None = None) -> list[ColumnElement[bool]]:
+    of_type = [] if stage_type is None else [Stage.stage_type == stage_type]
+    return [Stage.state == StageState.QUEUED, Stage.reason == HELD, *of_type]
+
+
+def _on_their_way(stage_type: StageType, now: datetime) -> Select[int]:
+    """How many were let go and have not reached a worker yet: the calls that they will make are not counted."""
+    return select(func.count()).where(
+        Stage.stage_type == stage_type,
+        Stage.state == StageState.QUEUED,
+        Stage.reason.is_(None),
+        Stage.due_at <= now,
+        Stage.published_at > now - ON_ITS_WAY,
+    )
+
+
+def _serves(stage_type: StageType) -> ProviderKind | None:
+    """The provider that the section calls now; None while nothing serves it, when nobody has to be held either."""
+    row = find(stage_type)
+    if row is not None:
+        return row.provider_kind
+    return environment_provider(stage_type)
+
+
+def _free(kind: ProviderKind, quota: Quota | None, now: datetime) -> tuple[int, datetime | None]:
+    """How many calls may begin now, and when that may change, if it is none."""
+    closed_until = _closed_until(quota, now)
+    if closed_until is not None:
+        return 0, closed_until
+    limits = limits_of(kind)
+    free, again_at = BATCH, None
+    if limits.jobs is not None:
+        running = db.session.scalar(
+            select(func.count()).where(Attempt.provider_kind == kind, Attempt.state.in_(AttemptState.unended()))
+        )
+        free, again_at = limits.jobs - (running or 0), now + JOBS_PAUSE
+    if limits.calls is not None and quota is not None:
+        recent = _recent(quota, limits, now)
+        left = limits.calls - len(recent)
+        if left <= 0:
+            again_at = datetime.fromtimestamp(recent[-limits.calls] + _window(limits), UTC)
+        free = min(free, left)
+    return max(free, 0), again_at if free <= 0 else None
+
+
+def _recent(quota: Quota, limits: Limits, now: datetime) -> list[float]:
+    """The calls that count. Those of a time to come were made by a clock that was set back since, and do not."""
+    moment = now.timestamp()
+    return [at for at in quota.calls if moment - _window(limits) < at <= moment + SMALLEST_MARGIN_SECONDS]
+
+
+def _window(limits: Limits) -> float:
+    return limits.seconds + max(limits.seconds * MARGIN_SHARE, SMALLEST_MARGIN_SECONDS)
+
+
+def _closed_until(quota: Quota | None, now: datetime) -> datetime | None:
+    until = quota.closed_until if quota is not None else None
+    return until if until is not None and now < until <= now + LONGEST_CLOSED else None
+
+
+def _row(kind: ProviderKind, *, lock: bool = False) -> Quota | None:
+    """The provider's row, made where it is to be locked and is not there."""
+    query = select(Quota).where(Quota.provider_kind == kind).execution_options(populate_existing=True)
+    if not lock:
+        return db.session.scalar(query)
+    row = db.session.scalar(query.with_for_update())
+    if row is None:
+        try:
+            with db.session.begin_nested():
+                db.session.add(Quota(provider_kind=kind, calls=[]))
+        except IntegrityError:
+            pass  # somebody else was faster
+        row = db.session.scalar(query.with_for_update())
+    return row
