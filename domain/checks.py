@@ -8,7 +8,7 @@ import structlog
 import tenacity
 from sqlalchemy import or_, select, update
 
-from domain import leases, verdicts, waiting
+from domain import leases, quotas, verdicts, waiting
 from domain.context import current_vault
 from domain.db import db, utc_now
 from domain.leases import LEASE
@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 
 ATTEMPTS = 4
 BUDGET_SECONDS = 30.0
+#: Of a provider that counts calls: the models of such are those of its documentation.
+CALLS_OF_A_CHECK = 1
 #: Renewed while the check lasts: a check whose worker was killed is begun anew after this.
 CLAIM = LEASE
 
@@ -115,6 +117,7 @@ def _begin(stage_type: StageType, now: datetime) -> Question | None:
         question = Question(stage_type, row.version, True, row.candidate_provider_kind, row.candidate_api_key_encrypted)
     else:
         question = Question(stage_type, row.version, False, row.provider_kind, row.api_key_encrypted)
+    quotas.note(question.provider_kind, CALLS_OF_A_CHECK, now)
     db.session.commit()
     return question
 

@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 BATCH = 50
 THREADS = 16
 INTERVALS = tuple(timedelta(seconds=seconds) for seconds in (5, 10, 20, 30))
+#: Of a provider that calls us when a job has ended.
+INTERVAL_IF_CALLED = timedelta(seconds=60)
 #: A key that is refused may be mended; the job is paid for and is kept.
 REFUSED_INTERVAL = timedelta(minutes=5)
 UNKNOWN_LOOKS = 3
@@ -155,6 +157,8 @@ def _trouble(look: _Look, found: JobStatus | ProviderError) -> dict[str, object]
 
 def _next_look(look: _Look, now: datetime) -> datetime:
     interval = INTERVALS[min(look.looks, len(INTERVALS)) - 1]
+    if submissions.will_call(JOB_ADAPTERS[look.call.config.provider_kind]):
+        interval = INTERVAL_IF_CALLED
     return now + interval * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # not a secret: it spreads the load
 
 

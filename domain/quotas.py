@@ -61,7 +61,8 @@ class Released:
 
 def limits_of(kind: ProviderKind) -> Limits:
     """What the environment says of ``kind``, else what its adapter knows from its documentation."""
-    return current_settings().provider_limits.get(kind, ADAPTERS[kind].limits)
+    adapter = ADAPTERS.get(kind)
+    return current_settings().provider_limits.get(kind, adapter.limits if adapter else Limits())
 
 
 def must_wait(stage: Stage, kind: ProviderKind, now: datetime) -> datetime | None:
@@ -98,6 +99,14 @@ def take_looks(kind: ProviderKind, wanted: int, now: datetime) -> int:
     granted = max(granted, 0)
     quota.calls = [*recent, *[now.timestamp()] * granted]
     return granted
+
+
+def note(kind: ProviderKind, calls: int, now: datetime) -> None:
+    """Count calls that nobody waits with, such as those of a check. The caller commits."""
+    limits = limits_of(kind)
+    quota = _row(kind, lock=True) if limits.calls is not None else None
+    if quota is not None:
+        quota.calls = [*_recent(quota, limits, now), *[now.timestamp()] * calls]
 
 
 def close(kind: ProviderKind, seconds: float | None, now: datetime) -> None:

@@ -34,8 +34,9 @@ log = structlog.get_logger(__name__)
 
 BATCH = 50
 RESEND_WAITS = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 300, 900, 1800))
-#: How much of the usual time passes before the first look at a job.
-FIRST_LOOK = 0.5
+#: The first look at a job, in parts of the time that it usually takes: whoever calls us when it is done is only looked
+#: at in case that its call got lost.
+FIRST_LOOK, FIRST_LOOK_IF_CALLED = 1.0, 2.0
 TAKEN_STATES = (StageState.RUNNING, StageState.UNCERTAIN, StageState.ATTENTION)
 
 
@@ -195,7 +196,7 @@ def _store_ticket(call: Call, ticket: Ticket, first_look: datetime | None = None
             reason=None,
             detail="",
             lease_until=None,
-            due_at=first_look or now + timedelta(seconds=adapter.usual_seconds * FIRST_LOOK),
+            due_at=first_look or now + timedelta(seconds=adapter.usual_seconds * _first_look_at(adapter)),
             provider_request_id=ticket.request_id,
             model=ticket.model,
             passing_failures=0,
@@ -217,6 +218,15 @@ def _doubt(call: Call, error: ProviderError) -> None:
         attempt.ended_at, attempt.provider_request_id = utc_now(), error.request_id
         doubt(stage, attempt, error.code, utc_now())
     db.session.commit()
+
+
+def will_call(adapter: type[JobProvider]) -> bool:
+    """Whether the provider tells us when a job has ended, so that looks are the exception."""
+    return adapter.calls_back and bool(current_settings().public_url)
+
+
+def _first_look_at(adapter: type[JobProvider]) -> float:
+    return FIRST_LOOK_IF_CALLED if will_call(adapter) else FIRST_LOOK
 
 
 def _first_look(attempt: Attempt, now: datetime) -> datetime | None:

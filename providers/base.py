@@ -153,6 +153,8 @@ class JobProvider(Provider, Protocol):
 
     #: Whether a submit that is sent again with the same ``token`` and body gives the same job, and one charge.
     honours_tokens: ClassVar[bool]
+    #: Whether it calls the ``callback_url`` of a request when its job has ended.
+    calls_back: ClassVar[bool]
     #: When such a job is usually done, in seconds after its submit: when to look first.
     usual_seconds: ClassVar[float]
     #: When a job that still runs is given up, in seconds after its submit.

@@ -36,6 +36,8 @@ class Pika:
 
     #: The same ``Idempotency-Key`` and body give the same job, a failed one too; another body is refused with 409.
     honours_tokens: ClassVar[bool] = True
+    #: Only to addresses that were set for the whole account, at their site.
+    calls_back: ClassVar[bool] = False
     #: Minutes at most; no figure is published.
     usual_seconds: ClassVar[float] = 60
     #: Public clients give up after fifteen minutes, which neither stops the job nor its bill.

@@ -55,6 +55,7 @@ class Suno:
 
     #: Two submits are two tasks and two charges: no idempotency key is known there.
     honours_tokens: ClassVar[bool] = False
+    calls_back: ClassVar[bool] = True
     #: Final files come two to three minutes after the submit.
     usual_seconds: ClassVar[float] = 120
     #: The pages say fifteen minutes; a paid song that comes late is still worth having.

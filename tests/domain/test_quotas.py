@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from domain import generation, polling, quotas, recovery
 from domain.checks import check
 from domain.db import db, utc_now
 from domain.orders import Order, Stage, StageState
 from domain.outcomes import Outcome
+from domain.quotas import Quota
 from providers.base import Limits
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, run, save_section, stage_of, working_section
@@ -36,6 +37,8 @@ def working(emulator: Emulator) -> None:
         emulator.rooms[kind].add_key("first", KEY)
         save_section(stage_type, kind, api_key=KEY)
         check(stage_type)
+    db.session.execute(delete(Quota))  # long ago
+    db.session.commit()
 
 
 @pytest.fixture
@@ -179,6 +182,16 @@ def test_many_workers_at_once_make_no_call_too_many(app: Flask, allow: Callable[
     assert len(emulator.ledger) - charged_before == 5
     reasons = db.session.scalars(select(Stage.reason).where(Stage.state == StageState.QUEUED)).all()
     assert reasons == [quotas.HELD] * 11
+
+
+def test_a_check_of_a_key_counts(allow: Callable[..., None]) -> None:
+    allow(SUNO=CALLS)
+    check(SONG)
+    orders = [order() for _ in range(3)]
+
+    run_all(orders)
+
+    assert held(orders) == orders[2:]
 
 
 def test_looks_leave_to_submits_what_they_need(allow: Callable[..., None], clock: time_machine.Traveller) -> None:

@@ -120,6 +120,7 @@ class Jobs(Modelled):
     """Takes jobs."""
 
     honours_tokens: ClassVar[bool]
+    calls_back: ClassVar[bool] = True
     usual_seconds: ClassVar[float] = 60
     longest_seconds: ClassVar[float] = 1800
 

@@ -39,7 +39,9 @@ def system(tmp_path_factory: pytest.TempPathFactory, emulator: Emulator) -> Iter
     """One for the module, which nobody can call back: a start costs seconds."""
     folder = tmp_path_factory.mktemp("system")
     urls = {f"{kind}_BASE_URL": emulator.base_url(kind) for kind in emulator.rooms}
-    with RunningSystem(folder, f"sqlite:///{folder / 'quatrain.db'}", {**urls, "POLL_INTERVAL_SECONDS": "1"}) as it:
+    env = {**urls, "POLL_INTERVAL_SECONDS": "1", "PROVIDER_LIMITS": "SUNO=8/2s"}
+    emulator.suno.most_calls, emulator.suno.window_seconds = 8, 2
+    with RunningSystem(folder, f"sqlite:///{folder / 'quatrain.db'}", env) as it:
         yield it
 
 
@@ -150,6 +152,24 @@ def test_one_order_four_providers_then_three_poets_and_a_key_that_changes_under_
     )
     for kind in emulator.rooms:
         assert key_of(kind) not in system.output()
+
+
+def test_more_songs_than_the_provider_takes_at_once_are_ordered_at_its_pace(
+    system: RunningSystem, emulator: Emulator, charges: Callable[[], list[Charge]], calls: Callable[[str], list[Call]]
+) -> None:
+    admin, shop = system.browser(), system.api()
+    use(admin, shop, SONG, OF_STAGE[SONG])
+
+    order_ids = [shop.place(SONG, poem=OWN_POEM).json()["id"] for _ in range(24)]
+    wait_until(lambda: len(charges()) == len(order_ids), "all songs are ordered")
+    no_waiting_for_jobs(system)
+    for order_id in order_ids:
+        finished(shop, order_id)
+
+    # None was refused for coming too early.
+    assert len(calls("generate")) == len(order_ids)
+    took = charges()[-1].at - charges()[0].at
+    assert took >= 2 * (len(order_ids) / 8 - 1)
 
 
 def test_a_call_back_brings_the_song_long_before_the_first_look(

@@ -1,6 +1,7 @@
 """Songs and clips: handed over, asked about, fetched."""
 
 import hashlib
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import select
@@ -16,13 +17,14 @@ from domain.retrying import retry_by_hand
 from domain.section_changes import clear_section
 from domain.vault import Unreadable
 from providers.kinds import StageType
-from tests.builders import run, save_section, section, stage_of
+from tests.builders import place_order, run, save_section, section, stage_of
 from tests.domain.jobs.job_orders import (
     CLIP,
     KEY,
     KINDS,
     LOOK_ROUTES,
     OTHER_KEY,
+    POEM,
     SONG,
     attempts_of,
     charges,
@@ -73,6 +75,34 @@ def test_a_job_that_still_runs_is_asked_about_later_and_less_and_less_often(
 
     for wait, interval in zip(waits, (5, 10, 20, 30, 30), strict=True):
         assert 0.75 * interval <= wait <= 1.25 * interval
+
+
+@pytest.mark.parametrize(
+    ("stage_type", "public_url", "first", "next_one"),
+    [
+        (SONG, "", 120, 5),
+        (SONG, "https://gifts.example", 240, 60),
+        (CLIP, "", 60, 5),
+        (CLIP, "https://gifts.example", 60, 5),
+    ],
+)
+def test_a_job_is_first_looked_at_when_it_is_usually_done_and_seldom_where_we_are_called(
+    emulator: Emulator,
+    change_settings: Callable[..., None],
+    stage_type: StageType,
+    public_url: str,
+    first: int,
+    next_one: int,
+) -> None:
+    change_settings(public_url=public_url)
+    room_of(emulator, stage_type).pinned = 0.1
+    order = place_order(frozenset({stage_type}), poem=POEM)
+
+    run(order, stage_type)
+    assert (stage_of(order, stage_type).due_at - utc_now()).total_seconds() == pytest.approx(first, abs=2)
+    look(order, stage_type)
+
+    assert (stage_of(order, stage_type).due_at - utc_now()).total_seconds() == pytest.approx(next_one, rel=0.25)
 
 
 def test_only_jobs_that_are_due_are_asked_about(order: Order, stage_type: StageType, emulator: Emulator) -> None:
