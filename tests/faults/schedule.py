@@ -64,6 +64,7 @@ LOAD = 48
 STARTS_WITHIN_SECONDS = 6.0
 #: How many orders are placed while a fault lasts.
 ORDERED_UNDER = {"redis_frozen": 8, "poem_key_refused": 12}
+TAKEN_UP_WITHIN_SECONDS = 5.0
 LONGEST_ALONE_SECONDS = 60.0
 JOBS_SECONDS = 2.0
 PEACE_SECONDS = 100.0
@@ -112,6 +113,7 @@ def one_by_one(plan: Plan, system: ChaosSystem, shop: Shop, watcher: Watcher) ->
         _clear_faults(system)
         system.emulator.rooms[KINDS[StageType.POEM]].fail(*PAID_ROUTES[StageType.POEM], delay=2, times=LOAD)
         shop.place_at_once(LOAD)
+        jobs_at = _wait_for_something_to_hit(fault, system, watcher, jobs_at)
         _strike(fault, strikes, system, watcher, StageType.POEM)  # other works wait for their provider's quota too
         if fault in ORDERED_UNDER:
             shop.place_at_once(ORDERED_UNDER[fault])
@@ -121,6 +123,15 @@ def one_by_one(plan: Plan, system: ChaosSystem, shop: Shop, watcher: Watcher) ->
         ):
             jobs_at = _let_things_go_on(system, jobs_at)
     return strikes
+
+
+def _wait_for_something_to_hit(fault: str, system: ChaosSystem, watcher: Watcher, jobs_at: float) -> float:
+    """Orders are placed faster than workers take them up."""
+    states, _ = HITS.get(fault, ((), 0))
+    until = time.monotonic() + TAKEN_UP_WITHIN_SECONDS
+    while states and not watcher.standing_in(states, StageType.POEM) and time.monotonic() < until:
+        jobs_at = _let_things_go_on(system, jobs_at)
+    return jobs_at
 
 
 def _clear_faults(system: ChaosSystem) -> None:
