@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the web server listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port that the web server listens on.")
     public_url: str = Field("", description="Address under which others reach us. https:// makes cookies secure.")
+    metrics_token: SecretStr | None = Field(
+        None, description="What Prometheus shows at /metrics, as a bearer token; unset, there is no such page."
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     dummy_provider: bool = Field(
         False, description="1 offers the built-in DUMMY provider, which needs no key and makes real sample works."

@@ -141,6 +141,7 @@ class Stage(Base):
     )
 
 
+_UNCOUNTED = text("NOT counted")
 _UNENDED = text("state IN ('open', 'accepted', 'uncertain')")
 
 
@@ -173,9 +174,12 @@ class Attempt(Base):
     usage: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: Whether it is in the figures (``domain/tallies.py``).
+    counted: Mapped[bool] = mapped_column(default=False)
 
     __table_args__ = (
         UniqueConstraint("stage_id", "number"),
+        Index("ix_attempts_uncounted", "id", sqlite_where=_UNCOUNTED, postgresql_where=_UNCOUNTED),
         # Two submits of one stage at a time, or one job for two stages, cannot even be written down.
         Index("uq_attempts_unended", "stage_id", unique=True, sqlite_where=_UNENDED, postgresql_where=_UNENDED),
         UniqueConstraint("provider_kind", "job_id"),

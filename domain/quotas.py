@@ -59,6 +59,29 @@ class Released:
     again_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How much of one limit is used: ``of`` is ``calls`` or ``jobs``."""
+
+    provider_kind: ProviderKind
+    of: str
+    used: int
+    allowed: int
+
+
+def usage(now: datetime) -> list[Usage]:
+    """How much of each provider's limits is used now."""
+    found = []
+    for kind in ADAPTERS:
+        limits = limits_of(kind)
+        if limits.calls is not None:
+            quota = _row(kind)
+            found.append(Usage(kind, "calls", len(_recent(quota, limits, now)) if quota else 0, limits.calls))
+        if limits.jobs is not None:
+            found.append(Usage(kind, "jobs", _running(kind), limits.jobs))
+    return found
+
+
 def limits_of(kind: ProviderKind) -> Limits:
     """What the environment says of ``kind``, else what its adapter knows from its documentation."""
     adapter = ADAPTERS.get(kind)
@@ -185,10 +208,7 @@ def _free(kind: ProviderKind, quota: Quota | None, now: datetime) -> tuple[int, 
     limits = limits_of(kind)
     free, again_at = BATCH, None
     if limits.jobs is not None:
-        running = db.session.scalar(
-            select(func.count()).where(Attempt.provider_kind == kind, Attempt.state.in_(AttemptState.unended()))
-        )
-        free, again_at = limits.jobs - (running or 0), now + JOBS_PAUSE
+        free, again_at = limits.jobs - _running(kind), now + JOBS_PAUSE
     if limits.calls is not None and quota is not None:
         recent = _recent(quota, limits, now)
         left = limits.calls - len(recent)
@@ -196,6 +216,11 @@ def _free(kind: ProviderKind, quota: Quota | None, now: datetime) -> tuple[int, 
             again_at = datetime.fromtimestamp(recent[-limits.calls] + _window(limits), UTC)
         free = min(free, left)
     return max(free, 0), again_at if free <= 0 else None
+
+
+def _running(kind: ProviderKind) -> int:
+    unended = (Attempt.provider_kind == kind, Attempt.state.in_(AttemptState.unended()))
+    return db.session.scalar(select(func.count()).where(*unended)) or 0
 
 
 def _recent(quota: Quota, limits: Limits, now: datetime) -> list[float]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import not_, or_, select, update
 from sqlalchemy.orm import aliased
 
-from domain import checks, clock_steps, heartbeats, outcomes, placing, quotas, stages, submissions, waiting
+from domain import checks, clock_steps, heartbeats, outcomes, placing, quotas, stages, submissions, tallies, waiting
 from domain.clock_steps import StepDetector
 from domain.db import db
 from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
@@ -48,6 +48,7 @@ def sweep(now: datetime) -> Sweep:
     waiting.give_up(now)
     ready += _unheard(now)
     released = quotas.release_held(now)
+    tallies.count_up()
     return Sweep(ready + released.ready, checks.due_checks(now, CHECK_PATIENCE), released.again_at)
 
 

@@ -8,7 +8,7 @@ from domain.context import install_vault
 from domain.db import db, prepare_sqlite
 from settings import Settings
 from tasks import celery_init_app
-from web import admin, api, auth, callbacks, cli, errors, health, languages, reads, security
+from web import admin, api, auth, callbacks, cli, errors, health, languages, metrics, reads, security
 from web.config import config_of, is_https
 from web.converters import StageTypeConverter
 from web.extensions import bootstrap, csrf, migrate
@@ -37,6 +37,7 @@ def create_app(settings: Settings) -> Flask:
     api.init_app(app)
     callbacks.init_app(app)
     health.init_app(app)
+    metrics.init_app(app)
     cli.init_app(app)
     return app
 

@@ -82,6 +82,6 @@ def configure_logs(settings: Settings) -> None:
 
 
 def _secrets_of(settings: Settings) -> list[str]:
-    secrets = [settings.admin_secret_key, settings.secret_key, settings.admin_password]
+    secrets = [settings.admin_secret_key, settings.secret_key, settings.admin_password, settings.metrics_token]
     secrets += [*settings.admin_secret_key_previous, *(getattr(settings, name) for name in FALLBACK_KEYS.values())]
     return [secret.get_secret_value() for secret in secrets if secret is not None]

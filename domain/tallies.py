@@ -1,0 +1,99 @@
+"""What has come of the calls to each provider, counted up as they end, so that nobody ever has to count all of them."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+from sqlalchemy import Float, Text, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.db import Base, db, enum_type
+from domain.orders import Attempt, AttemptState
+from providers.kinds import ProviderKind
+
+#: Seconds that a call took at the most, from when it was written down to its end; for jobs, to that of the job.
+BOUNDS = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 1800)
+ANSWERED = AttemptState.ANSWERED.value
+#: What stands for no bound.
+LONGER = -1.0
+BATCH = 500
+
+
+class Tally(Base):
+    """How many calls to one provider and model have ended so, within ``seconds`` and not within the bound below."""
+
+    __tablename__ = "tallies"
+
+    provider_kind: Mapped[ProviderKind] = mapped_column(enum_type(ProviderKind), primary_key=True)
+    model: Mapped[str] = mapped_column(Text, primary_key=True)
+    #: ``answered``, or the code of what went wrong.
+    outcome: Mapped[str] = mapped_column(Text, primary_key=True)
+    seconds: Mapped[float] = mapped_column(Float, primary_key=True)
+    calls: Mapped[int] = mapped_column(default=0)
+    #: Of all of them together.
+    total_seconds: Mapped[float] = mapped_column(Float, default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    provider_kind: ProviderKind
+    model: str
+    outcome: str
+    seconds: float
+
+
+def count_up() -> int:
+    """Count the calls that have ended since the last time, each once, whoever counts; commits, returns how many."""
+    ended = (
+        select(Attempt.id)
+        .where(Attempt.counted.is_(False), Attempt.ended_at.is_not(None), Attempt.state.not_in(AttemptState.unended()))
+        .order_by(Attempt.id)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    rows = db.session.execute(
+        update(Attempt)
+        .where(Attempt.id.in_(ended))
+        .values(counted=True)
+        .returning(
+            Attempt.provider_kind, Attempt.model, Attempt.state, Attempt.code, Attempt.started_at, Attempt.ended_at
+        )
+        .execution_options(synchronize_session=False)
+    ).all()
+    calls: Counter[_Kind] = Counter()
+    totals: dict[_Kind, float] = defaultdict(float)
+    for row in rows:
+        took = max((row.ended_at - row.started_at).total_seconds(), 0.0)
+        bound = next((bound for bound in BOUNDS if took <= bound), LONGER)
+        kind = _Kind(row.provider_kind, row.model, row.code or row.state, bound)
+        calls[kind] += 1
+        totals[kind] += took
+    # In one order for everybody, so that two who count cannot lock each other out.
+    for kind in sorted(calls, key=lambda each: (each.provider_kind, each.model, each.outcome, each.seconds)):
+        _add(kind, calls[kind], totals[kind])
+    db.session.commit()
+    return len(rows)
+
+
+def _add(kind: _Kind, calls: int, seconds: float) -> None:
+    key = {
+        "provider_kind": kind.provider_kind,
+        "model": kind.model,
+        "outcome": kind.outcome,
+        "seconds": kind.seconds,
+    }
+    added = (
+        update(Tally)
+        .filter_by(**key)
+        .values(calls=Tally.calls + calls, total_seconds=Tally.total_seconds + seconds)
+        .returning(Tally.calls)
+        .execution_options(synchronize_session=False)
+    )
+    if db.session.scalar(added) is not None:
+        return
+    try:
+        with db.session.begin_nested():
+            db.session.add(Tally(**key, calls=calls, total_seconds=seconds))
+    except IntegrityError:
+        # Another one has made the row at the same moment.
+        db.session.scalar(added)
