@@ -7,7 +7,7 @@ IN_VENV := .venv/bin
 CATALOGUES := $(wildcard web/translations/*/LC_MESSAGES/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check live faults fix
+.PHONY: help run test check live faults bench fix
 # A half-made stamp or catalogue must not pass for a whole one.
 .DELETE_ON_ERROR:
 
@@ -32,6 +32,9 @@ live: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## one cheap generation at each
 
 faults: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## ten minutes of faults; prints figures and seed; CHAOS_SEED=1 repeats one
 	@$(IN_VENV)/python -m tests.faults
+
+bench: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## measure what counts, as ratios, into bench/RESULTS.md; BENCH=many_orders measures one
+	@$(IN_VENV)/python -m bench
 
 fix: .venv/.installed-dev ## format, and mend what ruff can mend
 	@$(IN_VENV)/ruff format .

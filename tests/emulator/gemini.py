@@ -89,7 +89,7 @@ class GeminiRoom(Room):
         return _refuse(invalid(WRONG_KEY, *answers.reason("API_KEY_INVALID", WRONG_KEY))) if g.key is None else None
 
     def _part(self, response: Response) -> Response:
-        return deliver(response, g.fault, self.book)
+        return deliver(response, self.book)
 
     def _models(self) -> Response:
         size = request.args.get("pageSize", DEFAULT_PAGE, type=int)

@@ -96,9 +96,9 @@ class OpenAIRoom(Room):
         response.headers.setdefault("x-request-id", f"req_{secrets.token_hex(16)}")
         response.headers.setdefault("openai-version", "2020-10-01")
         response.headers.setdefault("openai-processing-ms", "12")
-        if g.key is not None:
+        if g.get("key") is not None:
             response.headers.setdefault("openai-organization", ORGANIZATION)
-        return deliver(response, g.fault, self.book)
+        return deliver(response, self.book)
 
     def _wrong_key(self) -> dict[str, Any]:
         secret = self._secret_of(request)

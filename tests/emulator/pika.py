@@ -83,7 +83,7 @@ class PikaRoom(JobRoom):
 
     def _part(self, response: Response) -> Response:
         response.headers.setdefault("X-Request-ID", secrets.token_hex(16))
-        return deliver(response, g.fault, self.book)
+        return deliver(response, self.book)
 
     def _balance(self) -> Response:
         balance = 10**9 if g.key.credit is None else self._free_credit(g.key)

@@ -65,7 +65,7 @@ class SpeechKitRoom(Room):
     def _part(self, response: Response) -> Response:
         response.headers.setdefault("x-request-id", secrets.token_hex(16))
         response.headers.setdefault("x-server-trace-id", f"{secrets.token_hex(8)}:{secrets.token_hex(8)}:0:1")
-        return deliver(response, g.fault, self.book)
+        return deliver(response, self.book)
 
     def _v1(self) -> Response:
         form = request.form

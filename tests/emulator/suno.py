@@ -51,7 +51,7 @@ class SunoRoom(JobRoom):
     def blueprint(self) -> Blueprint:
         routes = Blueprint("suno", __name__)
         routes.before_request(self._meet)
-        routes.after_request(lambda response: deliver(response, g.fault, self.book))
+        routes.after_request(lambda response: deliver(response, self.book))
         routes.add_url_rule("/api/v1/generate/credit", "credit", self._credit)
         routes.add_url_rule("/api/v1/generate", "generate", self._generate, methods=["POST"])
         routes.add_url_rule("/api/v1/generate/record-info", "record", self._record)

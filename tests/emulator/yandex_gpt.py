@@ -86,7 +86,7 @@ class YandexGPTRoom(Room):
         response.headers.setdefault("x-server-trace-id", secrets.token_hex(8))
         if said := request.headers.get("x-client-request-id"):
             response.headers.setdefault("x-client-request-id", said)
-        return deliver(response, g.fault, self.book)
+        return deliver(response, self.book)
 
     def _wrong_key(self) -> str:
         secret = self._secret_of(request)

@@ -1,0 +1,1 @@
+"""What the figures of `bench/RESULTS.md` were measured with: `make bench`."""

@@ -1,0 +1,148 @@
+"""What a hundred thousand orders, and a thousand models, cost the pages and the steps of the workers."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy import insert, text, update
+
+from bench.figure import Figure, repeated
+from domain import accounts, checks, polling, recovery, stages
+from domain.db import db, utc_now
+from domain.orders import Order, OrderState, Stage, StageState
+from domain.provider_configs import ProviderConfig
+from providers.kinds import ProviderKind, StageType
+from tests.builders import save_section
+from tests.conftest import FORGOTTEN_BROKER, production_settings
+from tests.local_services import LocalPostgres
+from web import create_app
+
+FEW, MANY, MODELS = 1_000, 100_000, 1_000
+ROUNDS = 30
+BATCH = 5_000
+
+
+def measure() -> list[Figure]:
+    """On PostgreSQL: two pages against an empty database, and three steps against a small one."""
+    with LocalPostgres() as server, _app_on(server) as empty, _app_on(server) as small, _app_on(server) as large:
+        _fill(small, FEW)
+        _fill(large, MANY)
+        pages = repeated(lambda: _page(large, "/admin/orders") / _page(empty, "/admin/orders"))
+        steps = {
+            name: repeated(lambda step=step: _step(large, step) / _step(small, step)) for name, step in STEPS.items()
+        }
+        _fill_sections(large)
+        sections = repeated(lambda: _page(large, "/admin/providers") / _page(empty, "/admin/providers"))
+    return [
+        Figure("GET /admin/orders with 100,000 orders / with none", 2.0, True, pages),
+        Figure("GET /admin/providers with 1,000 models in each section / with none", 2.0, True, sections),
+        *(Figure(f"{name} at 100,000 orders / at 1,000", 1.5, True, values) for name, values in steps.items()),
+    ]
+
+
+@contextmanager
+def _app_on(server: LocalPostgres) -> Iterator[Flask]:
+    with tempfile.TemporaryDirectory(prefix="quatrain-bench-") as folder:
+        app = create_app(production_settings(database_url=server.new_database(), var_dir=Path(folder)))
+        app.extensions["celery"].conf.broker_url = FORGOTTEN_BROKER
+        with app.app_context():
+            upgrade()
+            accounts.create_administrator("admin", "correct-horse-battery")
+            for stage_type in StageType:
+                save_section(stage_type, ProviderKind.DUMMY)
+                checks.check(stage_type)
+        yield app
+        with app.app_context():
+            db.engine.dispose()
+
+
+def _fill(app: Flask, number: int) -> None:
+    """Orders of all four works, a hundredth of them under way, the others done."""
+    now = utc_now()
+    with app.app_context():
+        for first in range(1, number + 1, BATCH):
+            ids = range(first, min(first + BATCH, number + 1))
+            db.session.execute(insert(Order), [_order(each, now - timedelta(seconds=number - each)) for each in ids])
+            db.session.execute(
+                insert(Stage), [_stage(each, stage_type, now) for each in ids for stage_type in StageType]
+            )
+        db.session.commit()
+        db.session.execute(text("ANALYZE"))
+        db.session.commit()
+
+
+def _order(order_id: int, created_at: object) -> dict[str, object]:
+    words = {"recipient": "Анна", "occasion": "60 лет", "details": "любит море", "tone": "тепло", "language": "ru"}
+    state = OrderState.RUNNING if _is_under_way(order_id) else OrderState.DONE
+    return {"id": order_id, "state": state, "placed_by": "bench", "created_at": created_at, **words}
+
+
+def _stage(order_id: int, stage_type: StageType, now: object) -> dict[str, object]:
+    waits = _is_under_way(order_id)
+    return {
+        "order_id": order_id,
+        "stage_type": stage_type,
+        "state": StageState.QUEUED if waits else StageState.DONE,
+        "due_at": now + timedelta(days=1) if waits else now,  # type: ignore[operator]
+        "published_at": now,
+        "usage": {},
+    }
+
+
+def _is_under_way(order_id: int) -> bool:
+    return order_id % 100 == 0
+
+
+def _fill_sections(app: Flask) -> None:
+    with app.app_context():
+        models = [f"model-{number:04}" for number in range(MODELS)]
+        db.session.execute(update(ProviderConfig).values(models_cache=models))
+        db.session.commit()
+
+
+def _page(app: Flask, path: str) -> float:
+    """Median seconds of the server for one page."""
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["administrator_id"], session["epoch"] = 1, 0
+    return _median(lambda: _get(client, path))
+
+
+def _get(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 200
+
+
+def _step(app: Flask, step: Callable[[], object]) -> float:
+    def in_app() -> None:
+        with app.app_context():
+            step()
+
+    return _median(in_app)
+
+
+def _claim() -> None:
+    stages.claim(100, utc_now() + timedelta(days=2))
+    db.session.rollback()
+
+
+STEPS: dict[str, Callable[[], object]] = {
+    "a claim": _claim,
+    "a sweep": lambda: recovery.sweep(utc_now()),
+    "a round of looks": lambda: polling.poll_due(utc_now()),
+}
+
+
+def _median(call: Callable[[], None]) -> float:
+    times = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
