@@ -103,7 +103,7 @@ def _is_under_way(order_id: int) -> bool:
 def _fill_sections(app: Flask) -> None:
     with app.app_context():
         models = [f"model-{number:04}" for number in range(MODELS)]
-        db.session.execute(update(ProviderConfig).values(models_cache=models))
+        db.session.execute(update(ProviderConfig).values(models_cache=models, model=models[0]))
         db.session.commit()
 
 

@@ -1,21 +1,42 @@
 """The forms of the administrator: which fields they have, and what a browser may type into them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
+from markupsafe import Markup, escape
 from wtforms import HiddenField, PasswordField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.fields.core import Label
-from wtforms.widgets import CheckboxInput, ListWidget
+from wtforms.widgets import CheckboxInput, ListWidget, Select
 
 from domain.order_rules import DEFAULT_LANGUAGE, LIMITS, MULTI_LINE, REQUIRED, Fault
 from providers.kinds import ProviderKind, StageType, allowed_providers
 from providers.registry import needs_key
 from settings import current_settings
 from web.sentences import PROVIDER_TITLES, STAGE_NAMES, order_fault
+
+
+class ModelSelect(Select):
+    """A select whose ``listed`` models follow its choices, all written at once: there may be a thousand of them."""
+
+    def __call__(self, field: "ModelField", **kwargs: Any) -> Markup:
+        opened = str(super().__call__(field, **kwargs)).removesuffix("</select>")
+        options = (
+            f'<option{" selected" if model == field.data else ""} value="{name}">{name}</option>'
+            for model in field.listed
+            for name in (escape(model),)
+        )
+        return Markup(f"{opened}{''.join(options)}</select>")  # noqa: S704  # each name is escaped
+
+
+class ModelField(SelectField):
+    """The models of a section: ``listed`` are those that are nothing but their name."""
+
+    widget = ModelSelect()
+    listed: Sequence[str] = ()
 
 
 class SectionForm(FlaskForm):
@@ -37,7 +58,7 @@ class SectionForm(FlaskForm):
             "data-lpignore": "true",
         },
     )
-    model = SelectField(_("Model"), validate_choice=False)
+    model = ModelField(_("Model"), validate_choice=False)
 
     def __init__(self, stage_type: StageType, *, version: int, chosen: ProviderKind | None, with_key: set[str]) -> None:
         super().__init__(formdata=None)
@@ -50,10 +71,9 @@ class SectionForm(FlaskForm):
 
     def offer_models(self, models: Iterable[str], chosen: str) -> None:
         """Fill the select of models; one that was chosen and is not listed stays chosen, and is marked."""
-        listed = list(models)
-        first = SelectChoice("", gettext("the first of the list"), {"data-first": True, "hidden": bool(chosen)})
-        choices = [first, *(SelectChoice(model) for model in listed)]
-        if chosen and chosen not in listed:
+        self.model.listed = list(models)
+        choices = [SelectChoice("", gettext("the first of the list"), {"data-first": True, "hidden": bool(chosen)})]
+        if chosen and chosen not in self.model.listed:
             choices.append(SelectChoice(chosen, gettext("%(model)s (not in the list)", model=chosen)))
         self.model.choices, self.model.data = choices, chosen
 

@@ -65,6 +65,20 @@ def test_the_models_in_the_select_are_those_that_the_server_stored(app: Flask, a
 
 
 @pytest.mark.usefixtures("openai_section")
+def test_a_model_is_called_what_the_provider_calls_it_and_breaks_no_page(app: Flask, admin: FlaskClient) -> None:
+    odd = 'a"b<c>&amp;</select>'
+    with app.app_context():
+        row = builders.section()
+        row.models_cache, row.model = ["gpt-5.1", odd], odd
+        db.session.commit()
+
+    page = Page(admin.get("/admin/providers"))
+
+    assert page.options("poem-model") == {"gpt-5.1": "gpt-5.1", odd: odd}
+    assert page.chosen("poem-model") == odd
+
+
+@pytest.mark.usefixtures("openai_section")
 def test_a_model_that_left_the_list_stays_chosen_and_is_marked(app: Flask, admin: FlaskClient) -> None:
     with app.app_context():
         builders.section().models_cache = ["gpt-5.2", "gpt-6"]
