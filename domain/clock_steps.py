@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import ColumnElement, and_, select, update
 
-from domain import heartbeats
+from domain import heartbeats, quotas
 from domain.checks import CLAIM
 from domain.db import db
 from domain.leases import LEASE, RENEW_SECONDS
@@ -97,3 +97,4 @@ def _plan_anew(now: datetime) -> None:
         rows = select(table.id).where(holds).with_for_update(skip_locked=True)
         statement = update(table).where(table.id.in_(rows)).values(values)
         db.session.execute(statement.execution_options(synchronize_session=False))
+    quotas.open_all(now)

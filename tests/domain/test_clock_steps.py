@@ -6,12 +6,12 @@ import pytest
 import time_machine
 from sqlalchemy import update
 
-from domain import checks, clock_steps, leases, recovery, stages
+from domain import checks, clock_steps, leases, quotas, recovery, stages
 from domain.clock_steps import RENEWED_WITHIN, StepDetector
 from domain.db import db, utc_now
 from domain.leases import LEASE, Lease
 from domain.orders import Stage, StageState
-from providers.kinds import StageType
+from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, run, save_section, section, stage_of, working_section
 
 HOUR = timedelta(hours=1)
@@ -152,6 +152,18 @@ def test_a_stage_of_a_worker_that_is_gone_is_not_held_for_an_hour_when_the_clock
     recovery.sweep(utc_now() + LEASE + RENEWED_WITHIN)
 
     assert state_of(lease.stage_id) is StageState.QUEUED
+
+
+def test_a_provider_that_a_clock_ahead_asks_later_is_asked_now(process: StepDetector) -> None:
+    with time_machine.travel(utc_now() + timedelta(minutes=5)):
+        process.note()
+        quotas.close(ProviderKind.SUNO, 5, utc_now())
+        db.session.commit()
+    assert quotas.take_looks(ProviderKind.SUNO, 1, utc_now()) == 0
+
+    recovery.sweep(utc_now())
+
+    assert quotas.take_looks(ProviderKind.SUNO, 1, utc_now()) == 1
 
 
 def test_a_pause_that_was_planned_by_the_clock_as_it_is_stays(process: StepDetector) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, select
 
 from domain.db import reading
 from domain.orders import Stage, StageState
+from domain.quotas import HELD
 from providers.kinds import StageType
 from tests.http_session import Api
 
@@ -98,10 +99,12 @@ class Watcher(threading.Thread):
         self._over = threading.Event()
         self.now: dict[int, tuple[StageType, StageState, int]] = {}
         self.due: dict[int, datetime] = {}
+        #: Those that wait for their provider's pace, whatever strikes.
+        self.held: set[int] = set()
         self.steps: dict[int, list[float]] = defaultdict(list)
 
     def run(self) -> None:
-        read = select(Stage.id, Stage.stage_type, Stage.state, Stage.claim, Stage.due_at)
+        read = select(Stage.id, Stage.stage_type, Stage.state, Stage.claim, Stage.due_at, Stage.reason)
         while not self._over.wait(WATCH_SECONDS):
             try:
                 with reading(), self._engine.connect() as connection:
@@ -109,7 +112,8 @@ class Watcher(threading.Thread):
             except Exception:  # noqa: BLE001, S112  # the database is away, as it was told to be
                 continue
             at = time.monotonic()
-            for stage_id, stage_type, state, claim, due_at in found:
+            self.held = {each.id for each in found if each.reason == HELD}
+            for stage_id, stage_type, state, claim, due_at, _ in found:
                 self.due[stage_id] = due_at
                 if self.now.get(stage_id) != (stage_type, state, claim):
                     self.now[stage_id] = (stage_type, state, claim)
@@ -126,11 +130,11 @@ class Watcher(threading.Thread):
 
     def standing_in(self, states: Sequence[str], stage_type: StageType | None = None) -> frozenset[int]:
         """The stages, of one type or of any, that are in one of these states, and whose time has come."""
-        now = self._system_now()
+        now, held = self._system_now(), self.held
         return frozenset(
             stage_id
             for stage_id, (kind, state, _) in list(self.now.items())
-            if state in states and self.due[stage_id] <= now and stage_type in (None, kind)
+            if state in states and self.due[stage_id] <= now and stage_type in (None, kind) and stage_id not in held
         )
 
     def recovery(self, strike: Strike) -> list[float]:
