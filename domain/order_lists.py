@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 
 from sqlalchemy import Select, func, select
+from sqlalchemy.orm import selectinload
 
 from domain.db import db
 from domain.orders import Order, OrderState, Stage
 from providers.kinds import StageType
 
 PAGE_SIZE = 25
+#: A list shows the states of the stages, and no poem.
+_WITHOUT_WORKS = selectinload(Order.stages).lazyload(Stage.work)
 #: The columns of ids are INTEGER: PostgreSQL refuses even to compare them with more.
 LARGEST_ID = 2**31 - 1
 
@@ -33,7 +36,7 @@ class Page:
 
 def list_page(state: OrderState | None = None, before_id: int | None = None, size: int = PAGE_SIZE) -> Page:
     """Orders newest first, from ``before_id`` downwards: costs the same on the last page as on the first."""
-    query: Select[Order] = select(Order).order_by(Order.id.desc()).limit(size + 1)
+    query: Select[Order] = select(Order).options(_WITHOUT_WORKS).order_by(Order.id.desc()).limit(size + 1)
     if state is not None:
         query = query.where(Order.state == state)
     if before_id is not None:

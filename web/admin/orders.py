@@ -1,10 +1,14 @@
 """Orders: the list, a new one, one of them."""
 
+from collections.abc import Mapping
+from enum import StrEnum
 from http import HTTPStatus
+from typing import TypeVar
 
 from flask import abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel.speaklater import LazyString
 
 from domain import order_lists, standing_still
 from domain.db import utc_now
@@ -16,7 +20,9 @@ from tasks.messages import send_stages
 from web.admin.blueprint import blueprint
 from web.admin.forms import OrderForm
 from web.admin.requests import accept_form
+from web.sentences import ORDER_STATES, STAGE_NAMES, STAGE_STATES
 
+Word = TypeVar("Word", bound=StrEnum)
 FINAL_STATES = (OrderState.DONE, OrderState.FAILED, OrderState.ATTENTION)
 
 
@@ -36,7 +42,15 @@ def orders() -> str:
         states=list(OrderState),
         stuck=stuck,
         before=before,
+        # Translated once, and not once for each of a hundred stages.
+        stage_names=_translated(STAGE_NAMES),
+        stage_states=_translated(STAGE_STATES),
+        order_states=_translated(ORDER_STATES),
     )
+
+
+def _translated(words: Mapping[Word, LazyString]) -> dict[Word, str]:
+    return {each: str(text) for each, text in words.items()}
 
 
 def _find_page(state: OrderState | None, before: int | None, *, only_stuck: bool) -> standing_still.Page:
