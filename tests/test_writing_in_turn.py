@@ -15,8 +15,9 @@ THREADS = 8
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """A database with a table of numbers."""
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """A database with a table of numbers, for which nobody waits as long as in life."""
+    monkeypatch.setattr("domain.db.BUSY_TIMEOUT_MS", 2000)
     made = create_engine(f"sqlite:///{tmp_path / 'numbers.db'}", connect_args={"timeout": 1}, pool_size=THREADS)
     prepare_sqlite(made)
     with made.begin() as connection:

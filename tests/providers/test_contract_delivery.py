@@ -23,6 +23,8 @@ from tests.providers.conftest import assert_tells_nothing
 from tests.providers.wires import CANARY, AnyProvider, Call, OpenAt, Wire, make
 
 SHORT_SECONDS = 0.25
+#: For a busy machine; whatever goes wrong here lasts longer.
+SLACK_SECONDS = 3
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ def test_a_generation_without_a_whole_answer_is_lost_and_not_repeated(
     with pytest.raises(AnswerLost) as caught:
         make(provider, wire.request)
 
-    assert time.monotonic() - began < SHORT_SECONDS + 1
+    assert time.monotonic() - began < SHORT_SECONDS + SLACK_SECONDS
     assert len(emulator.requests) == 1
     assert len(emulator.ledger) == 1
     assert_tells_nothing(caught.value)
@@ -103,7 +105,7 @@ def test_a_check_without_a_whole_answer_has_lost_nothing(
         provider.check_key(StageType.POEM)
 
     assert type(caught.value) is Unavailable
-    assert time.monotonic() - began < SHORT_SECONDS + 1
+    assert time.monotonic() - began < SHORT_SECONDS + SLACK_SECONDS
     assert_tells_nothing(caught.value)
 
 
