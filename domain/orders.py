@@ -93,6 +93,9 @@ class Order(Base):
         return Brief(self.recipient, self.occasion, self.details, self.tone, self.language)
 
 
+_HELD = text("reason = 'provider_pace'")
+
+
 class Stage(Base):
     """One work of one order.
 
@@ -138,6 +141,8 @@ class Stage(Base):
     __table_args__ = (
         UniqueConstraint("order_id", "stage_type"),
         Index("ix_stages_state_due_at", "state", "due_at"),
+        # Few are held, however many are queued, and each claim and each sweep asks for them.
+        Index("ix_stages_held", "stage_type", "id", sqlite_where=_HELD, postgresql_where=_HELD),
     )
 
 

@@ -8,7 +8,7 @@ no message lies in a queue for it; ``release_held`` lets the oldest go as soon a
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import JSON, ColumnElement, Select, exists, func, select, update
+from sqlalchemy import JSON, ColumnElement, Select, exists, func, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -185,7 +185,8 @@ def _release(stage_type: StageType, now: datetime) -> tuple[list[Ready], datetim
 
 def _held(stage_type: StageType | None = None) -> list[ColumnElement[bool]]:
     of_type = [] if stage_type is None else [Stage.stage_type == stage_type]
-    return [Stage.state == StageState.QUEUED, Stage.reason == HELD, *of_type]
+    # Written out, as SQLite uses the index of those that are held for no parameter.
+    return [Stage.state == StageState.QUEUED, Stage.reason == literal_column(f"'{HELD}'"), *of_type]
 
 
 def _on_their_way(stage_type: StageType, now: datetime) -> Select[int]:

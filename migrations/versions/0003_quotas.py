@@ -21,7 +21,12 @@ def upgrade() -> None:
         sa.Column("closed_until", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("provider_kind", name=op.f("pk_quotas")),
     )
+    held = sa.text("reason = 'provider_pace'")
+    with op.batch_alter_table("stages", schema=None) as batch_op:
+        batch_op.create_index("ix_stages_held", ["stage_type", "id"], sqlite_where=held, postgresql_where=held)
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("stages", schema=None) as batch_op:
+        batch_op.drop_index("ix_stages_held")
     op.drop_table("quotas")
