@@ -80,6 +80,10 @@ class Emulator:
         """What to set as the base URL of ``kind``."""
         return f"http://{HOST}:{self.port}/{kind.lower()}{self.rooms[kind].base_path}"
 
+    def prepare(self, kind: ProviderKind) -> None:
+        """Make ready now what is made for the first call otherwise: for callers who are in a hurry."""
+        self._app_of(kind.lower())
+
     def start(self) -> Self:
         self._thread.start()
         return self
@@ -101,11 +105,13 @@ class Emulator:
 
     def _serve(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Each provider is an application of its own, made when it is called first: most tests call one."""
-        name = environ["PATH_INFO"].split("/")[1]
+        return self._app_of(environ["PATH_INFO"].split("/")[1])(environ, start_response)
+
+    def _app_of(self, name: str) -> Flask:
         with self._book.lock:
             if name not in self._apps:
                 self._apps[name] = self._app([room for kind, room in self.rooms.items() if kind.lower() == name])
-        return self._apps[name](environ, start_response)
+            return self._apps[name]
 
     def _app(self, rooms: list[Room]) -> Flask:
         app = Flask("tests.emulator")

@@ -65,6 +65,7 @@ def wire(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Wir
 def room(emulator: Emulator, wire: Wire) -> Room:
     """The adapter's provider, with a key that works, and with a job of it where it runs jobs."""
     room = emulator.rooms[wire.kind]
+    emulator.prepare(wire.kind)
     key = room.add_key("canary", CANARY)
     if isinstance(room, JobRoom):
         room.job_seconds = 0
