@@ -230,6 +230,21 @@ def test_a_waiting_stage_leads_to_its_section(app: Flask, admin: FlaskClient) ->
     assert "1 заказ" in Page(admin.get("/admin")).by_id("main").text
 
 
+@pytest.mark.parametrize(
+    ("reason", "tried"), [("unavailable", True), ("provider_pace", False)], ids=["tried in vain", "held"]
+)
+def test_a_queued_stage_says_what_it_waits_for(app: Flask, admin: FlaskClient, reason: str, tried: bool) -> None:
+    with app.app_context():
+        order_id = builders.place_order().id
+        set_state(order_id, StageType.POEM, StageState.QUEUED, reason=reason)
+
+    poem = Page(admin.get(f"/admin/orders/{order_id}")).by_id("poem").text
+
+    assert ("Следующая попытка" in poem) == tried
+    assert ("Попытка повторится сама" in poem) == tried
+    assert ("Продолжится само, сначала старые заказы" in poem) != tried
+
+
 def test_a_page_follows_an_order_until_nothing_moves(app: Flask, admin: FlaskClient, made_order: int) -> None:
     with app.app_context():
         moving = builders.place_order().id
