@@ -89,15 +89,10 @@ def test_only_settings_titles_and_adapters_name_a_vendor(path: Path) -> None:
     assert [text for text in texts_in(path) if text.upper() in vendors] == []
 
 
-#: Its library for films loads as long as a tenth of all that a process loads, and few processes film.
-LOADS_LATE = Path("providers/dummy/__init__.py")
-
-
 def test_an_import_inside_a_function_hides_a_circle() -> None:
     hidden = [
         f"{path.relative_to(ROOT)}:{inner.lineno}"
         for path in sources()
-        if path.relative_to(ROOT) != LOADS_LATE
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         for inner in ast.walk(node)

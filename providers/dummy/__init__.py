@@ -17,6 +17,7 @@ from typing import ClassVar
 
 from providers import errors
 from providers.base import Credentials, GenerationRequest, GenerationResult, Limits
+from providers.dummy.film import film
 from providers.dummy.markers import obey, without_markers
 from providers.dummy.poem import write_haiku, write_verse
 from providers.dummy.song import sing
@@ -30,18 +31,10 @@ MODELS: dict[StageType, tuple[str, ...]] = {
     StageType.CLIP: ("dummy-clip-sea", "dummy-clip-sunset"),
 }
 
-
-def _film(text: str, model: str) -> bytes:
-    # Its library loads for longer than any other: not for a process, or a command, that films nothing.
-    from providers.dummy.film import film  # noqa: PLC0415
-
-    return film(text, model)
-
-
 MAKERS: dict[StageType, tuple[Callable[[str, str], bytes], str]] = {
     StageType.VOICE: (read_aloud, "audio/wav"),
     StageType.SONG: (sing, "audio/wav"),
-    StageType.CLIP: (_film, "video/mp4"),
+    StageType.CLIP: (film, "video/mp4"),
 }
 
 
