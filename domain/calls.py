@@ -109,7 +109,7 @@ def take(stage_id: int) -> Call | Held | None:
         outcomes.queue_again(stage, now, outcomes.STORAGE_FULL, NO_ROOM_PAUSE)
         db.session.commit()
         return None
-    again_at = quotas.must_wait(stage, config.provider_kind, now)
+    again_at = quotas.must_wait(stage, config.provider_kind)
     if again_at is not None:
         _hold(stage, config.provider_kind, now)
         return Held(again_at)

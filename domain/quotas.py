@@ -12,7 +12,7 @@ from sqlalchemy import JSON, ColumnElement, Select, exists, func, literal_column
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.db import Base, UtcDateTime, db, enum_type
+from domain.db import Base, UtcDateTime, db, enum_type, utc_now
 from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
 from domain.provider_configs import find
 from domain.resolver import environment_provider
@@ -24,7 +24,7 @@ from settings import current_settings
 #: Why a stage is held.
 HELD = "provider_pace"
 #: A window is taken for this much longer: calls that leave us in order reach the provider a little sooner or later.
-MARGIN_SHARE = 0.03
+MARGIN_SHARE = 0.05
 SMALLEST_MARGIN_SECONDS = 0.1
 #: Share of the calls that looks may have while submits are held: finished works are to come out all the same.
 SHARE_OF_LOOKS = 0.1
@@ -41,13 +41,15 @@ BATCH = 200
 class Quota(Base):
     """What one provider was asked lately: ``calls`` in seconds since the epoch, oldest first, of the last window.
 
-    ``closed_until`` is when a provider is asked again that has said that it is asked too often.
+    ``looks`` are those of them that asked about a job. ``closed_until`` is when a provider is asked again that has said
+    that it is asked too often.
     """
 
     __tablename__ = "quotas"
 
     provider_kind: Mapped[ProviderKind] = mapped_column(enum_type(ProviderKind), primary_key=True)
     calls: Mapped[list[float]] = mapped_column(JSON, default=list)
+    looks: Mapped[list[float]] = mapped_column(JSON, default=list)
     closed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
@@ -76,7 +78,7 @@ def usage(now: datetime) -> list[Usage]:
         limits = limits_of(kind)
         if limits.calls is not None:
             quota = _row(kind)
-            found.append(Usage(kind, "calls", len(_recent(quota, limits, now)) if quota else 0, limits.calls))
+            found.append(Usage(kind, "calls", len(_recent(quota.calls, limits, now)) if quota else 0, limits.calls))
         if limits.jobs is not None:
             found.append(Usage(kind, "jobs", _running(kind), limits.jobs))
     return found
@@ -88,26 +90,29 @@ def limits_of(kind: ProviderKind) -> Limits:
     return current_settings().provider_limits.get(kind, adapter.limits if adapter else Limits())
 
 
-def must_wait(stage: Stage, kind: ProviderKind, now: datetime) -> datetime | None:
+def must_wait(stage: Stage, kind: ProviderKind) -> datetime | None:
     """When to ask again, for a stage whose call may not begin now; None if it may, and the call is counted.
 
     Older stages that are held go first. Locks the provider's row until the caller commits.
     """
     older = exists().where(*_held(stage.stage_type), Stage.id < stage.id)
     if db.session.scalar(select(older)):
-        return now
+        return utc_now()
     limits = limits_of(kind)
     quota = _row(kind, lock=limits != Limits())
+    # Not before: whoever had to wait for the row calls that much later.
+    now = utc_now()
     free, again_at = _free(kind, quota, now)
     if free and quota is not None and limits.calls is not None:
-        quota.calls = [*_recent(quota, limits, now), now.timestamp()]
+        quota.calls = [*_recent(quota.calls, limits, now), now.timestamp()]
     return None if free else again_at
 
 
 def take_looks(kind: ProviderKind, wanted: int, now: datetime) -> int:
     """How many of ``wanted`` free calls may be made now; they are counted. The caller commits.
 
-    Submits go first: while some are held, looks have what ``SHARE_OF_LOOKS`` leaves them.
+    Submits go first: looks leave free what those need that are on their way, and while some are held all looks of a
+    window together have what ``SHARE_OF_LOOKS`` leaves them.
     """
     limits = limits_of(kind)
     quota = _row(kind, lock=limits.calls is not None)
@@ -115,13 +120,14 @@ def take_looks(kind: ProviderKind, wanted: int, now: datetime) -> int:
         return 0
     if quota is None or limits.calls is None:
         return wanted
-    recent = _recent(quota, limits, now)
-    granted = min(wanted, limits.calls - len(recent))
+    recent, looks = _recent(quota.calls, limits, now), _recent(quota.looks, limits, now)
+    submits = db.session.scalar(_on_their_way(Stage.provider_kind == kind, now)) or 0
+    granted = min(wanted, limits.calls - len(recent) - submits)
     if db.session.scalar(select(exists().where(*_held(), Stage.provider_kind == kind))):
-        granted = min(granted, max(1, int(limits.calls * SHARE_OF_LOOKS)))
-    granted = max(granted, 0)
-    quota.calls = [*recent, *[now.timestamp()] * granted]
-    return granted
+        granted = min(granted, max(1, int(limits.calls * SHARE_OF_LOOKS)) - len(looks))
+    made = [now.timestamp()] * max(granted, 0)
+    quota.calls, quota.looks = [*recent, *made], [*looks, *made]
+    return len(made)
 
 
 def note(kind: ProviderKind, calls: int, now: datetime) -> None:
@@ -129,7 +135,7 @@ def note(kind: ProviderKind, calls: int, now: datetime) -> None:
     limits = limits_of(kind)
     quota = _row(kind, lock=True) if limits.calls is not None else None
     if quota is not None:
-        quota.calls = [*_recent(quota, limits, now), *[now.timestamp()] * calls]
+        quota.calls = [*_recent(quota.calls, limits, now), *[now.timestamp()] * calls]
 
 
 def close(kind: ProviderKind, seconds: float | None, now: datetime) -> None:
@@ -162,13 +168,13 @@ def release_held(now: datetime) -> Released:
 
 def _release(stage_type: StageType, now: datetime) -> tuple[list[Ready], datetime | None]:
     kind = _serves(stage_type)
-    free, again_at = BATCH, None
+    free, again_at = BATCH, now + JOBS_PAUSE
     if kind is not None:
         free, again_at = _free(kind, _row(kind), now)
-        free -= db.session.scalar(_on_their_way(stage_type, now)) or 0
+        free -= db.session.scalar(_on_their_way(Stage.stage_type == stage_type, now)) or 0
     if free <= 0:
         db.session.rollback()
-        return [], again_at or now + JOBS_PAUSE
+        return [], again_at
     oldest = select(Stage.id).where(*_held(stage_type)).order_by(Stage.id).limit(min(free, BATCH))
     rows = db.session.scalars(
         update(Stage)
@@ -179,8 +185,7 @@ def _release(stage_type: StageType, now: datetime) -> tuple[list[Ready], datetim
     ).all()
     db.session.commit()
     more = db.session.scalar(select(exists().where(*_held(stage_type))))
-    _, again_at = _free(kind, _row(kind), now) if kind is not None else (0, None)
-    return [Ready(stage_id, stage_type) for stage_id in sorted(rows)], (again_at or now + JOBS_PAUSE) if more else None
+    return [Ready(stage_id, stage_type) for stage_id in sorted(rows)], again_at if more else None
 
 
 def _held(stage_type: StageType | None = None) -> list[ColumnElement[bool]]:
@@ -189,10 +194,10 @@ def _held(stage_type: StageType | None = None) -> list[ColumnElement[bool]]:
     return [Stage.state == StageState.QUEUED, Stage.reason == literal_column(f"'{HELD}'"), *of_type]
 
 
-def _on_their_way(stage_type: StageType, now: datetime) -> Select[int]:
+def _on_their_way(which: ColumnElement[bool], now: datetime) -> Select[int]:
     """How many were let go and have not reached a worker yet: the calls that they will make are not counted."""
     return select(func.count()).where(
-        Stage.stage_type == stage_type,
+        which,
         Stage.state == StageState.QUEUED,
         Stage.reason.is_(None),
         Stage.due_at <= now,
@@ -208,22 +213,21 @@ def _serves(stage_type: StageType) -> ProviderKind | None:
     return environment_provider(stage_type)
 
 
-def _free(kind: ProviderKind, quota: Quota | None, now: datetime) -> tuple[int, datetime | None]:
-    """How many calls may begin now, and when that may change, if it is none."""
+def _free(kind: ProviderKind, quota: Quota | None, now: datetime) -> tuple[int, datetime]:
+    """How many calls may begin now, and when there may be another one."""
     closed_until = _closed_until(quota, now)
     if closed_until is not None:
         return 0, closed_until
     limits = limits_of(kind)
-    free, again_at = BATCH, None
+    free, again_at = BATCH, now + JOBS_PAUSE
     if limits.jobs is not None:
-        free, again_at = limits.jobs - _running(kind), now + JOBS_PAUSE
+        free = limits.jobs - _running(kind)
     if limits.calls is not None and quota is not None:
-        recent = _recent(quota, limits, now)
-        left = limits.calls - len(recent)
-        if left <= 0:
-            again_at = datetime.fromtimestamp(recent[-limits.calls] + _window(limits), UTC)
-        free = min(free, left)
-    return max(free, 0), again_at if free <= 0 else None
+        recent = _recent(quota.calls, limits, now)
+        free = min(free, limits.calls - len(recent))
+        if recent:
+            again_at = datetime.fromtimestamp(recent[-limits.calls :][0] + _window(limits), UTC)
+    return max(free, 0), again_at
 
 
 def _running(kind: ProviderKind) -> int:
@@ -231,10 +235,10 @@ def _running(kind: ProviderKind) -> int:
     return db.session.scalar(select(func.count()).where(*unended)) or 0
 
 
-def _recent(quota: Quota, limits: Limits, now: datetime) -> list[float]:
-    """The calls that count. Those of a time to come were made by a clock that was set back since, and do not."""
+def _recent(calls: list[float], limits: Limits, now: datetime) -> list[float]:
+    """Those of ``calls`` that count: none of a time to come, which a clock wrote that was set back since."""
     moment = now.timestamp()
-    return [at for at in quota.calls if moment - _window(limits) < at <= moment + SMALLEST_MARGIN_SECONDS]
+    return [at for at in calls if moment - _window(limits) < at <= moment + SMALLEST_MARGIN_SECONDS]
 
 
 def _window(limits: Limits) -> float:
@@ -255,7 +259,7 @@ def _row(kind: ProviderKind, *, lock: bool = False) -> Quota | None:
     if row is None:
         try:
             with db.session.begin_nested():
-                db.session.add(Quota(provider_kind=kind, calls=[]))
+                db.session.add(Quota(provider_kind=kind, calls=[], looks=[]))
         except IntegrityError:
             pass  # somebody else was faster
         row = db.session.scalar(query.with_for_update())

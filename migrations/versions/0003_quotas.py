@@ -18,6 +18,7 @@ def upgrade() -> None:
         "quotas",
         sa.Column("provider_kind", sa.String(length=32), nullable=False),
         sa.Column("calls", sa.JSON(), nullable=False),
+        sa.Column("looks", sa.JSON(), nullable=False),
         sa.Column("closed_until", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("provider_kind", name=op.f("pk_quotas")),
     )

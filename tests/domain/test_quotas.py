@@ -201,7 +201,19 @@ def test_looks_leave_to_submits_what_they_need(allow: Callable[..., None], clock
     run_all([order() for _ in range(20)])
     clock.shift(11)
 
-    assert quotas.take_looks(SUNO, 50, utc_now()) == 2
+    # All looks of a window together, however often one asks.
+    assert [quotas.take_looks(SUNO, 50, utc_now()) for _ in range(3)] == [2, 0, 0]
+
+
+def test_looks_leave_free_what_those_need_that_were_let_go(
+    allow: Callable[..., None], clock: time_machine.Traveller
+) -> None:
+    allow(SUNO=CALLS)
+    run_all([order() for _ in range(5)])
+    clock.shift(11)
+    assert len(released()) == 2
+
+    assert quotas.take_looks(SUNO, 50, utc_now()) == 1
 
 
 def test_looks_that_the_provider_does_not_take_now_are_made_later(
