@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from providers.base import Limits
 from providers.kinds import ProviderKind
 
-LIMIT = re.compile(r"(?P<kind>\w+)=(?:(?P<calls>[1-9]\d*)/(?P<seconds>\d*\.?\d*[1-9]\d*)s|(?P<jobs>[1-9]\d*)jobs)")
+LIMIT = re.compile(r"(?P<kind>\w+)=(?:(?P<calls>[1-9]\d*)/(?P<seconds>\d+(?:\.\d+)?)s|(?P<jobs>[1-9]\d*)jobs)")
 HOW_TO_MAKE_ONE = 'make one with: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
 SHORTEST_SECRET = 32
 #: What Celery is given while REDIS_URL is not set: commands that send no message need no broker.
@@ -122,7 +122,11 @@ class Settings(BaseSettings):
         limits: dict[str, Limits] = {}
         for part in filter(None, (each.strip() for each in value.split(","))):
             found = LIMIT.fullmatch(part)
-            if found is None or found["kind"].upper() not in ProviderKind.__members__:
+            if (
+                found is None
+                or found["kind"].upper() not in ProviderKind.__members__
+                or float(found["seconds"] or 1) == 0
+            ):
                 raise ValueError("cannot be read; write it like SUNO=20/10s,PIKA=20jobs")
             kind, before = found["kind"].upper(), limits.get(found["kind"].upper(), Limits())
             if found["jobs"]:

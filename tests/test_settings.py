@@ -196,6 +196,7 @@ def _is_secret(field: object) -> bool:
             " suno=5/0.5s , PIKA=3jobs,",
             {ProviderKind.SUNO: Limits(calls=5, seconds=0.5), ProviderKind.PIKA: Limits(jobs=3)},
         ),
+        ("SUNO=5/1.0s,PIKA=5/0.5s", {ProviderKind.SUNO: Limits(5, 1.0), ProviderKind.PIKA: Limits(5, 0.5)}),
         ("SUNO=20/10s,SUNO=4jobs", {ProviderKind.SUNO: Limits(calls=20, seconds=10, jobs=4)}),
     ],
 )
@@ -208,7 +209,17 @@ def test_limits_of_providers_are_read(
 
 
 @pytest.mark.parametrize(
-    "text", ["SUNO", "SUNO=20", "SUNO=0/10s", "SUNO=20/0s", "NOBODY=3jobs", "SUNO=-1jobs", "SUNO=20/10s PIKA=3jobs"]
+    "text",
+    [
+        "SUNO",
+        "SUNO=20",
+        "SUNO=0/10s",
+        "SUNO=20/0s",
+        "SUNO=20/0.0s",
+        "NOBODY=3jobs",
+        "SUNO=-1jobs",
+        "SUNO=20/10s PIKA=3jobs",
+    ],
 )
 def test_limits_that_cannot_be_read_are_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROVIDER_LIMITS", text)
