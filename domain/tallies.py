@@ -75,6 +75,11 @@ def count_up() -> int:
     return len(rows)
 
 
+def all_tallies() -> list[Tally]:
+    """Everything that has been counted, sorted by provider, model and outcome."""
+    return list(db.session.scalars(select(Tally).order_by(Tally.provider_kind, Tally.model, Tally.outcome)))
+
+
 def _add(kind: _Kind, calls: int, seconds: float) -> None:
     key = {
         "provider_kind": kind.provider_kind,

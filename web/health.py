@@ -3,19 +3,16 @@
 from collections.abc import Callable
 from functools import cache
 
-import redis
 from flask import Blueprint, Flask, Response, current_app, jsonify
 from kombu import Connection
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 
 from domain.db import utc_now
 from domain.heartbeats import WORKER, WORKER_SILENCE, last_seen
 from settings import current_settings
+from web.quick_redis import TIMEOUT_SECONDS, open_redis, speaks_redis
 
 DATABASE_TIMEOUT_SECONDS = 2
-BROKER_TIMEOUT_SECONDS = 1
 
 blueprint = Blueprint("health", __name__)
 
@@ -81,12 +78,12 @@ def _ask_broker() -> bool:
     url = current_settings().redis_url
     if not url:
         return False
-    limits = {"socket_timeout": BROKER_TIMEOUT_SECONDS, "socket_connect_timeout": BROKER_TIMEOUT_SECONDS}
-    if url.startswith(("redis://", "rediss://")):
-        with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **limits) as client:
+    if speaks_redis(url):
+        with open_redis(url) as client:
             return bool(client.ping())
-    with Connection(url, connect_timeout=BROKER_TIMEOUT_SECONDS, transport_options=limits) as connection:
-        connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=BROKER_TIMEOUT_SECONDS)
+    limits = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
+    with Connection(url, connect_timeout=TIMEOUT_SECONDS, transport_options=limits) as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=TIMEOUT_SECONDS)
         return True
 
 

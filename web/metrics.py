@@ -15,23 +15,17 @@ from flask import Blueprint, Flask, Response, abort, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-from sqlalchemy import func, select
 
-from domain import quotas, tallies
-from domain.db import db, utc_now
-from domain.orders import Order, Stage, StageState
-from domain.provider_configs import ProviderConfig
-from domain.stages import ACTIVE_STATES
+from domain import backlog, quotas, sections, tallies
+from domain.db import utc_now
+from domain.orders import StageState
 from domain.tallies import Tally
 from settings import current_settings
+from web.quick_redis import open_redis, speaks_redis
 
 log = structlog.get_logger(__name__)
 
 QUEUES = ("control", "generation")
-BROKER_TIMEOUT_SECONDS = 1
-UNFINISHED = (*ACTIVE_STATES, StageState.BLOCKED, StageState.WAITING, StageState.ATTENTION)
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -68,9 +62,9 @@ class _Figures(Collector):
 
 
 def _orders_and_stages(now: datetime) -> Iterator[Metric]:
-    for name, table in (("orders", Order), ("stages", Stage)):
+    for name, numbers in (("orders", backlog.orders_by_state()), ("stages", backlog.stages_by_state())):
         by_state = GaugeMetricFamily(f"quatrain_{name}", f"{name.capitalize()} by state.", labels=["state"])
-        for state, number in db.session.execute(select(table.state, func.count()).group_by(table.state)):
+        for state, number in numbers.items():
             by_state.add_metric([state], number)
         yield by_state
     unfinished = GaugeMetricFamily(
@@ -79,12 +73,10 @@ def _orders_and_stages(now: datetime) -> Iterator[Metric]:
     oldest = GaugeMetricFamily(
         "quatrain_oldest_queued_stage_seconds", "Since when the oldest queued stage is due.", labels=["stage_type"]
     )
-    found = select(Stage.stage_type, Stage.state, func.count(), func.min(Stage.due_at))
-    found = found.where(Stage.state.in_(UNFINISHED)).group_by(Stage.stage_type, Stage.state)
-    for stage_type, state, number, due_at in db.session.execute(found):
-        unfinished.add_metric([stage_type, state], number)
-        if state is StageState.QUEUED:
-            oldest.add_metric([stage_type], max((now - due_at).total_seconds(), 0))
+    for each in backlog.unfinished():
+        unfinished.add_metric([each.stage_type, each.state], each.stages)
+        if each.state is StageState.QUEUED:
+            oldest.add_metric([each.stage_type], max((now - each.oldest_due_at).total_seconds(), 0))
     yield unfinished
     yield oldest
 
@@ -93,9 +85,10 @@ def _lists_of_models(now: datetime) -> Iterator[Metric]:
     ages = GaugeMetricFamily(
         "quatrain_models_age_seconds", "How long ago a section's list of models was fetched.", labels=["stage_type"]
     )
-    for row in db.session.scalars(select(ProviderConfig)):
-        if row.models_cache_updated_at is not None:
-            ages.add_metric([row.stage_type], max((now - row.models_cache_updated_at).total_seconds(), 0))
+    for stage_type, section in sections.overview().items():
+        fetched_at = section.row.models_cache_updated_at if section.row else None
+        if fetched_at is not None:
+            ages.add_metric([stage_type], max((now - fetched_at).total_seconds(), 0))
     yield ages
 
 
@@ -120,7 +113,7 @@ def _answers() -> Iterator[Metric]:
         "From the call of a work to its end, for jobs to that of the job.",
         labels=["provider", "model"],
     )
-    rows = db.session.scalars(select(Tally).order_by(Tally.provider_kind, Tally.model, Tally.outcome)).all()
+    rows = tallies.all_tallies()
     for (kind, model, outcome), tallied in groupby(rows, lambda row: (row.provider_kind, row.model, row.outcome)):
         of_outcome = list(tallied)
         answers.add_metric([kind, model, outcome], sum(row.calls for row in of_outcome))
@@ -143,10 +136,9 @@ def _queues() -> Iterator[Metric]:
     """Nothing is said of a broker that is away; `/readyz` says that it is."""
     url = current_settings().redis_url
     lengths = GaugeMetricFamily("quatrain_queue_length", "Messages that no worker has taken.", labels=["queue"])
-    if url.startswith(("redis://", "rediss://")):
-        limits = {"socket_timeout": BROKER_TIMEOUT_SECONDS, "socket_connect_timeout": BROKER_TIMEOUT_SECONDS}
+    if speaks_redis(url):
         try:
-            with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **limits) as client:
+            with open_redis(url) as client:
                 for queue in QUEUES:
                     lengths.add_metric([queue], float(client.llen(queue)))
         except redis.RedisError as error:
