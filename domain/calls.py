@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from domain import outcomes, prompts, quotas, stages, works
+from domain import prompts, quotas, second_tries, stages, works
 from domain.context import current_vault
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, Order, Stage, StageState
@@ -100,13 +100,13 @@ def take(stage_id: int) -> Call | Held | None:
     try:
         config = get_provider_config(stage.stage_type)
     except SectionBlocked as blocked:
-        outcomes.wait(stage, blocked.reason, waiting_since=stage.waiting_since or now, config_version=None)
+        second_tries.wait(stage, blocked.reason, waiting_since=stage.waiting_since or now, config_version=None)
         db.session.commit()
         return None
     if stage.stage_type is not StageType.POEM and not has_room:
         # Before anything is paid for: a work that cannot be stored would be lost.
         log.warning("no room for a work, not begun", stage_id=stage_id, stage_type=stage.stage_type)
-        outcomes.queue_again(stage, now, outcomes.STORAGE_FULL, NO_ROOM_PAUSE)
+        second_tries.queue_again(stage, now, second_tries.STORAGE_FULL, NO_ROOM_PAUSE)
         db.session.commit()
         return None
     again_at = quotas.must_wait(stage, config.provider_kind)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import not_, or_, select, update
 from sqlalchemy.orm import aliased
 
-from domain import checks, clock_steps, heartbeats, outcomes, placing, quotas, stages, submissions, tallies, waiting
+from domain import checks, clock_steps, heartbeats, placing, quotas, second_tries, stages, submissions, tallies, waiting
 from domain.clock_steps import StepDetector
 from domain.db import db
 from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
@@ -86,7 +86,7 @@ def _lose_worker(stage: Stage, attempt: Attempt, now: datetime) -> None:
     attempt.state, attempt.ended_at, attempt.code = AttemptState.LOST, now, WORKER_GONE
     # Nothing says that the provider is unwell, so there is no reason to wait.
     paid = ADAPTERS[attempt.provider_kind].paid
-    outcomes.lose_answer(stage, now, paid=paid, pause=timedelta(0))
+    second_tries.lose_answer(stage, now, paid=paid, pause=timedelta(0))
 
 
 def _end_fetch_leases(now: datetime, clock: StepDetector) -> None:

@@ -5,8 +5,8 @@ from typing import Literal
 from flask import Response
 
 from domain import sections, works
-from domain.outcomes import STORAGE_FULL
 from domain.provider_configs import Reason, Status
+from domain.second_tries import STORAGE_FULL
 from domain.sections import Section
 from web.api.blueprint import blueprint
 from web.api.language import in_callers_language
