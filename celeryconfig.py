@@ -16,7 +16,7 @@ _settings = Settings.from_env()
 
 # --- broker ---------------------------------------------------------------------------------------------------------
 # Commands that send no message (`flask prepare`) start without one; tasks/messages.py says so to those that do.
-broker_url = _settings.redis_url or NO_BROKER
+broker_url = _settings.broker or NO_BROKER
 broker_connection_retry_on_startup = True  # a Redis that starts after us is waited for; unset, Celery warns
 broker_connection_max_retries = None  # the default gives up after 100 tries and ends the worker
 
@@ -36,13 +36,16 @@ WORKER_OPTIONS: dict[str, Any] = PUBLISHER_OPTIONS | {
     "health_check_interval": 10,  # seconds; a half-open connection is noticed in about 20 instead of 51
     "queue_order_strategy": "priority",  # in the order of --queues: `control` is asked before `generation`
 }
-broker_transport_options = PUBLISHER_OPTIONS
+# Another broker (BROKER_URL) knows none of them.
+IS_REDIS = not _settings.broker_url or broker_url.startswith(("redis://", "rediss://"))
+broker_transport_options = PUBLISHER_OPTIONS if IS_REDIS else {}
 
 
 @celeryd_init.connect
 def be_patient_as_a_worker(conf: Any, **_: object) -> None:
     """Give a worker its own time limits on Redis; web, beat and commands keep those of a publisher."""
-    conf.broker_transport_options = WORKER_OPTIONS
+    if IS_REDIS:
+        conf.broker_transport_options = WORKER_OPTIONS
 
 
 # --- publishing -----------------------------------------------------------------------------------------------------
@@ -72,7 +75,7 @@ worker_pool = "threads"
 worker_concurrency = _settings.worker_threads
 # Ask Redis only while a thread is free. Otherwise as many messages again wait inside the worker, `control` ones behind
 # `generation` ones, and are lost with it.
-worker_disable_prefetch = True
+worker_disable_prefetch = IS_REDIS  # others do not know it
 worker_prefetch_multiplier = 1  # the same for a worker that is started with another broker
 worker_cancel_long_running_tasks_on_connection_loss = False  # said aloud, 6.0 flips it: a paid call outlives the broker
 worker_hijack_root_logger = False  # our logging is set up already

@@ -56,8 +56,20 @@ class Settings(BaseSettings):
     redis_url: str = Field(
         "", repr=False, description="The message broker. Unset: `make run` starts a Redis of its own."
     )
+    broker_url: str = Field(
+        "", repr=False, description="Another message broker than Redis, such as amqp://…; wins over REDIS_URL."
+    )
     var_dir: Path = Field(Path("var"), description="Folder for everything that is written: data, works, schedules.")
     media_dir: Path | None = Field(None, description="Folder for the media files of works. Default: VAR_DIR/media.")
+    media_url: str = Field(
+        "", description="A bucket for them instead: s3://bucket/prefix. They pass through MEDIA_DIR on their way there."
+    )
+    aws_endpoint_url: str = Field("", description="Where the bucket is, unless it is Amazon's.")
+    aws_region: str = Field("", description="The bucket's region.")
+    aws_access_key_id: SecretStr | None = Field(
+        None, description="Key for the bucket. Unset: the one that the machine's role gives."
+    )
+    aws_secret_access_key: SecretStr | None = Field(None, description="Its secret.")
     host: str = Field("127.0.0.1", description="Address that the web server listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port that the web server listens on.")
     public_url: str = Field("", description="Address under which others reach us. https:// makes cookies secure.")
@@ -154,6 +166,13 @@ class Settings(BaseSettings):
                 return "postgresql+psycopg://" + value.removeprefix(prefix)
         return value
 
+    @field_validator("media_url")
+    @classmethod
+    def _know_the_store(cls, value: str) -> str:
+        if value and not re.fullmatch(r"s3://[^/\s]+(/[^/\s]+)*/?", value):
+            raise ValueError("must be s3://bucket or s3://bucket/prefix")
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _know_the_level(cls, value: str) -> str:
@@ -177,6 +196,11 @@ class Settings(BaseSettings):
             return cls()  # type: ignore[call-arg]  # pydantic-settings fills the fields from the environment
         except ValidationError as fault:
             raise SettingsFault("\n".join(_sentence(error) for error in fault.errors())) from None
+
+    @property
+    def broker(self) -> str:
+        """The URL of the message broker; empty where there is none."""
+        return self.broker_url or self.redis_url
 
     def base_url(self, kind: ProviderKind) -> str:
         """Where ``kind`` is reached; empty for DUMMY, which is reached nowhere."""

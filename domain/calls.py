@@ -85,7 +85,7 @@ class Held:
 
 def take(stage_id: int) -> Call | Held | None:
     """Claim the stage and prepare its call; None when there is nothing to call. Commits."""
-    now, has_room = utc_now(), works.has_room()
+    now, can_be_kept = utc_now(), works.can_be_kept()
     claim = stages.claim(stage_id, now)
     if claim is None:
         db.session.rollback()
@@ -103,9 +103,9 @@ def take(stage_id: int) -> Call | Held | None:
         second_tries.wait(stage, blocked.reason, waiting_since=stage.waiting_since or now, config_version=None)
         db.session.commit()
         return None
-    if stage.stage_type is not StageType.POEM and not has_room:
+    if stage.stage_type is not StageType.POEM and not can_be_kept:
         # Before anything is paid for: a work that cannot be stored would be lost.
-        log.warning("no room for a work, not begun", stage_id=stage_id, stage_type=stage.stage_type)
+        log.warning("a work could not be kept, not begun", stage_id=stage_id, stage_type=stage.stage_type)
         second_tries.queue_again(stage, now, second_tries.STORAGE_FULL, NO_ROOM_PAUSE)
         db.session.commit()
         return None

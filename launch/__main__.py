@@ -15,7 +15,16 @@ from http import HTTPStatus
 from pathlib import Path
 
 from launch import env_file
-from launch.checks import StartFault, check_database, check_folder, check_port, check_redis, read_settings
+from launch.checks import (
+    StartFault,
+    check_broker,
+    check_database,
+    check_folder,
+    check_media,
+    check_port,
+    check_redis,
+    read_settings,
+)
 from launch.embedded_redis import EmbeddedRedis, RedisFault
 from launch.procfile import read_procfile, run_release
 from launch.supervisor import Supervisor
@@ -54,7 +63,8 @@ def _start_in(folder: Path) -> None:
     check_folder(settings.var_dir)
     check_port(settings.host, settings.port)
     check_database(settings.database_url)
-    with _redis(settings) as (redis_url, ours):
+    check_media(settings)
+    with _broker(settings) as (redis_url, ours):
         env = _environment(settings, redis_url)
         commands = read_procfile(ROOT / "Procfile")
         _release(commands.pop("release"), env, settings.var_dir / "release.log")
@@ -88,8 +98,12 @@ def _read_env_file(folder: Path) -> str:
 
 
 @contextmanager
-def _redis(settings: Settings) -> Iterator[tuple[str, list[EmbeddedRedis]]]:
-    """The URL of the Redis to use, and the Redis if it is our own; that one is stopped at the end."""
+def _broker(settings: Settings) -> Iterator[tuple[str, list[EmbeddedRedis]]]:
+    """The value of REDIS_URL, and the Redis if it is our own; that one is stopped at the end."""
+    if settings.broker_url:
+        check_broker(settings.broker_url)
+        yield settings.redis_url, []
+        return
     if settings.redis_url:
         check_redis(settings.redis_url)
         yield settings.redis_url, []

@@ -7,11 +7,15 @@ import tempfile
 from pathlib import Path
 
 import redis
+from kombu import Connection
+from kombu.exceptions import OperationalError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from domain.media_bucket import MediaBucket, MediaStoreAway
+from domain.media_store import media_store_of
 from settings import Settings, SettingsFault
 
 PATIENCE_SECONDS = 5
@@ -97,6 +101,32 @@ def check_redis(redis_url: str) -> None:
         reason = "it is not like redis://host:6379/0" if isinstance(fault, ValueError) else _first_line(fault)
         raise StartFault(
             f"The Redis of REDIS_URL does not answer ({reason}); start it, or leave REDIS_URL empty to use our own."
+        ) from None
+
+
+def check_broker(broker_url: str) -> None:
+    """Raises ``StartFault`` when the broker of ``broker_url`` does not answer."""
+    try:
+        with Connection(broker_url, connect_timeout=PATIENCE_SECONDS) as broker:
+            broker.ensure_connection(max_retries=1, interval_start=0, timeout=PATIENCE_SECONDS)
+    except Exception as fault:  # noqa: BLE001  # each transport has errors of its own
+        # What is said of a URL that cannot be read may quote a part of its password.
+        told = isinstance(fault, OSError | OperationalError)
+        reason = _first_line(fault) if told else "it is not like amqp://user:password@host:5672//"
+        raise StartFault(
+            f"The broker of BROKER_URL does not answer ({reason}); start it, or leave BROKER_URL empty."
+        ) from None
+
+
+def check_media(settings: Settings) -> None:
+    """Raises ``StartFault`` when the bucket of MEDIA_URL does not take a file."""
+    store = media_store_of(settings)
+    try:
+        if isinstance(store, MediaBucket):
+            store.probe()
+    except MediaStoreAway as away:
+        raise StartFault(
+            f"The bucket of MEDIA_URL takes no files ({away}); check MEDIA_URL and the AWS_ variables."
         ) from None
 
 

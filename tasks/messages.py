@@ -56,7 +56,7 @@ def send_what_beat_sends() -> bool:
 
 def _send(task: str, *arguments: int | str, **options: float) -> bool:
     if celery_app.conf.broker_url == NO_BROKER:
-        log.warning("REDIS_URL is not set, message not sent", task=task)
+        log.warning("neither REDIS_URL nor BROKER_URL is set, message not sent", task=task)
         return False
     try:
         _once_more_if_refused(lambda: celery_app.send_task(task, args=arguments, kwargs=options))

@@ -1,16 +1,18 @@
 """Rows with sensible defaults; a test names only what it is about."""
 
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import select
 
-from domain import checks, generation, placing, section_changes
+from domain import checks, generation, placing, section_changes, works
 from domain.db import db
-from domain.orders import Order, Stage, StageState
+from domain.orders import Order, Stage, StageState, Work
 from domain.provider_configs import ProviderConfig, find
 from domain.section_changes import NewSettings, Saved
 from providers.base import Brief
 from providers.kinds import ProviderKind, StageType
+from settings import current_settings
 
 ALL_STAGES = frozenset(StageType)
 
@@ -53,6 +55,20 @@ def place_order(
     """An accepted order, without any message."""
     brief = Brief(recipient, "60 лет", details, "тепло", "ru")
     return placing.place(placing.NewOrder(brief, stages, poem, "test"))
+
+
+def media_of(work: Work) -> bytes:
+    """The whole file of a work, from wherever files are kept."""
+    assert work.file_name is not None
+    with works.media_store().open(work.file_name) as file:
+        return file.read()
+
+
+def unfinished_files() -> list[Path]:
+    """What is left in the folder of files that were begun and not kept."""
+    folder = current_settings().media_dir
+    assert folder is not None
+    return list(folder.glob(".part-*"))
 
 
 def stage_of(order: Order | int, stage_type: StageType = StageType.POEM) -> Stage:

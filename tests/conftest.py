@@ -17,6 +17,7 @@ import tests.machine_environment  # noqa: F401  # clears the environment before 
 from settings import Settings
 from tests.emulator.server import Emulator
 from tests.full_disk import Disk
+from tests.local_s3 import LocalS3
 from tests.local_services import LocalPostgres
 
 ADMIN_PASSWORD = "correct-horse-battery"
@@ -65,6 +66,13 @@ def production_settings(**values: object) -> Settings:
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPostgres]:
     """One PostgreSQL server for the session."""
     with LocalPostgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalS3]:
+    """One store that speaks S3 for the session."""
+    with LocalS3(tmp_path_factory.mktemp("s3")) as server:
         yield server
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import subprocess
@@ -32,21 +33,26 @@ SETTINGS = {
 
 LONGEST_FOLDER = 90  # a socket's path may have 107 characters, and its name has 13 of them
 PROGRAMS = Path("pginstall18", "bin")
-INITDB = ("--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+LOOPBACK, DEFAULT_PORT = "127.0.0.1", 5432
+INITDB = ("--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
 
 
 class LocalPostgres:
     """One server on a unix socket in a folder that only its user may enter; a context manager, or ``start`` first.
 
+    With a ``port`` it can be reached at 127.0.0.1 as well, with a password.
+
     PostgreSQL refuses to run as root; as root we run it as ``nobody``.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, port: int | None = None) -> None:
         """``folder`` takes the data, unless the server could not enter it or its path is too long for a socket."""
         self._identity = _unprivileged()
         usable = folder is not None and not self._identity and len(str(folder)) <= LONGEST_FOLDER
         self.folder = folder if folder and usable else Path(tempfile.mkdtemp(prefix="quatrain-pg-"))
         self._programs = _wheel() / PROGRAMS
+        self._port = port
+        self._password = secrets.token_hex(24)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "LocalPostgres":
@@ -63,7 +69,8 @@ class LocalPostgres:
             self._let_in()
         if not (self.folder / "data" / "PG_VERSION").exists():
             self._initdb()
-        options = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        address = {"listen_addresses": LOOPBACK, "port": self._port} if self._port else {}
+        options = [f"--{name}={value}" for name, value in {**SETTINGS, **address}.items()]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [self._programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *options],
@@ -76,6 +83,7 @@ class LocalPostgres:
                 **self._identity,
             )
         self._wait_until_ready()
+        self._execute(f"ALTER ROLE {OWNER} PASSWORD '{self._password}'")
 
     def new_database(self, template: str | None = None) -> str:
         """Make an empty database, or a copy of the one at the URL ``template``; return its URL for SQLAlchemy.
@@ -85,6 +93,8 @@ class LocalPostgres:
         name = f"test_{uuid4().hex[:12]}"
         copied = make_url(template).database if template else "template0"
         self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{copied}" STRATEGY {"WAL_LOG" if template else "FILE_COPY"}')
+        if self._port:
+            return f"postgresql+psycopg://{OWNER}:{self._password}@{LOOPBACK}:{self._port}/{name}"
         return f"postgresql+psycopg://{OWNER}@/{name}?host={self.folder}"
 
     def drop_database(self, url: str) -> None:
@@ -141,7 +151,10 @@ class LocalPostgres:
         raise RuntimeError(f"PostgreSQL did not start:\n{self._log.read_text(errors='replace')}")
 
     def _execute(self, statement: str) -> None:
-        with psycopg.connect(host=str(self.folder), user=OWNER, dbname="postgres", autocommit=True) as connection:
+        port = self._port or DEFAULT_PORT
+        with psycopg.connect(
+            host=str(self.folder), port=port, user=OWNER, dbname="postgres", autocommit=True
+        ) as connection:
             connection.execute(statement)
 
     def _end(self, signum: int) -> None:

@@ -47,12 +47,14 @@ def wait_until(question: Callable[[], Answer], what: str, seconds: float = 30) -
 class RunningSystem:
     """Web, worker, beat and Redis as processes; a context manager.
 
-    ``folder`` takes data and logs. ``env`` is added to what the processes get.
+    ``folder`` takes data and logs. ``env`` is added to what the processes get; with a REDIS_URL in it there is no Redis
+    of their own. ``code`` is where they find the product.
     """
 
-    def __init__(self, folder: Path, database_url: str, env: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, database_url: str, env: Mapping[str, str], code: Path = ROOT) -> None:
         self.folder = folder
         self.redis = EmbeddedRedis(folder / "redis")
+        self._code = code
         self.port = int(env.get("PORT") or free_port())
         self._web_socket: HeldSocket | None = None
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -82,7 +84,8 @@ class RunningSystem:
 
     def start(self) -> Self:
         """Prepare the database, start everything, wait until it is ready."""
-        self.start_redis()
+        if "REDIS_URL" not in self._env:
+            self.start_redis()
         self.command(self._commands["release"])
         for name in ("web", "worker", "beat"):
             self.start_process(name)
@@ -105,7 +108,7 @@ class RunningSystem:
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=self._code,
                 env=self._env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -134,7 +137,7 @@ class RunningSystem:
     def command(self, line: str, stdin: str = "") -> str:
         """Run a command of the operator's to its end; returns what it printed. Fails the test if it fails."""
         done = subprocess.run(
-            line, shell=True, cwd=ROOT, env=self._env, input=stdin, capture_output=True, text=True, check=False
+            line, shell=True, cwd=self._code, env=self._env, input=stdin, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

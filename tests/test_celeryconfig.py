@@ -80,6 +80,14 @@ def test_a_worker_waits_longer_for_redis_than_a_page_does() -> None:
     assert conf.broker_transport_options["ack_emulation"] is False
 
 
+def test_another_broker_is_told_nothing_that_only_redis_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROKER_URL", "amqp://host//")
+
+    values = runpy.run_path(str(ROOT / "celeryconfig.py"))
+
+    assert (values["broker_url"], values["broker_transport_options"]) == ("amqp://host//", {})
+
+
 def test_without_a_broker_it_loads_and_only_sending_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REDIS_URL", raising=False)
     app = Celery(set_as_current=False)

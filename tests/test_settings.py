@@ -84,7 +84,7 @@ def test_no_secret_shows_in_text_or_repr(monkeypatch: pytest.MonkeyPatch) -> Non
         for name, field in Settings.model_fields.items()
         if _is_secret(field)
     }
-    assert len(planted) == 11
+    assert len(planted) == 13
     for name, value in planted.items():
         monkeypatch.setenv(name.upper(), value)
     monkeypatch.setenv("DATABASE_URL", "postgresql://user:canary-database@host/name")
@@ -119,6 +119,22 @@ def test_what_is_not_set_goes_under_var(tmp_path: Path) -> None:
 
     assert settings.database_url == f"sqlite:///{tmp_path}/var/quatrain.db"
     assert settings.media_dir == tmp_path / "var" / "media"
+
+
+def test_another_broker_wins_over_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://host/0")
+    assert Settings.from_env().broker == "redis://host/0"
+
+    monkeypatch.setenv("BROKER_URL", "amqp://host//")
+    assert Settings.from_env().broker == "amqp://host//"
+
+
+@pytest.mark.parametrize("url", ["s3://", "s3:///works", "https://host/bucket", "gifts", "s3://gifts/a works"])
+def test_a_bucket_that_cannot_be_read_is_a_fault(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDIA_URL", url)
+
+    with pytest.raises(SettingsFault, match=r"^MEDIA_URL must be s3://bucket or s3://bucket/prefix\.$"):
+        Settings.from_env()
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from domain.db import has_no_room
+from domain.media_bucket import MediaStoreAway
 from web.api.errors import FAULTS, RETRY_AFTER, ApiFault, answer_fault, answer_http_error
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,7 @@ PAGES = {
         _("Nothing was saved; what was saved before is safe. Make room on the server, then try again."),
     ),
 }
+STORE_AWAY = (_("The store of the media files does not answer"), _("Nothing is lost. Try again in a moment."))
 OUTDATED_FORM = (
     _("The page is out of date"),
     _("Nothing was saved. Reload the page and try once more; sign in again if you are asked to."),
@@ -49,6 +51,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, _answer_crash)
     for failure in (OperationalError, InterfaceError, PoolTimeout):
         app.register_error_handler(failure, _answer_database_failure)
+    app.register_error_handler(MediaStoreAway, _answer_store_away)
 
 
 def _answer_http_error(error: HTTPException) -> Response:
@@ -75,10 +78,18 @@ def _answer_database_failure(error: Exception) -> Response:
     # The driver's first line says what is wrong; the rest is the statement.
     reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
     log.error("database fails", code=code, path=request.path, error=type(error).__name__, reason=reason)
+    return _answer_outage(code, *PAGES[FAULTS[code][0]])
+
+
+def _answer_store_away(error: Exception) -> Response:
+    log.error("media store does not answer", path=request.path, reason=str(error))
+    return _answer_outage("media_away", *STORE_AWAY)
+
+
+def _answer_outage(code: str, heading: object, advice: object) -> Response:
     if request.path.startswith(API_PATH):
         return answer_fault(ApiFault(code))
-    status = FAULTS[code][0].value
-    response = _page(status, *PAGES[status])
+    response = _page(FAULTS[code][0], heading, advice)
     response.headers["Retry-After"] = str(RETRY_AFTER[code])
     return response
 

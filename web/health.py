@@ -75,7 +75,7 @@ def _engine(database_url: str) -> Engine:
 
 
 def _ask_broker() -> bool:
-    url = current_settings().redis_url
+    url = current_settings().broker
     if not url:
         return False
     if speaks_redis(url):

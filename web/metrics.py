@@ -134,7 +134,7 @@ def _buckets(rows: list[Tally]) -> list[tuple[str, float]]:
 
 def _queues() -> Iterator[Metric]:
     """Nothing is said of a broker that is away; `/readyz` says that it is."""
-    url = current_settings().redis_url
+    url = current_settings().broker
     lengths = GaugeMetricFamily("quatrain_queue_length", "Messages that no worker has taken.", labels=["queue"])
     if speaks_redis(url):
         try:

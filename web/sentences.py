@@ -167,7 +167,7 @@ REASONS: dict[str, tuple[LazyString, LazyString]] = {
     "storage_full": (
         _("there is no room to store the work"),
         _(
-            "The disk is full or cannot be written. Make room: it then goes on by itself."
+            "The disk is full or cannot be written, or the bucket takes no files. Mend that: it then goes on by itself."
             " Where a retry is offered, it may cost again."
         ),
     ),

@@ -19,8 +19,11 @@ STANDSTILLS: dict[Standstill, tuple[LazyString, LazyString]] = {
         _("A worker is there, but the sweep does not run. Look at its log, start beat, then restart the worker."),
     ),
     Standstill.DISK_FULL: (
-        _("the disk is full or cannot be written"),
-        _("Make room in MEDIA_DIR. A finished song or video is only downloaded again, which costs nothing."),
+        _("there is no room to store the work"),
+        _(
+            "Make room in MEDIA_DIR, or see why the bucket of MEDIA_URL takes no files."
+            " A finished song or video is only downloaded again, which costs nothing."
+        ),
     ),
     Standstill.JOB_KEY_REFUSED: (
         _("the key that ordered this work no longer serves"),

@@ -8,29 +8,21 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from domain import order_lists, standing_still, works
-from domain.checks import check
 from domain.db import db, utc_now
 from domain.orders import AttemptState, Order, StageState
 from domain.placing import NewOrder, StorageFull, place, place_once
 from domain.retrying import retry_by_hand
 from domain.standing_still import Standstill
 from providers.base import Brief
-from providers.kinds import ProviderKind, StageType
+from providers.kinds import StageType
 from providers.registry import INSTANT_ADAPTERS
-from tests.builders import make_due, place_order, run, save_section, stage_of
+from tests.builders import make_due, run, stage_of
 from tests.domain.jobs.job_orders import attempts_of, look
+from tests.emulated_sections import KINDS, OWN_POEM, order_of, works_with
 from tests.emulator.server import Emulator
 from tests.full_disk import Disk, full_database
 
 POEM, VOICE, SONG, CLIP = StageType
-KINDS = {
-    POEM: ProviderKind.OPENAI,
-    VOICE: ProviderKind.SPEECHKIT,
-    SONG: ProviderKind.SUNO,
-    CLIP: ProviderKind.PIKA,
-}
-KEY = "sk-fake-first-0123456789-a1b2"
-OWN_POEM = "Море шумит, и Анна поёт."
 full_in_each_way = pytest.mark.parametrize("fill", [Disk.leave_little, Disk.refuse_writes])
 #: Longer than what is free on the last page of any table.
 NEW = NewOrder(Brief("Анна", "60 лет", "море " * 400, "тепло", "ru"), frozenset({VOICE}), OWN_POEM * 100, "token:shop")
@@ -40,18 +32,6 @@ NEW = NewOrder(Brief("Анна", "60 лет", "море " * 400, "тепло", "
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be stored is given up at once, instead of after five minutes."""
     monkeypatch.setattr("domain.persistence.OUTAGE_SECONDS", 0)
-
-
-def works_with(stage_type: StageType, emulator: Emulator) -> int:
-    """Let the section work; returns how much that has cost, as some checks do."""
-    emulator.rooms[KINDS[stage_type]].add_key("first", KEY)
-    save_section(stage_type, KINDS[stage_type], api_key=KEY)
-    check(stage_type)
-    return len(emulator.ledger)
-
-
-def order_of(stage_type: StageType) -> Order:
-    return place_order(frozenset({stage_type}), poem=None if stage_type is POEM else OWN_POEM)
 
 
 def refuse_writes_from_the_answer_on(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:

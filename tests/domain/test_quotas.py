@@ -17,13 +17,12 @@ from domain.outcomes import Outcome
 from domain.quotas import Quota
 from providers.base import Limits
 from providers.kinds import ProviderKind, StageType
-from tests.builders import place_order, run, save_section, stage_of, working_section
+from tests.builders import place_order, run, stage_of, working_section
+from tests.emulated_sections import KEY, works_with
 from tests.emulator.server import Emulator
 
 POEM, VOICE, SONG, CLIP = StageType
 SUNO, PIKA, SPEECHKIT = ProviderKind.SUNO, ProviderKind.PIKA, ProviderKind.SPEECHKIT
-KINDS = {VOICE: SPEECHKIT, SONG: SUNO, CLIP: PIKA}
-KEY = "fake-first-0123456789-a1b2"
 SECOND = timedelta(seconds=1)
 CALLS = Limits(calls=3, seconds=10)
 JOBS = Limits(jobs=3)
@@ -33,10 +32,8 @@ JOBS = Limits(jobs=3)
 def working(emulator: Emulator) -> None:
     """Sections of voices, songs and clips work, and the providers themselves count nothing."""
     emulator.suno.most_calls = 1000
-    for stage_type, kind in KINDS.items():
-        emulator.rooms[kind].add_key("first", KEY)
-        save_section(stage_type, kind, api_key=KEY)
-        check(stage_type)
+    for stage_type in (VOICE, SONG, CLIP):
+        works_with(stage_type, emulator)
     db.session.execute(delete(Quota))  # long ago
     db.session.commit()
 

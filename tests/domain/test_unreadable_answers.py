@@ -3,17 +3,14 @@
 import pytest
 from sqlalchemy import select
 
-from domain.checks import check
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, Order, StageState
-from providers.kinds import ProviderKind, StageType
-from tests.builders import make_due, place_order, run, save_section, stage_of
+from providers.kinds import StageType
+from tests.builders import make_due, run, stage_of
+from tests.emulated_sections import KINDS, PAID_ROUTES, order_of, works_with
 from tests.emulator.server import Emulator
 
-KEY = "sk-fake-first-0123456789-a1b2"
 POEM, VOICE = StageType.POEM, StageType.VOICE
-KINDS = {POEM: ProviderKind.OPENAI, VOICE: ProviderKind.SPEECHKIT}
-PAID = {POEM: ("responses", "chat"), VOICE: ("v1", "v3")}
 UNREADABLE = {"status": 200, "body": "<html>welcome to the hotel's network</html>"}
 UNANSWERED = {"cut": True}
 
@@ -21,14 +18,12 @@ UNANSWERED = {"cut": True}
 def answered(stage_type: StageType, emulator: Emulator, *answers: dict[str, object]) -> Order:
     """An order whose provider has answered so, one call after the other."""
     room = emulator.rooms[KINDS[stage_type]]
-    room.add_key("first", KEY)
-    save_section(stage_type, KINDS[stage_type], api_key=KEY)
-    check(stage_type)
-    order = place_order(frozenset({stage_type}), poem=None if stage_type is POEM else "Море шумит")
+    works_with(stage_type, emulator)
+    order = order_of(stage_type)
     for number, answer in enumerate(answers):
         if number:
             make_due(stage_of(order, stage_type), utc_now())
-        room.fail(*PAID[stage_type], **answer)
+        room.fail(*PAID_ROUTES[stage_type], **answer)
         run(order, stage_type)
     return order
 

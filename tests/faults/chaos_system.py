@@ -21,9 +21,10 @@ from domain.provider_configs import ProviderConfig
 from launch.child_process import end_group
 from providers.kinds import ProviderKind, StageType
 from tasks.messages import GENERATION_TASKS
+from tests.emulated_sections import KINDS
 from tests.emulator.server import Emulator
 from tests.emulator.state import Key
-from tests.faults.provider_faults import KINDS, PROVIDER_FAULTS
+from tests.faults.provider_faults import PROVIDER_FAULTS
 from tests.local_services import LocalPostgres
 from tests.running_system import RunningSystem, free_port, wait_until
 

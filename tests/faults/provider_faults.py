@@ -3,18 +3,11 @@
 from collections.abc import Callable
 from random import Random
 
-from providers.kinds import ProviderKind, StageType
+from providers.kinds import StageType
+from tests.emulated_sections import KINDS, PAID_ROUTES
 from tests.emulator.server import Emulator
 
 POEM, VOICE, SONG, CLIP = StageType
-KINDS = {
-    POEM: ProviderKind.OPENAI,
-    VOICE: ProviderKind.SPEECHKIT,
-    SONG: ProviderKind.SUNO,
-    CLIP: ProviderKind.PIKA,
-}
-#: Where a work is ordered, and so paid.
-PAID_ROUTES = {POEM: ("responses", "chat"), VOICE: ("v1", "v3"), SONG: ("generate",), CLIP: ("submit",)}
 
 ProviderFault = Callable[[Emulator, Random], None]
 

@@ -6,9 +6,9 @@ from random import Random
 
 from domain.orders import StageState
 from providers.kinds import StageType
+from tests.emulated_sections import KINDS, PAID_ROUTES
 from tests.faults.chaos_system import KEY_REPAIRED, ChaosSystem
 from tests.faults.judge import RESTING
-from tests.faults.provider_faults import KINDS, PAID_ROUTES
 from tests.faults.witnesses import Shop, Strike, Watcher
 
 #: Each with its weight: what strikes processes more often than what lets a provider err.

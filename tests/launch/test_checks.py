@@ -1,14 +1,26 @@
 """Each thing that must hold before a start: what is refused, and that the sentence gives no password away."""
 
+import re
 import socket
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from launch.checks import StartFault, check_database, check_folder, check_port, check_redis
+from launch.checks import (
+    StartFault,
+    check_broker,
+    check_database,
+    check_folder,
+    check_media,
+    check_port,
+    check_redis,
+)
 from launch.embedded_redis import EmbeddedRedis
+from tests.conftest import production_settings
+from tests.local_s3 import LocalS3
 from tests.local_services import LocalPostgres
 
 
@@ -97,6 +109,25 @@ def test_a_redis_that_does_not_answer_is_refused_without_its_password(url: str) 
         check_redis(url)
 
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["amqp://user:canary@127.0.0.1:1//", "amqp://user:can/ary@127.0.0.1", "redis://:canary@127.0.0.1:1/0", "canary"],
+)
+def test_a_broker_that_does_not_answer_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(StartFault, match=r"^The broker of BROKER_URL does not answer \(") as caught:
+        check_broker(url)
+
+    assert not re.search("can|ary", str(caught.value))
+
+
+def test_a_bucket_that_takes_no_files_is_refused(s3: LocalS3, tmp_path: Path) -> None:
+    usable = production_settings(var_dir=tmp_path, **s3.settings)
+    check_media(usable)
+
+    with pytest.raises(StartFault, match=r"^The bucket of MEDIA_URL takes no files \(PermissionDeniedError\); check"):
+        check_media(usable.model_copy(update={"aws_secret_access_key": SecretStr("another-fake-secret")}))
 
 
 @pytest.mark.processes

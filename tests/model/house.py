@@ -20,20 +20,15 @@ from domain.db import Base, db
 from domain.leases import Lease
 from domain.provider_configs import ProviderConfig
 from providers import registry
-from providers.kinds import ProviderKind, StageType
+from providers.kinds import StageType
 from tests.builders import save_section
+from tests.emulated_sections import KINDS
 from tests.model import adapters
 from tests.model.baton import Point, Worker, current_worker
 from tests.model.promises import Commit, Facts, after_each_commit, call_is_due
 from tests.model.rows import NOTHING, Reader
 from tests.model.world import Call, World
 
-KINDS = {
-    StageType.POEM: ProviderKind.OPENAI,
-    StageType.VOICE: ProviderKind.SPEECHKIT,
-    StageType.SONG: ProviderKind.SUNO,
-    StageType.CLIP: ProviderKind.PIKA,
-}
 KEYS = {stage_type: f"fake-key-{stage_type.lower()}-0123456789" for stage_type in StageType}
 START = datetime(2030, 1, 1, tzinfo=UTC)
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from providers.kinds import ProviderKind, StageType
+from tests.emulated_sections import KINDS
 from tests.emulator.jobs import JobRoom
 from tests.emulator.server import Emulator
 from tests.emulator.state import Call, Charge
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.processes
 
 POEM, VOICE, SONG, CLIP = StageType
 OPENAI, GEMINI, YANDEX = ProviderKind.OPENAI, ProviderKind.GEMINI, ProviderKind.YANDEX_GPT
-OF_STAGE = {POEM: YANDEX, VOICE: ProviderKind.SPEECHKIT, SONG: ProviderKind.SUNO, CLIP: ProviderKind.PIKA}
+OF_STAGE = KINDS | {POEM: YANDEX}
 OWN_POEM = "Море шумит, и Анна поёт,\nсолнце встаёт над водой."
 
 

@@ -1,6 +1,8 @@
 """What can be done with one stage of an order: try it again, fetch its work."""
 
-from flask import Response, abort, flash, redirect, request, send_file, url_for
+from pathlib import PurePath
+
+from flask import Response, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -8,11 +10,11 @@ from domain import order_lists
 from domain.db import db, utc_now
 from domain.orders import Ready, Stage, StageState
 from domain.retrying import retry_by_hand
-from domain.works import path_of
 from providers.kinds import StageType
 from tasks.messages import send_stages
 from web.admin.blueprint import blueprint
 from web.admin.requests import accept_form
+from web.media_files import send_media
 
 ORDER = f"/orders/<int(max={order_lists.LARGEST_ID}):order_id>"
 
@@ -41,24 +43,22 @@ def work(order_id: int, stage_type: StageType) -> ResponseReturnValue:
     if stage.state is not StageState.DONE or made is None:
         abort(404)
     as_file = request.args.get("download") == "1"
-    path = path_of(made)
-    if path is None:
+    if made.file_name is None:
         response = Response(made.text or "", mimetype="text/plain")
         if as_file:
             response.headers.set("Content-Disposition", "attachment", filename=f"{order_id}-{stage_type.lower()}.txt")
         return response
-    if not path.is_file():
+    try:
+        return send_media(
+            made.file_name,
+            made.content_type,
+            size_bytes=made.size_bytes,
+            sha256=made.sha256,
+            download_name=f"{order_id}-{stage_type.lower()}{PurePath(made.file_name).suffix}",
+            as_attachment=as_file,
+        )
+    except FileNotFoundError:
         abort(404)
-    name = f"{order_id}-{stage_type.lower()}{path.suffix}"
-    return send_file(
-        path,
-        mimetype=made.content_type,
-        as_attachment=as_file,
-        download_name=name,
-        conditional=True,
-        etag=made.sha256,
-        last_modified=made.created_at,
-    )
 
 
 def _find_stage(order_id: int, stage_type: StageType) -> Stage:

@@ -13,7 +13,7 @@ from web.api.language import in_callers_language
 from web.api.shapes import ErrorAnswer, ErrorBody
 
 #: When to come back, in seconds, for what passes without the caller's doing.
-RETRY_AFTER = {"database_away": 5, "storage_full": 60}
+RETRY_AFTER = {"database_away": 5, "media_away": 5, "storage_full": 60}
 LONGEST_FIELD = 100
 
 FAULTS: dict[str, tuple[HTTPStatus, LazyString]] = {
@@ -40,6 +40,10 @@ FAULTS: dict[str, tuple[HTTPStatus, LazyString]] = {
     "range_unfit": (HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, _("The work has no such range of bytes.")),
     "internal_error": (HTTPStatus.INTERNAL_SERVER_ERROR, _("Something went wrong here; it has been logged.")),
     "database_away": (HTTPStatus.SERVICE_UNAVAILABLE, _("The database does not answer. Try again in a moment.")),
+    "media_away": (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        _("The store of the media files does not answer. Try again in a moment."),
+    ),
     "storage_full": (
         HTTPStatus.INSUFFICIENT_STORAGE,
         _("There is no room on the server's disk, and nothing was stored. Try again when the operator has made room."),

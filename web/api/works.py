@@ -6,11 +6,11 @@ from flask import Response, send_file
 
 from domain.db import db
 from domain.orders import StageState, Work
-from domain.works import path_of
 from web.api.blueprint import blueprint
 from web.api.errors import ApiFault
 from web.api.openapi import MEDIA, Operation, described
 from web.api.orders import find_order
+from web.media_files import send_media
 
 
 @blueprint.get("/orders/<order_id>/works/<stage_type>")
@@ -19,7 +19,7 @@ from web.api.orders import find_order
         answer=MEDIA,
         answer_words="The work: a text in UTF-8, or a media file. `ETag` is its SHA-256.",
         headers={"Range": "A part of the work, as in RFC 9110: the answer is 206 then."},
-        refusals=("order_not_found", "work_not_found", "range_unfit"),
+        refusals=("order_not_found", "work_not_found", "range_unfit", "media_away"),
     )
 )
 def show_work(order_id: str, stage_type: str) -> Response:
@@ -28,14 +28,14 @@ def show_work(order_id: str, stage_type: str) -> Response:
     Answers with 404 until the stage is done.
     """
     work = _find_work(order_id, stage_type)
-    path, text = path_of(work), work.text or ""
-    content_type, sha256, name = work.content_type, work.sha256, work.file_name
+    text, name = work.text or "", work.file_name
+    content_type, sha256, size_bytes = work.content_type, work.sha256, work.size_bytes
     # A download may take minutes; it is not to hold a connection to the database.
     db.session.rollback()
-    if path is None:
+    if name is None:
         return send_file(BytesIO(text.encode()), mimetype="text/plain", etag=sha256, conditional=True)
     try:
-        return send_file(path, mimetype=content_type, download_name=name, etag=sha256, conditional=True)
+        return send_media(name, content_type, size_bytes=size_bytes, sha256=sha256, download_name=name)
     except FileNotFoundError:
         raise ApiFault("work_not_found") from None
 

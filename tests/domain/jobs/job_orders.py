@@ -6,13 +6,14 @@ from sqlalchemy import select
 from domain import polling
 from domain.db import db, utc_now
 from domain.orders import Attempt, Order
-from providers.kinds import ProviderKind, StageType
+from providers.kinds import StageType
+from tests import emulated_sections
 from tests.builders import run, stage_of
 from tests.emulator.jobs import JobRoom
 from tests.emulator.server import Emulator
 
 SONG, CLIP = StageType.SONG, StageType.CLIP
-KINDS = {SONG: ProviderKind.SUNO, CLIP: ProviderKind.PIKA}
+KINDS = {stage_type: emulated_sections.KINDS[stage_type] for stage_type in (SONG, CLIP)}
 SUBMIT_ROUTES = {SONG: "generate", CLIP: "submit"}
 LOOK_ROUTES = {SONG: "record", CLIP: "job"}
 KEY = "fake-key-first-0123456789-a1b2"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from domain import polling, recovery, works
+from domain import polling, recovery
 from domain.db import db, utc_now
 from domain.orders import AttemptState, Order, StageState
 from domain.retrying import retry_by_hand
@@ -13,7 +13,7 @@ from providers.base import JobStatus
 from providers.errors import Unavailable
 from providers.kinds import StageType
 from providers.registry import JOB_ADAPTERS
-from tests.builders import make_due, place_order, run, stage_of
+from tests.builders import make_due, place_order, run, stage_of, unfinished_files
 from tests.domain.jobs.job_orders import KINDS, POEM, SONG, attempts_of, charges, look
 from tests.emulator.server import Emulator
 
@@ -158,7 +158,7 @@ def test_a_full_disk_loses_no_finished_job(
         StageState.SUBMITTED,
         "storage_full",
     )
-    assert list(works.media_dir().glob(".part-*")) == []
+    assert unfinished_files() == []
     look(order, stage_type)
 
     assert stage_of(order, stage_type).state is StageState.DONE

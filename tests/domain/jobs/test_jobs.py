@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from domain import order_lists, polling, works
+from domain import order_lists, polling
 from domain.checks import check
 from domain.context import current_vault
 from domain.db import db, utc_now
@@ -17,7 +17,7 @@ from domain.retrying import retry_by_hand
 from domain.section_changes import clear_section
 from domain.vault import Unreadable
 from providers.kinds import StageType
-from tests.builders import place_order, run, save_section, section, stage_of
+from tests.builders import media_of, place_order, run, save_section, section, stage_of
 from tests.domain.jobs.job_orders import (
     CLIP,
     KEY,
@@ -48,9 +48,7 @@ def test_a_job_is_handed_over_asked_about_and_fetched(order: Order, stage_type: 
     assert (done.state, done.reason) == (StageState.DONE, None)
     work = db.session.scalar(select(Work).where(Work.stage_id == done.id))
     assert work is not None
-    path = works.path_of(work)
-    assert path is not None
-    assert work.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert work.sha256 == hashlib.sha256(media_of(work)).hexdigest()
     assert work.content_type.split("/")[0] == {SONG: "audio", CLIP: "video"}[stage_type]
     [attempt] = attempts_of(order, stage_type)
     assert (attempt.state, attempt.api_key_encrypted) == (AttemptState.ANSWERED, None)

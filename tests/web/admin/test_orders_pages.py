@@ -1,5 +1,7 @@
 """The pages of orders: placing one, finding it, following it, trying again, fetching the works."""
 
+from collections.abc import Callable
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -10,6 +12,7 @@ from domain.orders import Order, OrderState, StageState
 from domain.stages import follow_stages
 from providers.kinds import StageType
 from tests import builders
+from tests.local_s3 import LocalS3
 from tests.web.admin.browser import Page, post
 
 ORDER = {
@@ -191,6 +194,17 @@ def test_a_work_that_is_not_done_or_whose_file_is_gone_is_not_found(
 
     assert admin.get(f"/admin/orders/{made_order}/works/CLIP").status_code == 404
     assert admin.get(f"/admin/orders/{other}/works/POEM").status_code == 404
+
+
+def test_a_store_that_does_not_answer_is_said_so(
+    app: Flask, admin: FlaskClient, made_order: int, s3: LocalS3, change_settings: Callable[..., None]
+) -> None:
+    change_settings(**{**s3.settings, "aws_endpoint_url": "http://127.0.0.1:1"})
+
+    page = admin.get(f"/admin/orders/{made_order}/works/CLIP")
+
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
+    assert "Хранилище файлов не отвечает" in page.text
 
 
 def test_a_failed_stage_says_why_and_can_be_tried_again_once(

@@ -12,16 +12,18 @@ from werkzeug.test import TestResponse
 
 from domain.db import db
 from domain.orders import Stage, StageState
-from domain.works import path_of
 from providers.kinds import StageType
 from tests import builders
+from tests.local_s3 import LocalS3
 
 Api = Callable[..., TestResponse]
 
 
-@pytest.fixture
-def made(app: Flask) -> int:
-    """An order whose poem and voice are made, by DUMMY."""
+@pytest.fixture(params=["folder", "bucket"])
+def made(app: Flask, change_settings: Callable[..., None], request: pytest.FixtureRequest) -> int:
+    """An order whose poem and voice are made, by DUMMY, and kept in either place."""
+    if request.param == "bucket":
+        change_settings(**request.getfixturevalue("s3").settings)
     with app.app_context():
         for stage_type in (StageType.POEM, StageType.VOICE):
             builders.working_section(stage_type)
@@ -66,14 +68,13 @@ def test_a_media_file_is_fetched_whole(api: Api, app: Flask, made: int) -> None:
     with app.app_context():
         work = builders.stage_of(made, StageType.VOICE).work
         assert work is not None
-        path, sha256 = path_of(work), work.sha256
-        assert path is not None
+        media, sha256 = builders.media_of(work), work.sha256
 
     response = api("GET", f"/orders/{made}/works/VOICE")
 
     assert response.status_code == 200
     assert response.mimetype.startswith("audio/")
-    assert response.data == path.read_bytes()
+    assert response.data == media
     assert hashlib.sha256(response.data).hexdigest() == sha256
     assert response.headers["ETag"] == f'"{sha256}"'
     assert response.headers["Accept-Ranges"] == "bytes"
@@ -135,9 +136,8 @@ def test_a_work_whose_file_was_lost_is_not_found(api: Api, app: Flask, made: int
     with app.app_context():
         work = builders.stage_of(made, StageType.VOICE).work
         assert work is not None
-        path = path_of(work)
-        assert path is not None
-        path.unlink()
+        work.file_name = "not-there.wav"
+        db.session.commit()
 
     assert api("GET", f"/orders/{made}/works/VOICE").json["error"]["code"] == "work_not_found"
 
@@ -178,3 +178,18 @@ def test_a_reason_that_is_new_to_the_page_is_still_shown(api: Api, app: Flask) -
     change_stage(app, order_id, state=StageState.ATTENTION, reason="quite_new")
 
     assert api("GET", f"/orders/{order_id}").json["stages"]["POEM"]["error"]["code"] == "quite_new"
+
+
+def test_a_store_that_does_not_answer_is_said_so(
+    api: Api, app: Flask, change_settings: Callable[..., None], s3: LocalS3
+) -> None:
+    with app.app_context():
+        builders.working_section(StageType.VOICE)
+        order_id = builders.place_order(frozenset({StageType.VOICE}), poem="Море шумит").id
+        builders.run(order_id, StageType.VOICE)
+    change_settings(**{**s3.settings, "aws_endpoint_url": "http://127.0.0.1:1"})
+
+    answer = api("GET", f"/orders/{order_id}/works/VOICE")
+
+    assert (answer.status_code, answer.json["error"]["code"]) == (503, "media_away")
+    assert answer.headers["Retry-After"] == "5"

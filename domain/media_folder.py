@@ -1,0 +1,66 @@
+"""Media files in a folder: on a local disk, or on one that all machines share."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file under a temporary name; whoever has filled it gives it to ``keep``."""
+
+    file: BinaryIO
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFolder:
+    """One file for each work, each under its own name only once it is whole and on the disk.
+
+    ``folder`` is made when it is not there; ``min_free_mb`` megabytes have to be free for more works.
+    """
+
+    folder: Path
+    min_free_mb: int
+
+    @contextmanager
+    def new_file(self) -> Iterator[NewFile]:
+        """An empty file to be filled; whatever was not kept is removed at the end. Raises ``OSError``."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.folder, prefix=".part-")
+        path = Path(name)
+        with os.fdopen(handle, "w+b") as file:
+            try:
+                yield NewFile(file, path)
+            finally:
+                path.unlink(missing_ok=True)
+
+    def keep(self, new: NewFile, name: str, content_type: str) -> None:  # noqa: ARG002  # a folder keeps no types
+        """Give the file its name, once it is on the disk; one that had the name before is replaced."""
+        new.file.flush()
+        os.fsync(new.file.fileno())
+        new.path.replace(self.folder / name)
+
+    def open(self, name: str) -> BinaryIO:
+        """The file, to be read and closed. Raises ``FileNotFoundError``."""
+        return (self.folder / name).open("rb")
+
+    def has_room(self) -> bool:
+        """Whether files of more works could be written now, beside those of the works that are being made already."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self.folder).free
+        except OSError:
+            return False
+        return os.access(self.folder, os.W_OK) and free >= self.min_free_mb * MEGABYTE
+
+    def answers(self) -> bool:
+        """Whether the place where files are kept can be reached: a folder that has room can."""
+        return True

@@ -1,0 +1,228 @@
+"""Media in a bucket: a real store, which is killed, refuses our key, and has no such bucket."""
+
+import hashlib
+import os
+import random
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from domain import media_bucket, works
+from domain.db import utc_now
+from domain.media_bucket import MediaStoreAway
+from domain.orders import Order, StageState, Work
+from providers.base import GenerationResult
+from providers.kinds import StageType
+from providers.registry import INSTANT_ADAPTERS
+from settings import current_settings
+from tests.builders import (
+    make_due,
+    media_of,
+    run,
+    stage_of,
+    unfinished_files,
+    working_section,
+)
+from tests.domain.jobs.job_orders import look, room_of
+from tests.emulated_sections import KINDS, order_of, works_with
+from tests.emulator.server import Emulator
+from tests.local_s3 import LocalS3
+
+POEM, VOICE, SONG, CLIP = StageType
+
+
+@pytest.fixture
+def bucket(s3: LocalS3, change_settings: Callable[..., None]) -> LocalS3:
+    """The works are kept in a bucket."""
+    change_settings(**s3.settings)
+    return s3
+
+
+@pytest.fixture
+def own_bucket(
+    tmp_path: Path, change_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LocalS3]:
+    """The same, in a store that a test may take down, and that is asked again at once whether it is back."""
+    monkeypatch.setattr(media_bucket, "TRUSTED_SECONDS", 0)
+    monkeypatch.setattr(media_bucket, "DOUBTED_SECONDS", 0)
+    folder = tmp_path / "s3"
+    folder.mkdir()
+    with LocalS3(folder) as server:
+        change_settings(**server.settings)
+        yield server
+
+
+@pytest.fixture
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be stored is given up at once, instead of after five minutes."""
+    monkeypatch.setattr("domain.persistence.OUTAGE_SECONDS", 0)
+
+
+def work_of(order: Order, stage_type: StageType) -> Work:
+    work = stage_of(order, stage_type).work
+    assert work is not None
+    return work
+
+
+def files_here() -> list[str]:
+    """What lies in the folder of media files of this machine."""
+    folder = current_settings().media_dir
+    assert folder is not None
+    return [path.name for path in folder.iterdir()]
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_work_is_kept_in_the_bucket_and_nowhere_else() -> None:
+    working_section(VOICE)
+    order = order_of(VOICE)
+
+    run(order, VOICE)
+
+    work = work_of(order, VOICE)
+    media = media_of(work)
+    assert (len(media), hashlib.sha256(media).hexdigest()) == (work.size_bytes, work.sha256)
+    assert files_here() == []
+
+
+@pytest.mark.usefixtures("bucket")
+@pytest.mark.parametrize("stage_type", [SONG, CLIP])
+def test_a_work_that_is_downloaded_goes_on_to_the_bucket(stage_type: StageType, emulator: Emulator) -> None:
+    works_with(stage_type, emulator)
+    room_of(emulator, stage_type).job_seconds = 0.001
+    order = order_of(stage_type)
+    run(order, stage_type)
+
+    look(order, stage_type)
+
+    work = work_of(order, stage_type)
+    assert hashlib.sha256(media_of(work)).hexdigest() == work.sha256
+    assert files_here() == []
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_large_file_comes_back_whole_and_in_any_part() -> None:
+    media = random.Random(7).randbytes(12_000_000)
+    stored = works.store(1, 1, GenerationResult(model="m", media=media, content_type="audio/mpeg"))
+    assert stored.file_name is not None
+
+    with works.media_store().open(stored.file_name) as file:
+        assert file.read() == media
+        file.seek(5_000_001)
+        assert file.read(3_000_000) == media[5_000_001:8_000_001]
+        file.seek(-10, os.SEEK_END)
+        assert file.read() == media[-10:]
+        assert file.read() == b""
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_file_that_is_not_there_is_not_found() -> None:
+    with pytest.raises(FileNotFoundError):
+        works.media_store().open("no-such-file.mp3")
+
+
+@pytest.mark.parametrize("stage_type", [VOICE, SONG, CLIP])
+def test_nothing_is_paid_for_while_the_store_is_away(
+    stage_type: StageType, own_bucket: LocalS3, emulator: Emulator
+) -> None:
+    before = works_with(stage_type, emulator)
+    order = order_of(stage_type)
+    own_bucket.stop()
+
+    run(order, stage_type)
+
+    stage = stage_of(order, stage_type)
+    assert (stage.state, stage.reason) == (StageState.QUEUED, "storage_full")
+    assert stage.due_at > utc_now() + timedelta(minutes=1)
+    assert len(emulator.ledger) == before
+    own_bucket.start()
+    make_due(stage, utc_now())
+    run(order, stage_type)
+    assert stage_of(order, stage_type).state in {StageState.DONE, StageState.SUBMITTED}
+
+
+def test_a_poem_needs_no_store(own_bucket: LocalS3) -> None:
+    working_section()
+    own_bucket.stop()
+    order = order_of(POEM)
+
+    run(order)
+
+    assert stage_of(order).state is StageState.DONE
+
+
+def test_a_voice_that_was_made_waits_for_a_store_that_went_away(
+    own_bucket: LocalS3, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = works_with(VOICE, emulator)
+    order = order_of(VOICE)
+    adapter = INSTANT_ADAPTERS[KINDS[VOICE]]
+    generate = adapter.generate
+
+    def generate_as_the_store_goes(*arguments: object) -> GenerationResult:
+        made = generate(*arguments)
+        own_bucket.stop()
+        return made
+
+    monkeypatch.setattr(adapter, "generate", generate_as_the_store_goes)
+    monkeypatch.setattr("domain.persistence._start_over", lambda *_: own_bucket.start())
+    run(order, VOICE)
+
+    assert stage_of(order, VOICE).state is StageState.DONE
+    assert len(emulator.ledger) == before + 1
+
+
+def test_a_song_that_finds_no_store_is_downloaded_again(own_bucket: LocalS3, emulator: Emulator) -> None:
+    before = works_with(SONG, emulator)
+    emulator.suno.job_seconds = 0.001
+    order = order_of(SONG)
+    run(order, SONG)
+    own_bucket.stop()
+
+    look(order, SONG)
+
+    stage = stage_of(order, SONG)
+    assert (stage.state, stage.reason) == (StageState.SUBMITTED, "storage_full")
+    assert unfinished_files() == []
+    own_bucket.start()
+    look(order, SONG)
+    assert stage_of(order, SONG).state is StageState.DONE
+    assert len(emulator.ledger) == before + 1
+
+
+def test_a_store_that_says_nothing_is_away_within_seconds(own_bucket: LocalS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media_bucket, "CONNECT_TIMEOUT", timedelta(seconds=0.3))
+    store = works.media_store()
+    assert store.answers()
+    own_bucket.freeze()
+
+    assert not store.answers()
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"aws_secret_access_key": SecretStr("another-fake-secret")}, "PermissionDeniedError"),
+        ({"aws_access_key_id": SecretStr("nobodys-fake-key")}, "PermissionDeniedError"),
+        ({"media_url": "s3://no-such-bucket/works"}, "FileNotFoundError"),
+        ({"aws_endpoint_url": "http://127.0.0.1:1"}, "GenericError"),
+    ],
+)
+@pytest.mark.usefixtures("bucket", "no_patience")
+def test_a_store_that_refuses_says_why_without_a_secret(
+    changed: dict[str, object], reason: str, change_settings: Callable[..., None]
+) -> None:
+    change_settings(**changed)
+
+    with pytest.raises(MediaStoreAway) as caught:
+        works.store(1, 1, GenerationResult(model="m", media=b"RIFF", content_type="audio/wav"))
+
+    assert str(caught.value) == reason
+    assert caught.value.__context__ is None
+    assert "fake" not in "".join(traceback.format_exception(caught.value))
+    assert not works.can_be_kept()
+    assert works.has_room()
+    assert files_here() == []
