@@ -29,7 +29,8 @@ def note(token: str, body: object, now: datetime) -> bool:
     stage = db.session.get_one(Stage, attempt.stage_id, populate_existing=True, with_for_update=True)
     db.session.refresh(attempt)
     if attempt.state is AttemptState.ACCEPTED:
-        stages.move(stage, {StageState.SUBMITTED}, due_at=now)
+        if not adapter.says_it_goes_on(body):
+            stages.move(stage, {StageState.SUBMITTED}, due_at=now)
     elif attempt.state in AttemptState.unended():
         attempt.hinted_job_id = adapter.job_id_in(body) or attempt.hinted_job_id
         db.session.flush()

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from domain import prompts, quotas, second_tries, stages, works
 from domain.context import current_vault
 from domain.db import db, utc_now
+from domain.leases import Lease
 from domain.orders import Attempt, AttemptState, Order, Stage, StageState
 from domain.persistence import persisted
 from domain.resolver import ResolvedConfig, SectionBlocked, get_provider_config
@@ -44,6 +45,8 @@ class Call:
     base_url: str
     attempt_id: int = 0
     token: str = ""
+    #: For when the provider's quota has counted it, in seconds since the epoch; None where there is none.
+    counted_at: float | None = None
 
     @property
     def credentials(self) -> Credentials:
@@ -109,11 +112,11 @@ def take(stage_id: int) -> Call | Held | None:
         second_tries.queue_again(stage, now, second_tries.STORAGE_FULL, NO_ROOM_PAUSE)
         db.session.commit()
         return None
-    again_at = quotas.must_wait(stage, config.provider_kind)
-    if again_at is not None:
+    grant = quotas.take_call(stage, config.provider_kind)
+    if not grant.calls:
         _hold(stage, config.provider_kind, now)
-        return Held(again_at)
-    call = _call_of(stage, claim, poem, config)
+        return Held(grant.again_at or now)
+    call = replace(_call_of(stage, claim, poem, config), counted_at=grant.counted_at)
     if call.model:
         call = _write_attempt(call)
     _commit(call)
@@ -148,6 +151,14 @@ def with_first_model(call: Call, provider: Provider) -> Call:
     call = _write_attempt(replace(call, model=models[0]))
     _commit(call)
     return call
+
+
+def may_leave(call: Call, lease: Lease) -> bool:
+    """Whether the call may be sent, at once: it has its model, and nobody else can have taken its stage. Commits."""
+    if not call.model or not lease.is_fresh():
+        return False
+    quotas.leave(call.config.provider_kind, call.counted_at)
+    return lease.is_fresh()
 
 
 @persisted

@@ -42,7 +42,7 @@ def _make(call: Call, lease: Lease) -> Outcome:
     try:
         if not call.model:
             call = calls.with_first_model(call, provider)
-        if not call.model or not lease.is_fresh():
+        if not calls.may_leave(call, lease):
             calls.give_back(call)
             return Outcome()
         result = provider.generate(call.request())

@@ -6,8 +6,9 @@ Looks are free and repeatable: a job whose look was lost is simply looked at aga
 
 import random
 import time
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -21,7 +22,7 @@ from domain.persistence import persisted
 from domain.provider_configs import Reason
 from providers.base import JobStatus, MediaLink
 from providers.errors import JobUnknown, ProviderError, RateLimited, SettingsError
-from providers.kinds import StageType
+from providers.kinds import ProviderKind, StageType
 from providers.registry import JOB_ADAPTERS, open_job_provider
 
 log = structlog.get_logger(__name__)
@@ -44,6 +45,8 @@ class Polled:
 
     ready: list[Ready]
     checks: list[StageType]
+    #: When to look at those jobs that had to wait for their provider's pace.
+    again_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +71,34 @@ def poll_due(now: datetime) -> Polled:
     """
     checks = submissions.resolve_due(now)
     asked_at = time.monotonic()
-    looks = _take_looks(now)
+    looks, again_at = _take_looks(now)
     finished: list[tuple[Call, str, JobStatus, MediaLink]] = []
     with leases.renewed(*((look.call.id, look.call.claim) for look in looks), asked_at=asked_at):
-        for look, found in _ask(looks):
+        for look, found in _ask_and_count(looks):
             if isinstance(found, JobStatus) and found.media is not None:
                 finished.append((look.call, look.job_id, found, found.media))
             else:
                 check = _settle(look, found, utc_now())
                 checks += [check] if check else []
-        return Polled(fetching.fetch(finished), checks)
+        return Polled(fetching.fetch(finished), checks, again_at)
 
 
-def _take_looks(now: datetime) -> list[_Look]:
-    """The jobs that are due, as plain data; nobody else takes them while our leases last."""
+def _take_looks(now: datetime) -> tuple[list[_Look], datetime | None]:
+    """The jobs that are due, as plain data, and when to come for more; nobody else takes them while our leases last."""
     looks: list[_Look] = []
+    times: list[datetime] = []
     for kind in JOB_ADAPTERS:
         wanted = stages.count_due(StageState.SUBMITTED, kind, now, BATCH)
-        granted = quotas.take_looks(kind, wanted, now) if wanted else 0
-        due = stages.take_due(StageState.SUBMITTED, now, granted, kind) if granted else []
-        looks += [look for taken in due if (look := _look_of(taken.id, now))]
+        if wanted:
+            grant = quotas.take_looks(kind, wanted)
+            due = stages.take_due(StageState.SUBMITTED, now, grant.calls, kind) if grant.calls else []
+            looks += [look for taken in due if (look := _look_of(taken.id, now, grant.counted_at))]
+            times += [grant.again_at] if grant.again_at else []
         db.session.commit()
-    return looks
+    return looks, min(times, default=None)
 
 
-def _look_of(stage_id: int, now: datetime) -> _Look | None:
+def _look_of(stage_id: int, now: datetime, counted_at: float | None) -> _Look | None:
     stage = db.session.get_one(Stage, stage_id, populate_existing=True)
     attempt = submissions.open_attempt(stage_id)
     if attempt is None or attempt.job_id is None:
@@ -105,23 +111,39 @@ def _look_of(stage_id: int, now: datetime) -> _Look | None:
         return None
     attempt.looks += 1
     deadline_at = attempt.deadline_at or now
+    call = replace(call, counted_at=counted_at)
     return _Look(call, attempt.job_id, attempt.looks, stage.passing_failures, deadline_at, stage.due_at)
 
 
-def _ask(looks: list[_Look]) -> list[tuple[_Look, JobStatus | ProviderError]]:
-    """Look at all of them side by side; no transaction is open meanwhile."""
+def _ask_and_count(looks: list[_Look]) -> list[tuple[_Look, JobStatus | ProviderError]]:
+    """Look at all of them side by side, then count them for when they left; no transaction is open meanwhile."""
     if not looks:
         return []
     with ThreadPoolExecutor(min(THREADS, len(looks))) as pool:
-        return list(zip(looks, pool.map(_poll, looks), strict=True))
+        answers = list(pool.map(_poll, looks))
+    left: dict[tuple[ProviderKind, float], list[float | None]] = defaultdict(list)
+    for look, (left_at, _) in zip(looks, answers, strict=True):
+        if look.call.counted_at is not None:
+            left[look.call.config.provider_kind, look.call.counted_at].append(left_at)
+    _count_as_left(left)
+    return [(look, found) for look, (_, found) in zip(looks, answers, strict=True)]
 
 
-def _poll(look: _Look) -> JobStatus | ProviderError:
+@persisted
+def _count_as_left(left: dict[tuple[ProviderKind, float], list[float | None]]) -> None:
+    for (kind, counted_at), moments in left.items():
+        quotas.correct(kind, counted_at, moments)
+    db.session.commit()
+
+
+def _poll(look: _Look) -> tuple[float, JobStatus | ProviderError]:
+    """When the question left, and what came of it."""
     call = look.call
+    left_at = utc_now().timestamp()
     try:
-        return open_job_provider(call.config.provider_kind, call.credentials).poll(look.job_id)
+        return left_at, open_job_provider(call.config.provider_kind, call.credentials).poll(look.job_id)
     except ProviderError as error:
-        return error
+        return left_at, error
 
 
 @persisted

@@ -5,6 +5,7 @@ touches it (docs/decisions/0009). Whoever may not call now is held: its stage st
 no message lies in a queue for it; ``release_held`` lets the oldest go as soon as their provider takes more.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -24,8 +25,10 @@ from settings import current_settings
 #: Why a stage is held.
 HELD = "provider_pace"
 #: A window is taken for this much longer: calls that leave us in order reach the provider a little sooner or later.
-MARGIN_SHARE = 0.05
+MARGIN_SHARE = 0.02
 SMALLEST_MARGIN_SECONDS = 0.1
+#: A call that leaves so much later than it was counted for is counted anew.
+LATE_SECONDS = 0.03
 #: Share of the calls that looks may have while submits are held: finished works are to come out all the same.
 SHARE_OF_LOOKS = 0.1
 #: When to ask again for a place among the jobs: nothing tells us when the provider has ended one.
@@ -51,6 +54,15 @@ class Quota(Base):
     calls: Mapped[list[float]] = mapped_column(JSON, default=list)
     looks: Mapped[list[float]] = mapped_column(JSON, default=list)
     closed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """How many calls may be made now, for when they were counted, and when to ask for those that may not."""
+
+    calls: int
+    counted_at: float | None = None
+    again_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +102,58 @@ def limits_of(kind: ProviderKind) -> Limits:
     return current_settings().provider_limits.get(kind, adapter.limits if adapter else Limits())
 
 
-def must_wait(stage: Stage, kind: ProviderKind) -> datetime | None:
-    """When to ask again, for a stage whose call may not begin now; None if it may, and the call is counted.
+def take_call(stage: Stage, kind: ProviderKind) -> Grant:
+    """Whether the call of ``stage`` may be made now; then it is counted.
 
     Older stages that are held go first. Locks the provider's row until the caller commits.
     """
     older = exists().where(*_held(stage.stage_type), Stage.id < stage.id)
     if db.session.scalar(select(older)):
-        return utc_now()
+        return Grant(0, again_at=utc_now())
     limits = limits_of(kind)
     quota = _row(kind, lock=limits != Limits())
     # Not before: whoever had to wait for the row calls that much later.
     now = utc_now()
     free, again_at = _free(kind, quota, now)
-    if free and quota is not None and limits.calls is not None:
-        quota.calls = [*_recent(quota.calls, limits, now), now.timestamp()]
-    return None if free else again_at
+    if not free:
+        return Grant(0, again_at=again_at)
+    if quota is None or limits.calls is None:
+        return Grant(1)
+    quota.calls = [*_recent(quota.calls, limits, now), now.timestamp()]
+    return Grant(1, now.timestamp())
 
 
-def take_looks(kind: ProviderKind, wanted: int, now: datetime) -> int:
+def leave(kind: ProviderKind, counted_at: float | None) -> None:
+    """Count a call for the moment at which it leaves, which is now; commits.
+
+    Between the count and the call a busy machine may let a second pass: a provider that counts it later than we do
+    would refuse the one that follows it a window later.
+    """
+    if counted_at is not None and utc_now().timestamp() - counted_at > LATE_SECONDS:
+        correct(kind, counted_at, [None])
+        db.session.commit()
+
+
+def correct(kind: ProviderKind, counted_at: float, left_at: Sequence[float | None]) -> None:
+    """Count calls for when they left, None being now, and no longer for ``counted_at``. The caller commits."""
+    quota = _row(kind, lock=True)
+    if quota is not None:
+        now = utc_now().timestamp()
+        moments = [now if at is None else at for at in left_at]
+        quota.calls = _moved(quota.calls, counted_at, moments)
+        if counted_at in quota.looks:
+            quota.looks = _moved(quota.looks, counted_at, moments)
+
+
+def _moved(counted: list[float], old: float, new: list[float]) -> list[float]:
+    kept = list(counted)
+    for _ in new:
+        if old in kept:
+            kept.remove(old)
+    return sorted([*kept, *new])
+
+
+def take_looks(kind: ProviderKind, wanted: int) -> Grant:
     """How many of ``wanted`` free calls may be made now; they are counted. The caller commits.
 
     Submits go first: looks leave free what those need that are on their way, and while some are held all looks of a
@@ -116,18 +161,25 @@ def take_looks(kind: ProviderKind, wanted: int, now: datetime) -> int:
     """
     limits = limits_of(kind)
     quota = _row(kind, lock=limits.calls is not None)
-    if _closed_until(quota, now):
-        return 0
+    now = utc_now()
+    again_at = _closed_until(quota, now)
+    if again_at:
+        return Grant(0, again_at=again_at)
     if quota is None or limits.calls is None:
-        return wanted
+        return Grant(wanted)
     recent, looks = _recent(quota.calls, limits, now), _recent(quota.looks, limits, now)
     submits = db.session.scalar(_on_their_way(Stage.provider_kind == kind, now)) or 0
     granted = min(wanted, limits.calls - len(recent) - submits)
-    if db.session.scalar(select(exists().where(*_held(), Stage.provider_kind == kind))):
-        granted = min(granted, max(1, int(limits.calls * SHARE_OF_LOOKS)) - len(looks))
+    held = db.session.scalar(select(exists().where(*_held(), Stage.provider_kind == kind)))
+    share = max(1, int(limits.calls * SHARE_OF_LOOKS))
+    if held:
+        granted = min(granted, share - len(looks))
     made = [now.timestamp()] * max(granted, 0)
     quota.calls, quota.looks = [*recent, *made], [*looks, *made]
-    return len(made)
+    if len(made) < wanted:
+        counting = quota.looks[-share:] if held else quota.calls[-limits.calls :]
+        again_at = _expiry(counting[0], limits) if counting else None
+    return Grant(len(made), now.timestamp(), again_at)
 
 
 def note(kind: ProviderKind, calls: int, now: datetime) -> None:
@@ -226,8 +278,13 @@ def _free(kind: ProviderKind, quota: Quota | None, now: datetime) -> tuple[int, 
         recent = _recent(quota.calls, limits, now)
         free = min(free, limits.calls - len(recent))
         if recent:
-            again_at = datetime.fromtimestamp(recent[-limits.calls :][0] + _window(limits), UTC)
+            again_at = _expiry(recent[-limits.calls :][0], limits)
     return max(free, 0), again_at
+
+
+def _expiry(call: float, limits: Limits) -> datetime:
+    """When a call no longer counts."""
+    return datetime.fromtimestamp(call + _window(limits), UTC)
 
 
 def _running(kind: ProviderKind) -> int:

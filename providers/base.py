@@ -164,6 +164,10 @@ class JobProvider(Provider, Protocol):
     def job_id_in(body: object) -> str | None:
         """The job that a call of the provider's to us names, or None. Whoever asks must not believe it."""
 
+    @staticmethod
+    def says_it_goes_on(body: object) -> bool:
+        """Whether a call of the provider's to us only says that the job is under way: no look is worth while."""
+
     def submit(self, request: GenerationRequest) -> Ticket:
         """Hand the job over. One request to the provider, never repeated inside (see ``AnswerLost``).
 

@@ -72,6 +72,11 @@ class Pika:
         """None: webhooks are set per account, not per job, and their payload is not published."""
         return None
 
+    @staticmethod
+    def says_it_goes_on(body: object) -> bool:  # noqa: ARG004
+        """False: what a payload would say is not published."""
+        return False
+
     def submit(self, request: GenerationRequest) -> Ticket:
         """Order a clip of the poem. A job that fails at once is raised as what ended it; nothing is charged then."""
         if request.stage_type is not StageType.CLIP:

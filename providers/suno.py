@@ -87,6 +87,11 @@ class Suno:
         job_id = dig(body, "data", "task_id") or dig(body, "data", "taskId")
         return job_id if isinstance(job_id, str) and _TASK_ID.fullmatch(job_id) else None
 
+    @staticmethod
+    def says_it_goes_on(body: object) -> bool:
+        """``text`` comes before there is any song (page "music generation callbacks")."""
+        return dig(body, "data", "callbackType") == "text"
+
     def submit(self, request: GenerationRequest) -> Ticket:
         """Order a song of the poem. ``request.token`` is not sent, as there is no place for it."""
         self._refuse_unsent(request)

@@ -7,7 +7,7 @@ from celery import shared_task
 from domain import generation, polling, ticks
 from domain.db import db, utc_now
 from tasks.messages import POLL_TASK, send_check, send_stages
-from tasks.pace import release_at
+from tasks.pace import poll_at, release_at
 
 
 @shared_task(name="tasks.generation.generate_poem")
@@ -49,6 +49,8 @@ def poll_jobs(every: float | None = None) -> None:
     send_stages(polled.ready)
     for stage_type in polled.checks:
         send_check(stage_type)
+    if polled.again_at is not None:
+        poll_at(polled.again_at)
 
 
 def _generate(stage_id: int) -> None:

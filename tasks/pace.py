@@ -1,10 +1,11 @@
-"""Letting held stages go at the moment that their provider takes more, not at the next sweep.
+"""Going on at the moment that a provider takes more, not at the next sweep or the next poll of beat's.
 
-A timer in each process that has held a stage: no worker's thread sleeps, and a process that ends takes nothing with
-it, as the sweep looks as well.
+A timer in each process that had to let something wait: no worker's thread sleeps, and a process that ends takes
+nothing with it, as sweep and poll come by all the same.
 """
 
 import threading
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
@@ -13,34 +14,55 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domain import quotas
 from domain.db import db, utc_now
-from tasks.messages import send_stages
+from tasks.messages import send_poll, send_stages
 
 log = structlog.get_logger(__name__)
 
-#: However many stages are held at once, their providers' rows are looked at no more often.
+#: However much waits at once, the providers' rows are looked at no more often.
 SHORTEST_SECONDS = 0.1
-#: What is further away, the sweep finds in time.
+#: What is further away, sweep and poll find in time.
 LONGEST_SECONDS = 15.0
 _EXTENSION = "pace"
 
 
 def release_at(moment: datetime) -> None:
-    """Look for held stages at ``moment``, and send the messages of those that may go.
+    """Look for held stages at ``moment``, and send the messages of those that may go; that plans the next look."""
+    _timer("release", _release).ring_at(moment)
 
-    One look is planned at a time, the earliest: it plans the next one itself.
-    """
+
+def poll_at(moment: datetime) -> None:
+    """Send a message at ``moment`` to look at jobs that had to wait."""
+    _timer("poll", _poll).ring_at(moment)
+
+
+def _release() -> None:
+    released = quotas.release_held(utc_now())
+    send_stages(released.ready)
+    if released.again_at is not None:
+        release_at(released.again_at)
+
+
+def _poll() -> None:
+    send_poll()
+
+
+def _timer(name: str, ring: Callable[[], None]) -> "_Timer":
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # the timer needs the application itself
-    app.extensions.setdefault(_EXTENSION, _Pace(app)).look_at(moment)
+    timers: dict[str, _Timer] = app.extensions.setdefault(_EXTENSION, {})
+    return timers.setdefault(name, _Timer(app, ring))
 
 
-class _Pace:
-    def __init__(self, app: Flask) -> None:
+class _Timer:
+    """Rings once at the earliest of the moments that it was given."""
+
+    def __init__(self, app: Flask, ring: Callable[[], None]) -> None:
         self._app = app
+        self._ring = ring
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
         self._moment: datetime | None = None
 
-    def look_at(self, moment: datetime) -> None:
+    def ring_at(self, moment: datetime) -> None:
         seconds = (moment - utc_now()).total_seconds()
         if seconds > LONGEST_SECONDS:
             return
@@ -50,20 +72,16 @@ class _Pace:
             if self._timer is not None:
                 self._timer.cancel()
             self._moment = moment
-            self._timer = threading.Timer(max(seconds, SHORTEST_SECONDS), self._look)
+            self._timer = threading.Timer(max(seconds, SHORTEST_SECONDS), self._rings)
             self._timer.daemon = True
             self._timer.start()
 
-    def _look(self) -> None:
+    def _rings(self) -> None:
         with self._lock:
             self._timer = self._moment = None
         with self._app.app_context():
             try:
-                released = quotas.release_held(utc_now())
+                self._ring()
             except SQLAlchemyError as error:
                 db.session.rollback()
-                log.warning("held stages not looked for", error=type(error).__name__)
-                return
-            send_stages(released.ready)
-        if released.again_at is not None:
-            self.look_at(released.again_at)
+                log.warning("database away, nobody was let go", error=type(error).__name__)

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 from flask import Flask
 
-from domain.db import db
+from domain.db import db, utc_now
 from providers.base import Limits
 from providers.kinds import ProviderKind
-from tasks.pace import release_at
+from tasks.messages import POLL_TASK
+from tasks.pace import poll_at, release_at
 from tests.builders import place_order, run, stage_of, working_section
 from tests.running_system import wait_until
 
@@ -34,3 +35,16 @@ def test_the_oldest_gets_its_message_and_the_next_one_its_own(
         wait_until(lambda: len(messages) == 2, "the next message")
 
     assert messages == [("tasks.generation.generate_poem", stage_id) for stage_id in (first, second)]
+
+
+def test_jobs_that_had_to_wait_are_looked_at_once_at_the_earliest_moment(
+    app: Flask, messages: list[tuple[int | str, ...]]
+) -> None:
+    with app.app_context():
+        for seconds in (10, 0.2, 5):
+            poll_at(utc_now() + timedelta(seconds=seconds))
+        release_at(utc_now() + timedelta(seconds=0.1))
+
+        wait_until(lambda: messages, "a message")
+
+    assert messages == [(POLL_TASK,)]

@@ -1,6 +1,7 @@
 """Providers are called at their pace, by all workers together, and whoever has waited longest goes first."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
@@ -9,9 +10,10 @@ import time_machine
 from flask import Flask
 from sqlalchemy import delete, select
 
-from domain import generation, polling, quotas, recovery
+from domain import calls, generation, polling, quotas, recovery
 from domain.checks import check
 from domain.db import db, utc_now
+from domain.leases import Lease
 from domain.orders import Order, Stage, StageState
 from domain.outcomes import Outcome
 from domain.quotas import Quota
@@ -193,13 +195,13 @@ def test_a_check_of_a_key_counts(allow: Callable[..., None]) -> None:
 
 def test_looks_leave_to_submits_what_they_need(allow: Callable[..., None], clock: time_machine.Traveller) -> None:
     allow(SUNO=Limits(calls=20, seconds=10))
-    assert quotas.take_looks(SUNO, 6, utc_now()) == 6
+    assert quotas.take_looks(SUNO, 6).calls == 6
     db.session.commit()
     run_all([order() for _ in range(20)])
     clock.shift(11)
 
     # All looks of a window together, however often one asks.
-    assert [quotas.take_looks(SUNO, 50, utc_now()) for _ in range(3)] == [2, 0, 0]
+    assert [quotas.take_looks(SUNO, 50).calls for _ in range(3)] == [2, 0, 0]
 
 
 def test_looks_leave_free_what_those_need_that_were_let_go(
@@ -210,7 +212,7 @@ def test_looks_leave_free_what_those_need_that_were_let_go(
     clock.shift(11)
     assert len(released()) == 2
 
-    assert quotas.take_looks(SUNO, 50, utc_now()) == 1
+    assert quotas.take_looks(SUNO, 50).calls == 1
 
 
 def test_looks_that_the_provider_does_not_take_now_are_made_later(
@@ -223,13 +225,53 @@ def test_looks_that_the_provider_does_not_take_now_are_made_later(
     clock.shift(300)
     looks = [call for call in emulator.requests if call.route == "record"]
 
-    polling.poll_due(utc_now())
+    polled = polling.poll_due(utc_now())
 
+    assert polled.again_at is not None
+    assert 10 * SECOND < polled.again_at - utc_now() < 11 * SECOND
     assert len([call for call in emulator.requests if call.route == "record"]) - len(looks) == 3
     assert states(orders) == [StageState.SUBMITTED] * 5
     clock.shift(11)
     polling.poll_due(utc_now())
     assert len([call for call in emulator.requests if call.route == "record"]) - len(looks) == 6
+
+
+def test_a_call_counts_from_the_moment_at_which_it_leaves(
+    allow: Callable[..., None], clock: time_machine.Traveller
+) -> None:
+    allow(SUNO=CALLS)
+    stage_id = stage_of(order(), SONG).id
+    call = calls.take(stage_id)
+    assert isinstance(call, calls.Call)
+    clock.shift(2)
+
+    assert calls.may_leave(call, Lease(stage_id, call.claim, time.monotonic()))
+
+    clock.shift(9)
+    assert [use.used for use in quotas.usage(utc_now()) if use.provider_kind is SUNO] == [1]
+    clock.shift(2)
+    assert [use.used for use in quotas.usage(utc_now()) if use.provider_kind is SUNO] == [0]
+
+
+def test_looks_count_from_the_moment_at_which_they_leave(
+    allow: Callable[..., None], clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_all([order() for _ in range(3)])
+    allow(SUNO=CALLS)
+    clock.shift(300)
+    take_looks = quotas.take_looks
+
+    def slowly(kind: ProviderKind, wanted: int) -> quotas.Grant:
+        grant = take_looks(kind, wanted)
+        clock.shift(2)
+        return grant
+
+    monkeypatch.setattr(quotas, "take_looks", slowly)
+    polling.poll_due(utc_now())
+
+    clock.shift(9)
+    assert [use.used for use in quotas.usage(utc_now()) if use.provider_kind is SUNO] == [3]
+    assert take_looks(SUNO, 1).calls == 0
 
 
 def test_too_many_calls_said_to_one_is_obeyed_by_all(emulator: Emulator, clock: time_machine.Traveller) -> None:

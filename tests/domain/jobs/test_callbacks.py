@@ -75,6 +75,21 @@ def test_a_call_back_brings_the_next_look_forward(stage_type: StageType, order: 
     assert stage_of(order, stage_type).state is StageState.DONE
 
 
+def test_a_call_back_that_only_says_that_the_job_goes_on_costs_no_look(emulator: Emulator) -> None:
+    order = place_order(frozenset({SONG}), poem=POEM)
+    run(order, SONG)
+    [attempt] = attempts_of(order, SONG)
+    now = utc_now()
+
+    for callback_type in ("text", "first"):
+        looks = sum(request.route == "record" for request in emulator.requests)
+        assert callbacks.note(attempt.token, {"data": {"callbackType": callback_type, "task_id": attempt.job_id}}, now)
+        polling.poll_due(now)
+        assert sum(request.route == "record" for request in emulator.requests) == looks + (callback_type == "first")
+
+    assert stage_of(order, SONG).state is StageState.DONE
+
+
 @pytest.mark.parametrize("body", [None, [], "text", 7, {"data": {"task_id": ["x"]}}, {"data": None}])
 def test_a_call_back_says_nothing_and_may_come_at_any_time(stage_type: StageType, order: Order, body: object) -> None:
     assert not callbacks.note("0" * 32, body, utc_now())
