@@ -78,6 +78,11 @@ class RunningSystem:
         }
 
     @property
+    def database_url(self) -> str:
+        """Where the rows are."""
+        return self._env["DATABASE_URL"]
+
+    @property
     def url(self) -> str:
         """Where the web process listens."""
         return f"http://127.0.0.1:{self.port}"
