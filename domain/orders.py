@@ -192,7 +192,7 @@ class Attempt(Base):
 
 
 class Work(Base):
-    """What a stage produced: a text in the row, or a media file under ``MEDIA_DIR``."""
+    """What a stage produced: a text in the row, or the name of a media file (``domain.media_store``)."""
 
     __tablename__ = "works"
 
