@@ -89,12 +89,12 @@ class Held:
 def take(stage_id: int) -> Call | Held | None:
     """Claim the stage and prepare its call; None when there is nothing to call. Commits."""
     now, can_be_kept = utc_now(), works.can_be_kept()
-    claim = stages.claim(stage_id, now)
-    if claim is None:
+    stage = stages.claim(stage_id, now)
+    if stage is None:
         db.session.rollback()
         return None
-    stage = db.session.get_one(Stage, stage_id, populate_existing=True)
-    poem = poem_for(stage)
+    order = db.session.get_one(Order, stage.order_id, populate_existing=True)
+    poem = poem_for(stage, order)
     if poem is None:
         # Its poem is gone: only a retry of POEM by hand, which is running now, can do that.
         stages.move(stage, {StageState.RUNNING}, state=StageState.BLOCKED, reason="no_poem", lease_until=None)
@@ -116,7 +116,7 @@ def take(stage_id: int) -> Call | Held | None:
     if not grant.calls:
         _hold(stage, config.provider_kind, now)
         return Held(grant.again_at or now)
-    call = replace(_call_of(stage, claim, poem, config), counted_at=grant.counted_at)
+    call = replace(_call_of(stage, order, poem, config), counted_at=grant.counted_at)
     if call.model:
         call = _write_attempt(call)
     _commit(call)
@@ -184,9 +184,9 @@ def give_back(call: Call) -> None:
     db.session.commit()
 
 
-def poem_for(stage: Stage) -> str | None:
+def poem_for(stage: Stage, order: Order) -> str | None:
     """The text that the stage works from: empty for POEM, None while there is none."""
-    return "" if stage.stage_type is StageType.POEM else works.poem_of(stage.order_id)
+    return "" if stage.stage_type is StageType.POEM else works.poem_of(order)
 
 
 def snapshot_place(stage_type: StageType, kind: ProviderKind) -> Place:
@@ -194,13 +194,12 @@ def snapshot_place(stage_type: StageType, kind: ProviderKind) -> Place:
     return Place(stage_type, kind, "job")
 
 
-def _call_of(stage: Stage, claim: int, poem: str, config: ResolvedConfig) -> Call:
-    order = db.session.get_one(Order, stage.order_id)
+def _call_of(stage: Stage, order: Order, poem: str, config: ResolvedConfig) -> Call:
     return Call(
         stage.id,
         order.id,
         stage.stage_type,
-        claim,
+        stage.claim,
         brief=order.brief,
         poem=poem,
         config=config,

@@ -11,14 +11,15 @@ from providers.kinds import StageType
 
 PAGE_SIZE = 25
 #: A list shows the states of the stages, and no poem.
-_WITHOUT_WORKS = selectinload(Order.stages).lazyload(Stage.work)
+_WITH_STAGES = selectinload(Order.stages)
+_WITH_WORKS = selectinload(Order.stages).selectinload(Stage.work)
 #: The columns of ids are INTEGER: PostgreSQL refuses even to compare them with more.
 LARGEST_ID = 2**31 - 1
 
 
 def find(order_id: int) -> Order | None:
     """The order with its stages and works, or None."""
-    return db.session.get(Order, order_id) if 0 < order_id <= LARGEST_ID else None
+    return db.session.get(Order, order_id, options=[_WITH_WORKS]) if 0 < order_id <= LARGEST_ID else None
 
 
 def find_stage(order_id: int, stage_type: StageType) -> Stage | None:
@@ -36,7 +37,7 @@ class Page:
 
 def list_page(state: OrderState | None = None, before_id: int | None = None, size: int = PAGE_SIZE) -> Page:
     """Orders newest first, from ``before_id`` downwards: costs the same on the last page as on the first."""
-    query: Select[Order] = select(Order).options(_WITHOUT_WORKS).order_by(Order.id.desc()).limit(size + 1)
+    query: Select[Order] = select(Order).options(_WITH_STAGES).order_by(Order.id.desc()).limit(size + 1)
     if state is not None:
         query = query.where(Order.state == state)
     if before_id is not None:

@@ -83,7 +83,7 @@ class Order(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
-    stages: Mapped[list["Stage"]] = relationship(back_populates="order", order_by="Stage.id", lazy="selectin")
+    stages: Mapped[list["Stage"]] = relationship(back_populates="order", order_by="Stage.id")
 
     __table_args__ = (Index("ix_orders_state_id", "state", "id"),)
 
@@ -136,7 +136,7 @@ class Stage(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
     order: Mapped[Order] = relationship(back_populates="stages")
-    work: Mapped["Work | None"] = relationship(lazy="selectin", viewonly=True)
+    work: Mapped["Work | None"] = relationship(viewonly=True)
 
     __table_args__ = (
         UniqueConstraint("order_id", "stage_type"),

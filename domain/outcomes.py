@@ -63,7 +63,6 @@ def record_success(job: Called, result: GenerationResult, stored: StoredWork) ->
     """Store the work and what it unblocks in one transaction; returns the stages that can start."""
     now = utc_now()
     usage = dict(result.usage)
-    _close_attempt(job, AttemptState.ANSWERED, now, request_id=result.request_id, usage=usage)
     done = stages.move(
         job,
         WELCOMING,
@@ -77,6 +76,7 @@ def record_success(job: Called, result: GenerationResult, stored: StoredWork) ->
         provider_request_id=result.request_id,
         usage=usage,
     )
+    _close_attempt(job, AttemptState.ANSWERED, now, request_id=result.request_id, usage=usage)
     ready: list[Ready] = []
     if done:
         works.attach(job.id, stored)
@@ -95,6 +95,7 @@ def record_error(job: Called, error: ProviderError, *, paid: bool) -> StageType 
     paid = paid and bool(job.attempt_id)
     lost = isinstance(error, AnswerLost) and paid
     unreadable = isinstance(error, UnreadableAnswer)
+    stages.lock_order(job.order_id)
     _close_attempt(job, AttemptState.LOST if lost or (unreadable and paid) else AttemptState.REFUSED, now, error=error)
     stage = db.session.get(Stage, job.id, populate_existing=True)
     check: StageType | None = None
@@ -126,6 +127,7 @@ def record_failed_job(job: Called, error: ProviderError, *, charged: bool) -> St
     if not charged and not isinstance(error, JobFailed):
         return record_error(job, error, paid=False)
     now = utc_now()
+    stages.lock_order(job.order_id)
     _close_attempt(job, AttemptState.REFUSED, now, error=error)
     stage = db.session.get(Stage, job.id, populate_existing=True)
     check = None
@@ -145,6 +147,7 @@ def record_full_disk(job: Called, *, paid: bool) -> None:
     It is made again where that is allowed, after a pause in which there may be room again.
     """
     now = utc_now()
+    stages.lock_order(job.order_id)
     _close_attempt(job, AttemptState.LOST, now, code=second_tries.STORAGE_FULL)
     stage = db.session.get(Stage, job.id, populate_existing=True)
     if stage is not None and stage.claim == job.claim and stage.state in second_tries.AWAITING:
@@ -182,10 +185,9 @@ def _close_attempt(
     request_id: str | None = None,
     usage: dict[str, Any] | None = None,
 ) -> None:
+    """The order has to be locked: the sweep may be about to give up on the same attempt."""
     if not job.attempt_id:
         return
-    # The order first, as everybody does: the sweep may be about to give up on the same attempt.
-    stages.lock_order(job.order_id)
     # An attempt that was given up, and after which another worker has begun anew, stays the loss that it was.
     still_ours = select(Stage.id).where(Stage.id == job.id, Stage.claim == job.claim)
     db.session.execute(

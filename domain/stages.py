@@ -46,8 +46,8 @@ class Taken:
     claim: int
 
 
-def claim(stage_id: int, now: datetime) -> int | None:
-    """Take a queued stage that is due: its new claim, or None if another worker has it or there is nothing to do.
+def claim(stage_id: int, now: datetime) -> Stage | None:
+    """Take a queued stage that is due, with a new claim; None if another worker has it or there is nothing to do.
 
     The update is the lock: a message that is delivered twice matches no row the second time.
     """
@@ -62,7 +62,8 @@ def claim(stage_id: int, now: datetime) -> int | None:
             resolved_at=now,
             updated_at=now,
         )
-        .returning(Stage.claim)
+        .returning(Stage)
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, literal, not_, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, selectinload
 
 from domain.db import db
 from domain.heartbeats import WORKER, WORKER_SILENCE, Heartbeat
@@ -105,7 +105,8 @@ def list_page(now: datetime, size: int, before_id: int | None = None, state: Ord
         query = query.join(Order, Order.id == Stage.order_id).where(Order.state == state)
     found = _by_order(_standing(query, now))
     ids = list(found)[:size]
-    orders = db.session.scalars(select(Order).where(Order.id.in_(ids)).order_by(Order.id.desc())).all()
+    wanted = select(Order).options(selectinload(Order.stages)).where(Order.id.in_(ids)).order_by(Order.id.desc())
+    orders = db.session.scalars(wanted).all()
     return Page(list(orders), ids[-1] if len(found) > size else None, {each: found[each] for each in ids})
 
 

@@ -75,13 +75,12 @@ def attach(stage_id: int, stored: StoredWork) -> None:
     db.session.add(work)
 
 
-def poem_of(order_id: int) -> str | None:
+def poem_of(order: Order) -> str | None:
     """The poem that the other stages work from: the customer's own, or the one that POEM wrote; None if neither."""
-    own = db.session.scalar(select(Order.poem).where(Order.id == order_id))
-    return own or db.session.scalar(
+    return order.poem or db.session.scalar(
         select(Work.text)
         .join(Stage, Stage.id == Work.stage_id)
-        .where(Stage.order_id == order_id, Stage.stage_type == StageType.POEM, Stage.state == StageState.DONE)
+        .where(Stage.order_id == order.id, Stage.stage_type == StageType.POEM, Stage.state == StageState.DONE)
     )
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from domain import checks, generation, placing, section_changes, works
-from domain.db import db
+from domain import checks, generation, placing, section_changes, stages, works
+from domain.db import db, utc_now
 from domain.orders import Order, Stage, StageState, Work
 from domain.provider_configs import ProviderConfig, find
 from domain.section_changes import NewSettings, Saved
@@ -55,6 +55,15 @@ def place_order(
     """An accepted order, without any message."""
     brief = Brief(recipient, "60 лет", details, "тепло", "ru")
     return placing.place(placing.NewOrder(brief, stages, poem, "test"))
+
+
+def claimed(stage_id: int) -> int:
+    """The claim of a worker that has taken the stage and does nothing yet."""
+    stage = stages.claim(stage_id, utc_now())
+    assert stage is not None
+    claim = stage.claim
+    db.session.commit()
+    return claim
 
 
 def media_of(work: Work) -> bytes:

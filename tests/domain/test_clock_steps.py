@@ -12,7 +12,7 @@ from domain.db import db, utc_now
 from domain.leases import LEASE, Lease
 from domain.orders import Stage, StageState
 from providers.kinds import ProviderKind, StageType
-from tests.builders import place_order, run, save_section, section, stage_of, working_section
+from tests.builders import claimed, place_order, run, save_section, section, stage_of, working_section
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
@@ -29,9 +29,7 @@ def process(monkeypatch: pytest.MonkeyPatch) -> StepDetector:
 def stage_at_work() -> Lease:
     """What a worker holds that has just taken a stage."""
     stage_id = stage_of(place_order()).id
-    claim = stages.claim(stage_id, utc_now())
-    db.session.commit()
-    assert claim is not None
+    claim = claimed(stage_id)
     return Lease(stage_id, claim, renewed_at=0)
 
 

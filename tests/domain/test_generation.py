@@ -14,6 +14,7 @@ from domain.retrying import retry_by_hand
 from providers.kinds import ProviderKind, StageType
 from tests.builders import (
     ALL_STAGES,
+    claimed,
     make_due,
     media_of,
     place_order,
@@ -199,8 +200,7 @@ def test_a_saved_change_counts_from_the_next_stage_on() -> None:
 def test_a_worker_that_comes_back_from_the_dead_changes_nothing() -> None:
     working_section()
     order = place_order()
-    claim = stages.claim(stage_of(order).id, utc_now())
-    db.session.commit()
+    claim = claimed(stage_of(order).id)
     zombie = stage_of(order)
     assert zombie.claim == claim
     stale = calls.Call(

@@ -22,7 +22,7 @@ from domain.works import StoredWork
 from providers.base import Provider
 from providers.kinds import ProviderKind, StageType
 from providers.registry import ADAPTERS
-from tests.builders import make_due, place_order, run, save_section, section, stage_of
+from tests.builders import claimed, make_due, place_order, run, save_section, section, stage_of
 from tests.domain.jobs.job_orders import CLIP, KINDS, SONG
 from tests.emulator.server import Emulator
 from tests.running_system import wait_until
@@ -60,9 +60,7 @@ def held_until(order: Order) -> datetime:
 def test_a_lease_is_renewed_while_its_work_lasts(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "RENEW_SECONDS", 0.02)
     order = place_order()
-    claim = stages.claim(stage_of(order).id, utc_now())
-    db.session.commit()
-    assert claim is not None
+    claim = claimed(stage_of(order).id)
 
     before = held_until(order)
 
@@ -77,9 +75,7 @@ def test_a_lease_is_renewed_while_its_work_lasts(app: Flask, monkeypatch: pytest
 def test_a_lease_that_was_ended_stays_ended() -> None:
     order = place_order()
     stage_id = stage_of(order).id
-    claim = stages.claim(stage_id, utc_now())
-    db.session.commit()
-    assert claim is not None
+    claim = claimed(stage_id)
     lease = Lease(stage_id, claim, renewed_at=time.monotonic() - FROZEN_SECONDS)
 
     recovery.sweep(utc_now() + LEASE * 2)
@@ -92,9 +88,7 @@ def test_a_lease_that_was_ended_stays_ended() -> None:
 def test_a_claim_that_is_outdated_renews_nothing() -> None:
     order = place_order()
     stage_id = stage_of(order).id
-    claim = stages.claim(stage_id, utc_now())
-    db.session.commit()
-    assert claim is not None
+    claim = claimed(stage_id)
     before = held_until(order)
 
     leases.renew([Lease(stage_id, claim - 1, time.monotonic())])
