@@ -63,7 +63,7 @@ def record_success(job: Called, result: GenerationResult, stored: StoredWork) ->
     """Store the work and what it unblocks in one transaction; returns the stages that can start."""
     now = utc_now()
     usage = dict(result.usage)
-    done = stages.move(
+    done = stages.move_first(
         job,
         WELCOMING,
         state=StageState.DONE,
@@ -82,7 +82,7 @@ def record_success(job: Called, result: GenerationResult, stored: StoredWork) ->
         works.attach(job.id, stored)
         if job.stage_type is StageType.POEM:
             ready = stages.unblock(job.order_id, now)
-            stages.follow_stages([job.order_id])
+        stages.follow_stages([job.order_id])
     db.session.commit()
     return ready
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, case, exists, func, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Update, bindparam, case, func, or_, select, update
 
-from domain.db import db, utc_now
+from domain.db import Base, UtcDateTime, db, utc_now
 from domain.leases import LEASE
 from domain.orders import Order, OrderState, Ready, Stage, StageState
 from providers.kinds import ProviderKind
@@ -72,6 +71,14 @@ def move(stage: Claimed, expected: Collection[StageState], **values: Any) -> boo
 
     Returns whether it did: False means that somebody else has moved it since, and the caller must change nothing.
     """
+    moved = move_first(stage, expected, **values)
+    if moved:
+        follow_stages([stage.order_id])
+    return moved
+
+
+def move_first(stage: Claimed, expected: Collection[StageState], **values: Any) -> bool:
+    """As ``move``, for a caller that moves other stages of the order as well, and then lets the order follow."""
     lock_order(stage.order_id)
     moved = db.session.scalar(
         update(Stage)
@@ -80,10 +87,7 @@ def move(stage: Claimed, expected: Collection[StageState], **values: Any) -> boo
         .returning(Stage.id)
         .execution_options(synchronize_session=False)
     )
-    if moved is None:
-        return False
-    follow_stages([stage.order_id])
-    return True
+    return moved is not None
 
 
 def count_due(state: StageState, kind: ProviderKind, now: datetime, limit: int) -> int:
@@ -135,26 +139,40 @@ def unblock(order_id: int, now: datetime) -> list[Ready]:
 
 def lock_order(order_id: int) -> None:
     """Hold the order's row until the transaction ends; on SQLite the write lock is held already."""
-    db.session.execute(select(Order.id).where(Order.id == order_id).with_for_update())
+    db.session.execute(_LOCK, {"order_id": order_id})
 
 
 def follow_stages(order_ids: Collection[int]) -> None:
     """Give orders the state that follows from their stages; their rows must be locked."""
-    any_stage = aliased(Stage)
+    now = utc_now()
+    if order_ids:
+        db.session.execute(_FOLLOW, [{"order_id": order_id, "now": now} for order_id in order_ids])
 
-    def has(*states: StageState) -> Any:
-        return exists().where(any_stage.order_id == Order.id, any_stage.state.in_(states)).correlate(Order)
 
-    state = case(
-        (has(*ACTIVE_STATES), OrderState.RUNNING.value),
-        (has(StageState.ATTENTION), OrderState.ATTENTION.value),
-        (has(StageState.WAITING), OrderState.WAITING.value),
-        (has(StageState.FAILED), OrderState.FAILED.value),
-        else_=OrderState.DONE.value,
+def _follow() -> Update:
+    """Made once: it is run for each move, and to make it takes longer than to run it."""
+    ranks = {
+        **dict.fromkeys(ACTIVE_STATES, 1),
+        StageState.ATTENTION: 2,
+        StageState.WAITING: 3,
+        StageState.FAILED: 4,
+    }
+    most_urgent = (
+        select(func.min(case(ranks, value=Stage.state, else_=5)))
+        .where(Stage.order_id == Order.id)
+        .correlate(Order)
+        .scalar_subquery()
     )
-    db.session.execute(
-        update(Order)
-        .where(Order.id.in_(order_ids))
-        .values(state=state, updated_at=utc_now())
-        .execution_options(synchronize_session=False)
+    states = {1: OrderState.RUNNING, 2: OrderState.ATTENTION, 3: OrderState.WAITING, 4: OrderState.FAILED}
+    return (
+        update(Base.metadata.tables["orders"])
+        .where(Order.id == bindparam("order_id"))
+        .values(
+            state=case(states, value=most_urgent, else_=OrderState.DONE),
+            updated_at=bindparam("now", type_=UtcDateTime()),
+        )
     )
+
+
+_FOLLOW = _follow()
+_LOCK = select(Order.id).where(Order.id == bindparam("order_id")).with_for_update()
