@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from domain import prompts, quotas, second_tries, stages, works
 from domain.context import current_vault
 from domain.db import db, utc_now
+from domain.held_stages import HELD
 from domain.leases import Lease
 from domain.orders import Attempt, AttemptState, Order, Stage, StageState
 from domain.persistence import persisted
@@ -128,7 +129,7 @@ def _hold(stage: Stage, kind: ProviderKind, now: datetime) -> None:
         stage,
         {StageState.RUNNING},
         state=StageState.QUEUED,
-        reason=quotas.HELD,
+        reason=HELD,
         lease_until=None,
         due_at=now,
         published_at=None,

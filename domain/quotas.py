@@ -2,28 +2,25 @@
 
 The row of a provider is the only place that counts, locked for the moment of a claim: exact, and no loss of Redis
 touches it (docs/decisions/0009). Whoever may not call now is held: its stage stays queued, no worker sleeps for it and
-no message lies in a queue for it; ``release_held`` lets the oldest go as soon as their provider takes more.
+no message lies in a queue for it; ``letting_go`` lets the oldest go as soon as their provider takes more.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import JSON, ColumnElement, Select, exists, func, literal_column, select, update
+from sqlalchemy import JSON, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.db import Base, UtcDateTime, db, enum_type, utc_now
-from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
-from domain.provider_configs import find
-from domain.resolver import environment_provider
+from domain.held_stages import is_held, on_their_way
+from domain.orders import Attempt, AttemptState, Stage
 from providers.base import Limits
-from providers.kinds import ProviderKind, StageType
+from providers.kinds import ProviderKind
 from providers.registry import ADAPTERS
 from settings import current_settings
 
-#: Why a stage is held.
-HELD = "provider_pace"
 #: A window is taken for this much longer: calls that leave us in order reach the provider a little sooner or later.
 MARGIN_SHARE = 0.02
 SMALLEST_MARGIN_SECONDS = 0.1
@@ -36,8 +33,6 @@ JOBS_PAUSE = timedelta(seconds=2)
 #: A provider that says "too many calls" without saying for how long.
 CLOSED_FOR = timedelta(seconds=5)
 LONGEST_CLOSED = timedelta(minutes=10)
-#: How long a stage that was let go counts as on its way to a worker.
-ON_ITS_WAY = timedelta(seconds=4)
 BATCH = 200
 
 
@@ -63,14 +58,6 @@ class Grant:
     calls: int
     counted_at: float | None = None
     again_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """Stages that may go now, and when to look again for the others; None if none is held."""
-
-    ready: list[Ready]
-    again_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +94,7 @@ def take_call(stage: Stage, kind: ProviderKind) -> Grant:
 
     Older stages that are held go first. Locks the provider's row until the caller commits.
     """
-    older = exists().where(*_held(stage.stage_type), Stage.id < stage.id)
+    older = exists().where(*is_held(stage.stage_type), Stage.id < stage.id)
     limits = limits_of(kind)
     # One question instead of two to a provider without limits, as most claims are of such.
     closed_until = select(Quota.closed_until).where(Quota.provider_kind == kind).scalar_subquery()
@@ -173,9 +160,9 @@ def take_looks(kind: ProviderKind, wanted: int) -> Grant:
     if quota is None or limits.calls is None:
         return Grant(wanted)
     recent, looks = _recent(quota.calls, limits, now), _recent(quota.looks, limits, now)
-    submits = db.session.scalar(_on_their_way(Stage.provider_kind == kind, now)) or 0
+    submits = db.session.scalar(on_their_way(Stage.provider_kind == kind, now)) or 0
     granted = min(wanted, limits.calls - len(recent) - submits)
-    held = db.session.scalar(select(exists().where(*_held(), Stage.provider_kind == kind)))
+    held = db.session.scalar(select(exists().where(*is_held(), Stage.provider_kind == kind)))
     share = max(1, int(limits.calls * SHARE_OF_LOOKS))
     if held:
         granted = min(granted, share - len(looks))
@@ -210,64 +197,9 @@ def open_all(now: datetime) -> None:
     db.session.execute(reopened.execution_options(synchronize_session=False))
 
 
-def release_held(now: datetime) -> Released:
-    """Let the oldest held stages go, as many as their providers take now; commits. Twice at once does no harm."""
-    ready: list[Ready] = []
-    times: list[datetime] = []
-    types = db.session.scalars(select(Stage.stage_type).distinct().where(*_held())).all()
-    for stage_type in types:
-        going, again_at = _release(stage_type, now)
-        ready += going
-        times += [again_at] if again_at else []
-    db.session.rollback()
-    return Released(ready, min(times, default=None))
-
-
-def _release(stage_type: StageType, now: datetime) -> tuple[list[Ready], datetime | None]:
-    kind = _serves(stage_type)
-    free, again_at = BATCH, now + JOBS_PAUSE
-    if kind is not None:
-        free, again_at = _free(kind, _row(kind), now)
-        free -= db.session.scalar(_on_their_way(Stage.stage_type == stage_type, now)) or 0
-    if free <= 0:
-        db.session.rollback()
-        return [], again_at
-    oldest = select(Stage.id).where(*_held(stage_type)).order_by(Stage.id).limit(min(free, BATCH))
-    rows = db.session.scalars(
-        update(Stage)
-        .where(Stage.id.in_(oldest.with_for_update(skip_locked=True)))
-        .values(reason=None, due_at=now, published_at=now)
-        .returning(Stage.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    db.session.commit()
-    more = db.session.scalar(select(exists().where(*_held(stage_type))))
-    return [Ready(stage_id, stage_type) for stage_id in sorted(rows)], again_at if more else None
-
-
-def _held(stage_type: StageType | None = None) -> list[ColumnElement[bool]]:
-    of_type = [] if stage_type is None else [Stage.stage_type == stage_type]
-    # Written out, as SQLite uses the index of those that are held for no parameter.
-    return [Stage.state == StageState.QUEUED, Stage.reason == literal_column(f"'{HELD}'"), *of_type]
-
-
-def _on_their_way(which: ColumnElement[bool], now: datetime) -> Select[int]:
-    """How many were let go and have not reached a worker yet: the calls that they will make are not counted."""
-    return select(func.count()).where(
-        which,
-        Stage.state == StageState.QUEUED,
-        Stage.reason.is_(None),
-        Stage.due_at <= now,
-        Stage.published_at > now - ON_ITS_WAY,
-    )
-
-
-def _serves(stage_type: StageType) -> ProviderKind | None:
-    """The provider that the section calls now; None while nothing serves it, when nobody has to be held either."""
-    row = find(stage_type)
-    if row is not None:
-        return row.provider_kind
-    return environment_provider(stage_type)
+def free_calls(kind: ProviderKind, now: datetime) -> tuple[int, datetime]:
+    """How many calls may begin now, and when there may be another one; counts nothing."""
+    return _free(kind, _row(kind), now)
 
 
 def _free(kind: ProviderKind, quota: Quota | None, now: datetime) -> tuple[int, datetime]:

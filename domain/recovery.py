@@ -6,9 +6,21 @@ from datetime import datetime, timedelta
 from sqlalchemy import not_, or_, select, update
 from sqlalchemy.orm import aliased
 
-from domain import checks, clock_steps, heartbeats, placing, quotas, second_tries, stages, submissions, tallies, waiting
+from domain import (
+    checks,
+    clock_steps,
+    heartbeats,
+    letting_go,
+    placing,
+    second_tries,
+    stages,
+    submissions,
+    tallies,
+    waiting,
+)
 from domain.clock_steps import StepDetector
 from domain.db import db
+from domain.held_stages import HELD
 from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
 from providers.kinds import StageType
 from providers.registry import ADAPTERS, runs_jobs
@@ -47,7 +59,7 @@ def sweep(now: datetime) -> Sweep:
     ready += waiting.release_all(now)
     waiting.give_up(now)
     ready += _unheard(now)
-    released = quotas.release_held(now)
+    released = letting_go.release_held(now)
     tallies.count_up()
     return Sweep(ready + released.ready, checks.due_checks(now, CHECK_PATIENCE), released.again_at)
 
@@ -127,7 +139,7 @@ def _unheard(now: datetime) -> list[Ready]:
         Stage.published_at < Stage.due_at,
         Stage.published_at < now - MESSAGE_PATIENCE,
     )
-    held = Stage.reason.is_not_distinct_from(quotas.HELD)
+    held = Stage.reason.is_not_distinct_from(HELD)
     due = (
         select(Stage.id)
         .where(Stage.state == StageState.QUEUED, Stage.due_at <= now, silent, not_(held))

@@ -15,9 +15,9 @@ from sqlalchemy.orm import aliased, selectinload
 
 from domain.db import db
 from domain.heartbeats import WORKER, WORKER_SILENCE, Heartbeat
+from domain.held_stages import HELD
 from domain.orders import Attempt, AttemptState, Order, OrderState, Stage, StageState
 from domain.provider_configs import PASSING_REASONS, Reason
-from domain.quotas import HELD
 from providers.kinds import StageType
 from providers.registry import JOB_ADAPTERS
 from settings import current_settings

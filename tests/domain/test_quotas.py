@@ -10,9 +10,10 @@ import time_machine
 from flask import Flask
 from sqlalchemy import delete, select
 
-from domain import calls, generation, polling, quotas, recovery
+from domain import calls, generation, letting_go, polling, quotas, recovery
 from domain.checks import check
 from domain.db import db, utc_now
+from domain.held_stages import HELD
 from domain.leases import Lease
 from domain.orders import Order, Stage, StageState
 from domain.outcomes import Outcome
@@ -70,12 +71,12 @@ def states(orders: list[Order], stage_type: StageType = SONG) -> list[StageState
 
 
 def held(orders: list[Order], stage_type: StageType = SONG) -> list[Order]:
-    return [each for each in orders if stage_of(each, stage_type).reason == quotas.HELD]
+    return [each for each in orders if stage_of(each, stage_type).reason == HELD]
 
 
 def released(now: datetime | None = None) -> list[int]:
     """The ids of the stages that are let go."""
-    return [ready.stage_id for ready in quotas.release_held(now or utc_now()).ready]
+    return [ready.stage_id for ready in letting_go.release_held(now or utc_now()).ready]
 
 
 def test_no_more_calls_are_made_than_a_window_takes_and_the_others_stay_queued(
@@ -180,7 +181,7 @@ def test_many_workers_at_once_make_no_call_too_many(app: Flask, allow: Callable[
 
     assert len(emulator.ledger) - charged_before == 5
     reasons = db.session.scalars(select(Stage.reason).where(Stage.state == StageState.QUEUED)).all()
-    assert reasons == [quotas.HELD] * 11
+    assert reasons == [HELD] * 11
 
 
 def test_a_check_of_a_key_counts(allow: Callable[..., None]) -> None:
