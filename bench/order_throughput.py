@@ -29,7 +29,7 @@ from tests.local_services import LocalPostgres
 from tests.running_system import RunningSystem, wait_until
 
 #: So many take about ten seconds each.
-ORDERS, CHAINS, WORKFLOWS = 60, 1_500, 400
+ORDERS, CHAINS, WORKFLOWS = 100, 1_500, 400
 LONGEST_SECONDS = 300
 OPEN_ORDERS = text("SELECT count(*) FROM orders WHERE state <> 'done'")
 OPEN_WORKFLOWS = text("SELECT count(*) FROM dbos.workflow_status WHERE status IN ('ENQUEUED', 'PENDING')")

@@ -30,8 +30,8 @@ SONG_IS_READY = next(since for since, status in STATUSES if status == "FIRST_SUC
 #: Has no divisor in common with SONGS: the pages of a batch ask at times that lie far apart.
 SPREAD = 7
 WORDS = "Море шумит, и Анна поёт,\nсолнце встаёт над водой."
-#: Few enough in a block for the worker to have threads left, and many blocks, so that noise strikes both kinds.
-BLOCKS, POSTS_OF_A_BLOCK, POST_PAUSE_SECONDS = 12, 12, 0.1
+#: Few posts in a block and many blocks, so that noise strikes both kinds and the worker always has threads left.
+BLOCKS, POSTS_OF_A_BLOCK, POST_PAUSE_SECONDS = 24, 6, 0.1
 CALLS_OF_A_CHECK = 2
 SAVES = 20
 IMPATIENT_SECONDS = 0.02
