@@ -10,13 +10,13 @@ from wsgi import celery_app
 __all__ = ["celery_app"]
 
 
-def _write(_brief: Brief) -> str:
+def _write(brief: Brief) -> str:
     return "Море шумит, и Анна поёт."
 
 
-def _make(_poem: str, _model: str) -> bytes:
+def _make(poem: str, model: str) -> bytes:
     return b"a few bytes, ready"
 
 
-dummy.write_verse = _write
+dummy.write_verse = _write  # type: ignore[attr-defined]  # it is not meant to be imported from there
 dummy.MAKERS = {stage_type: (_make, content_type) for stage_type, (_, content_type) in dummy.MAKERS.items()}

@@ -96,7 +96,7 @@ def _orders(stack: ExitStack, system: RunningSystem) -> Contender:
     admin, shop = system.browser(), system.api()
     for stage_type in StageType:
         admin.save_section(stage_type, ProviderKind.DUMMY)
-        wait_until(lambda stage_type=stage_type: shop.stage(stage_type)["ready"], "the section works")
+    wait_until(lambda: all(shop.stage(stage_type)["ready"] for stage_type in StageType), "all sections work")
     return Contender(
         system._processes["worker"].pid,
         ORDERS,
