@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import not_, or_, select, update
+from sqlalchemy import Select, func, not_, or_, select, update
 from sqlalchemy.orm import aliased
 
 from domain import (
@@ -27,7 +27,7 @@ from providers.registry import ADAPTERS, runs_jobs
 
 BATCH = 200
 WORKER_GONE = "worker_gone"
-#: A message that was sent this long ago and brought nothing is sent again.
+#: A message that was sent this long ago, brought nothing and is not in the broker either, is sent again.
 MESSAGE_PATIENCE = timedelta(seconds=4)
 CHECK_PATIENCE = timedelta(seconds=10)
 
@@ -42,10 +42,11 @@ class Sweep:
     again_at: datetime | None = None
 
 
-def sweep(now: datetime) -> Sweep:
+def sweep(now: datetime, waiting_messages: int = 0) -> Sweep:
     """Move on everything that stands still, and say which messages to send. Commits at each step.
 
-    Two at once do no harm: each row is moved by one of them.
+    ``waiting_messages`` is how many messages about stages lie in the broker, counted before: what is sent already and
+    waits there is not sent again. Two at once do no harm: each row is moved by one of them.
     """
     clock = StepDetector()
     leases_count = clock_steps.leases_can_be_trusted(now)
@@ -58,7 +59,7 @@ def sweep(now: datetime) -> Sweep:
     ready = _unblock_forgotten(now)
     ready += waiting.release_all(now)
     waiting.give_up(now)
-    ready += _unheard(now)
+    ready += _unheard(now, waiting_messages)
     released = letting_go.release_held(now)
     tallies.count_up()
     return Sweep(ready + released.ready, checks.due_checks(now, CHECK_PATIENCE), released.again_at)
@@ -132,28 +133,36 @@ def _unblock_forgotten(now: datetime) -> list[Ready]:
     return ready
 
 
-def _unheard(now: datetime) -> list[Ready]:
-    """Stages that are due and that no message is on its way for; notes that one is now. Oldest order first."""
-    silent = or_(
-        Stage.published_at.is_(None),
-        Stage.published_at < Stage.due_at,
-        Stage.published_at < now - MESSAGE_PATIENCE,
-    )
+def _unheard(now: datetime, waiting_messages: int) -> list[Ready]:
+    """Stages that are due and that no message is on its way for; notes that one is now.
+
+    Those that none was sent for come first, oldest order first. Of the others as many are sent again as messages are
+    missing, those first that were sent longest ago: in a queue that takes minutes to be worked off nothing is lost.
+    """
+    never_sent = or_(Stage.published_at.is_(None), Stage.published_at < Stage.due_at)
+    # Not plainly by its order: PostgreSQL would read all orders in turn rather than sort the few that are due.
+    ready = _sent_now(_due(now).where(never_sent).order_by(Stage.order_id + 0, Stage.id).limit(BATCH), now)
+    counted = _due(now).where(not_(never_sent)).limit(waiting_messages + BATCH).subquery()
+    missing = (db.session.scalar(select(func.count()).select_from(counted)) or 0) - waiting_messages
+    if missing > 0:
+        overdue = _due(now).where(not_(never_sent), Stage.published_at < now - MESSAGE_PATIENCE)
+        ready += _sent_now(overdue.order_by(Stage.published_at, Stage.order_id, Stage.id).limit(missing), now)
+    db.session.commit()
+    return ready
+
+
+def _due(now: datetime) -> Select[int]:
+    """The ids of the stages that wait for nothing but a worker."""
     held = Stage.reason.is_not_distinct_from(HELD)
-    due = (
-        select(Stage.id)
-        .where(Stage.state == StageState.QUEUED, Stage.due_at <= now, silent, not_(held))
-        # Not plainly by its order: PostgreSQL would read all orders in turn rather than sort the few that are due.
-        .order_by(Stage.order_id + 0, Stage.id)
-        .limit(BATCH)
-        .with_for_update(skip_locked=True)
-    )
+    return select(Stage.id).where(Stage.state == StageState.QUEUED, Stage.due_at <= now, not_(held))
+
+
+def _sent_now(due: Select[int], now: datetime) -> list[Ready]:
     rows = db.session.execute(
         update(Stage)
-        .where(Stage.id.in_(due))
+        .where(Stage.id.in_(due.with_for_update(skip_locked=True)))
         .values(published_at=now)
         .returning(Stage.id, Stage.stage_type)
         .execution_options(synchronize_session=False)
     ).all()
-    db.session.commit()
     return [Ready(stage_id, stage_type) for stage_id, stage_type in sorted(rows)]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 import structlog
 from celery import current_app as celery_app
+from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from domain.orders import Ready
@@ -20,6 +21,7 @@ log = structlog.get_logger(__name__)
 #: An error that takes longer than this was a time-out, and a second one would hold up a page.
 AT_ONCE_SECONDS = 0.3
 
+GENERATION_QUEUE = "generation"
 CHECK_TASK = "tasks.config.validate_and_fetch_models"
 REFRESH_TASK = "tasks.config.refresh_stale_models"
 POLL_TASK = "tasks.generation.poll_jobs"
@@ -52,6 +54,28 @@ def send_what_beat_sends() -> bool:
     """Send each message of beat's schedule once."""
     entries = list(celery_app.conf.beat_schedule.values())
     return all(_send(entry["task"], every=entry["kwargs"]["every"]) for entry in entries)
+
+
+def waiting_stages() -> int:
+    """How many messages about stages no worker has taken yet; 0 while the broker is away."""
+    with celery_app.pool.acquire() as connection:
+        try:
+            return queue_length(connection, GENERATION_QUEUE)
+        except (OperationalError, *connection.connection_errors) as error:
+            log.warning("broker away, messages not counted", error=type(error).__name__)
+            return 0
+
+
+def queue_length(connection: Connection, queue: str) -> int:
+    """How many messages wait in ``queue``; it does not exist in Redis while it is empty.
+
+    Raises kombu's ``OperationalError``, or one of ``connection.connection_errors``, while the broker is away.
+    """
+    try:
+        connection.ensure_connection(max_retries=0)
+        return int(connection.default_channel.queue_declare(queue, passive=True).message_count)
+    except connection.channel_errors:
+        return 0
 
 
 def _send(task: str, *arguments: int | str, **options: float) -> bool:

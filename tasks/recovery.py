@@ -7,7 +7,7 @@ from celery.signals import worker_ready
 
 from domain import recovery, ticks
 from domain.db import db, utc_now
-from tasks.messages import SWEEP_TASK, send_check, send_stages, send_sweep
+from tasks.messages import SWEEP_TASK, send_check, send_stages, send_sweep, waiting_stages
 from tasks.pace import release_at
 
 
@@ -22,7 +22,7 @@ def sweep(every: float | None = None) -> None:
         db.session.commit()
         if not claimed:
             return
-    found = recovery.sweep(utc_now())
+    found = recovery.sweep(utc_now(), waiting_stages())
     send_stages(found.stages)
     for stage_type in found.checks:
         send_check(stage_type)

@@ -15,6 +15,8 @@ import structlog
 from celery import Celery, bootsteps
 from celery.worker import state
 
+from tasks.messages import queue_length
+
 log = structlog.get_logger(__name__)
 
 #: Looks in the time after which a worker counts as deaf; it must have seemed so at each of them.
@@ -71,16 +73,7 @@ class _Watch:
         """False also while the broker does not answer: then there is nothing to hear."""
         try:
             with self._app.connection_for_read() as connection:
-                connection.ensure_connection(max_retries=0)
-                return any(_size(connection, queue) for queue in self._queues)
+                return any(queue_length(connection, queue) for queue in self._queues)
         except Exception as error:  # noqa: BLE001  # a watch that a fault of the broker's client ends watches no more
             log.warning("watchdog cannot ask the broker", error=type(error).__name__)
             return False
-
-
-def _size(connection: Any, queue: str) -> int:
-    """How many messages wait in ``queue``; it does not exist in Redis while it is empty."""
-    try:
-        return int(connection.default_channel.queue_declare(queue, passive=True).message_count)
-    except connection.channel_errors:
-        return 0

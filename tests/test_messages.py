@@ -10,7 +10,9 @@ import redis
 from celery import Celery, current_app
 from flask import Flask
 
+from domain.orders import Ready
 from launch.embedded_redis import EmbeddedRedis
+from providers.kinds import StageType
 from tasks import messages
 from tasks.broker_connection import RETRY_SECONDS
 from tests.running_system import free_port
@@ -44,6 +46,27 @@ def test_a_message_after_a_restart_of_redis_arrives(broker: EmbeddedRedis) -> No
 
     assert messages.send_sweep()
     assert waiting(broker) == 1
+
+
+def test_messages_about_stages_are_counted_as_long_as_no_worker_takes_them(broker: EmbeddedRedis) -> None:
+    assert messages.waiting_stages() == 0
+
+    messages.send_stages([Ready(1, StageType.POEM), Ready(2, StageType.CLIP)])
+    messages.send_sweep()
+
+    assert messages.waiting_stages() == 2
+
+
+def test_a_broker_that_went_away_holds_no_messages_until_it_is_back(broker: EmbeddedRedis) -> None:
+    messages.send_stages([Ready(1, StageType.POEM)])
+    assert messages.waiting_stages() == 1
+    broker.kill()
+
+    assert messages.waiting_stages() == 0
+
+    broker.start()
+    messages.send_stages([Ready(1, StageType.POEM), Ready(2, StageType.CLIP)])
+    assert messages.waiting_stages() >= 2
 
 
 def test_a_redis_that_is_away_or_frozen_is_told_and_tried_once(

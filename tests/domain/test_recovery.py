@@ -35,6 +35,24 @@ def test_a_message_that_was_lost_is_sent_again_and_not_too_soon() -> None:
     assert sweep_after(MESSAGE_PATIENCE * 2) == [stage_id]
 
 
+def test_a_message_that_still_waits_in_the_broker_is_not_sent_again() -> None:
+    first, second = (stage_of(place_order()).id for _ in range(2))
+    late = utc_now() + MESSAGE_PATIENCE * 2
+
+    assert recovery.sweep(late, waiting_messages=2).stages == []
+    assert [ready.stage_id for ready in recovery.sweep(late, waiting_messages=1).stages] == [first]
+    assert recovery.sweep(late, waiting_messages=2).stages == []
+    assert [ready.stage_id for ready in recovery.sweep(late, waiting_messages=0).stages] == [second]
+
+
+def test_a_stage_that_was_never_told_of_gets_its_message_however_many_others_wait() -> None:
+    silent = stage_of(place_order())
+    silent.published_at = None
+    db.session.commit()
+
+    assert [ready.stage_id for ready in recovery.sweep(utc_now(), waiting_messages=50).stages] == [silent.id]
+
+
 def test_a_stage_whose_time_has_come_gets_its_message() -> None:
     working_section()
     order = place_order(details="!unavailable")
