@@ -4,11 +4,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy import bindparam, insert, update
 from sqlalchemy.exc import DBAPIError
 
 from domain import prompts, quotas, second_tries, stages, works
 from domain.context import current_vault
-from domain.db import db, utc_now
+from domain.db import Base, db, utc_now
 from domain.held_stages import HELD
 from domain.leases import Lease
 from domain.orders import Attempt, AttemptState, Order, Stage, StageState
@@ -222,15 +223,28 @@ def _commit(call: Call) -> None:
 def _write_attempt(call: Call) -> Call:
     """Note the call before it is made, with the key that a job has to be asked about with; the caller commits."""
     kind = call.config.provider_kind
-    stage = db.session.get_one(Stage, call.id)
-    stage.attempts += 1
-    stage.provider_kind, stage.model = kind, call.model
-    stage.config_version = call.config.version
-    attempt = Attempt(stage_id=call.id, number=stage.attempts, provider_kind=kind, model=call.model)
-    attempt.config_version = call.config.version
+    serves = {"provider_kind": kind, "model": call.model, "config_version": call.config.version}
+    number = db.session.scalar(
+        _COUNT_ATTEMPT, {"stage_id": call.id, **{f"new_{name}": serves[name] for name in serves}}
+    )
+    sealed = None
     if runs_jobs(kind):
-        place = snapshot_place(call.stage_type, kind)
-        attempt.api_key_encrypted = current_vault().seal(call.config.api_key, place)
-    db.session.add(attempt)
-    db.session.flush()
-    return replace(call, attempt_id=attempt.id, token=attempt.token)
+        sealed = current_vault().seal(call.config.api_key, snapshot_place(call.stage_type, kind))
+    values = {"stage_id": call.id, "number": number, "api_key_encrypted": sealed, **serves}
+    attempt_id, token = db.session.execute(_NEW_ATTEMPT, values).one()
+    return replace(call, attempt_id=attempt_id, token=token)
+
+
+_STAGES, _ATTEMPTS = Base.metadata.tables["stages"], Base.metadata.tables["attempts"]
+_COUNT_ATTEMPT = (
+    update(_STAGES)
+    .where(_STAGES.c.id == bindparam("stage_id"))
+    .values(
+        attempts=_STAGES.c.attempts + 1,
+        provider_kind=bindparam("new_provider_kind"),
+        model=bindparam("new_model"),
+        config_version=bindparam("new_config_version"),
+    )
+    .returning(_STAGES.c.attempts)
+)
+_NEW_ATTEMPT = insert(_ATTEMPTS).returning(_ATTEMPTS.c.id, _ATTEMPTS.c.token)

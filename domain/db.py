@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, DateTime, Dialect, Engine, Enum, MetaData, TypeDecorator, event
+from sqlalchemy import Connection, DateTime, Dialect, Engine, Enum, MetaData, Table, TypeDecorator, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -93,6 +94,11 @@ def engine_options(database_url: str) -> dict[str, Any]:
         options["pool_pre_ping"] = True
         options["connect_args"] = {"connect_timeout": 5}
     return options
+
+
+def insert_into(table: Table, database: str) -> postgresql.Insert | sqlite.Insert:
+    """An insert that can say what happens to a row that is there already; each database has its own."""
+    return sqlite.insert(table) if database == "sqlite" else postgresql.insert(table)
 
 
 def has_no_room(error: BaseException) -> bool:

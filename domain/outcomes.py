@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from domain import history, quotas, second_tries, stages, works
-from domain.db import db, utc_now
-from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
+from domain.db import Base, db, utc_now
+from domain.orders import AttemptState, Ready, Stage, StageState
 from domain.persistence import persisted
 from domain.provider_configs import Finding, ProviderConfig, Reason, Status, find
 from domain.resolver import ResolvedConfig
@@ -188,17 +188,33 @@ def _close_attempt(
     """The order has to be locked: the sweep may be about to give up on the same attempt."""
     if not job.attempt_id:
         return
-    # An attempt that was given up, and after which another worker has begun anew, stays the loss that it was.
-    still_ours = select(Stage.id).where(Stage.id == job.id, Stage.claim == job.claim)
-    db.session.execute(
-        update(Attempt)
-        .where(Attempt.id == job.attempt_id, Attempt.stage_id.in_(still_ours))
-        .values(
-            state=state,
-            ended_at=now,
-            code=error.code if error else code,
-            provider_request_id=error.request_id if error else request_id,
-            usage=usage or {},
-            api_key_encrypted=None,
-        )
+    values = {
+        "attempt_id": job.attempt_id,
+        "of_stage": job.id,
+        "held_claim": job.claim,
+        "new_state": state,
+        "now": now,
+        "new_code": error.code if error else code,
+        "new_request_id": error.request_id if error else request_id,
+        "new_usage": usage or {},
+    }
+    db.session.execute(_CLOSE, values)
+
+
+_ATTEMPTS, _STAGES = Base.metadata.tables["attempts"], Base.metadata.tables["stages"]
+#: An attempt that was given up, and after which another worker has begun anew, stays the loss that it was.
+_STILL_OURS = select(_STAGES.c.id).where(
+    _STAGES.c.id == bindparam("of_stage"), _STAGES.c.claim == bindparam("held_claim")
+)
+_CLOSE = (
+    update(_ATTEMPTS)
+    .where(_ATTEMPTS.c.id == bindparam("attempt_id"), _ATTEMPTS.c.stage_id.in_(_STILL_OURS))
+    .values(
+        state=bindparam("new_state"),
+        ended_at=bindparam("now"),
+        code=bindparam("new_code"),
+        provider_request_id=bindparam("new_request_id"),
+        usage=bindparam("new_usage"),
+        api_key_encrypted=None,
     )
+)

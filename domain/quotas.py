@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import JSON, exists, func, select, update
+from sqlalchemy import JSON, bindparam, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -94,11 +94,9 @@ def take_call(stage: Stage, kind: ProviderKind) -> Grant:
 
     Older stages that are held go first. Locks the provider's row until the caller commits.
     """
-    older = exists().where(*is_held(stage.stage_type), Stage.id < stage.id)
     limits = limits_of(kind)
-    # One question instead of two to a provider without limits, as most claims are of such.
-    closed_until = select(Quota.closed_until).where(Quota.provider_kind == kind).scalar_subquery()
-    must_queue, closed = db.session.execute(select(older, closed_until)).one()
+    asked = {"stage_id": stage.id, "of_type": stage.stage_type, "of_kind": kind}
+    must_queue, closed = db.session.execute(_MUST_QUEUE, asked).one()
     if must_queue:
         return Grant(0, again_at=utc_now())
     if limits == Limits() and closed is None:
@@ -113,6 +111,13 @@ def take_call(stage: Stage, kind: ProviderKind) -> Grant:
         return Grant(1)
     quota.calls = [*_recent(quota.calls, limits, now), now.timestamp()]
     return Grant(1, now.timestamp())
+
+
+#: One question instead of two to a provider without limits, as most claims are of such.
+_MUST_QUEUE = select(
+    exists().where(*is_held(), Stage.stage_type == bindparam("of_type"), Stage.id < bindparam("stage_id")),
+    select(Quota.closed_until).where(Quota.provider_kind == bindparam("of_kind")).scalar_subquery(),
+)
 
 
 def leave(kind: ProviderKind, counted_at: float | None) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from domain import api_keys
 from domain.context import current_vault
@@ -42,10 +42,7 @@ def get_provider_config(stage_type: StageType) -> ResolvedConfig:
     Raises ``SectionBlocked``. Commits nothing. A key that cannot be opened blocks the stage; it is never replaced
     by the environment's, which would bill another account unseen.
     """
-    row = db.session.scalar(
-        select(ProviderConfig).where(ProviderConfig.stage_type == stage_type),
-        execution_options={"populate_existing": True},
-    )
+    row = db.session.scalar(_SECTION, {"of_type": stage_type})
     if row is None:
         return _from_environment(stage_type)
     reason = why_blocked(row)
@@ -98,3 +95,10 @@ def _from_environment(stage_type: StageType) -> ResolvedConfig:
         return ResolvedConfig(kind, api_keys.clean(current_settings().fallback_key(kind)), "", 0)
     except api_keys.KeyUnfit:
         raise SectionBlocked(stage_type, Reason.REJECTED) from None
+
+
+_SECTION = (
+    select(ProviderConfig)
+    .where(ProviderConfig.stage_type == bindparam("of_type"))
+    .execution_options(populate_existing=True)
+)

@@ -8,13 +8,14 @@ whatever else belongs to the same moment.
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Update, bindparam, case, func, or_, select, update
 
 from domain.db import Base, UtcDateTime, db, utc_now
 from domain.leases import LEASE
-from domain.orders import Order, OrderState, Ready, Stage, StageState
+from domain.orders import OrderState, Ready, Stage, StageState
 from providers.kinds import ProviderKind
 
 ACTIVE_STATES = (
@@ -50,20 +51,7 @@ def claim(stage_id: int, now: datetime) -> Stage | None:
 
     The update is the lock: a message that is delivered twice matches no row the second time.
     """
-    return db.session.scalar(
-        update(Stage)
-        .where(Stage.id == stage_id, Stage.state == StageState.QUEUED, Stage.due_at <= now)
-        .values(
-            state=StageState.RUNNING,
-            claim=Stage.claim + 1,
-            lease_until=now + LEASE,
-            started_at=now,
-            resolved_at=now,
-            updated_at=now,
-        )
-        .returning(Stage)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
+    return db.session.scalar(_CLAIM, {"stage_id": stage_id, "now": now, "leased_until": now + LEASE})
 
 
 def move(stage: Claimed, expected: Collection[StageState], **values: Any) -> bool:
@@ -80,14 +68,13 @@ def move(stage: Claimed, expected: Collection[StageState], **values: Any) -> boo
 def move_first(stage: Claimed, expected: Collection[StageState], **values: Any) -> bool:
     """As ``move``, for a caller that moves other stages of the order as well, and then lets the order follow."""
     lock_order(stage.order_id)
-    moved = db.session.scalar(
-        update(Stage)
-        .where(Stage.id == stage.id, Stage.claim == stage.claim, Stage.state.in_(expected))
-        .values(updated_at=utc_now(), **values)
-        .returning(Stage.id)
-        .execution_options(synchronize_session=False)
-    )
-    return moved is not None
+    expressions = {name: value for name, value in values.items() if isinstance(value, ColumnElement)}
+    plain = {f"new_{name}": value for name, value in values.items() if name not in expressions}
+    statement = _move(frozenset(expected), frozenset(values.keys() - expressions.keys()))
+    if expressions:
+        statement = statement.values(expressions)
+    held = {"stage_id": stage.id, "held_claim": stage.claim, "new_updated_at": utc_now()}
+    return db.session.scalar(statement, held | plain) is not None
 
 
 def count_due(state: StageState, kind: ProviderKind, now: datetime, limit: int) -> int:
@@ -127,13 +114,7 @@ def _due(state: StageState, now: datetime, kind: ProviderKind | None) -> list[Co
 
 def unblock(order_id: int, now: datetime) -> list[Ready]:
     """Let the stages start that waited for the poem; the order must be locked."""
-    rows = db.session.execute(
-        update(Stage)
-        .where(Stage.order_id == order_id, Stage.state == StageState.BLOCKED)
-        .values(state=StageState.QUEUED, due_at=now, published_at=now, updated_at=now)
-        .returning(Stage.id, Stage.stage_type)
-        .execution_options(synchronize_session=False)
-    )
+    rows = db.session.execute(_UNBLOCK, {"of_order": order_id, "now": now})
     return [Ready(stage_id, stage_type) for stage_id, stage_type in rows]
 
 
@@ -149,8 +130,26 @@ def follow_stages(order_ids: Collection[int]) -> None:
         db.session.execute(_FOLLOW, [{"order_id": order_id, "now": now} for order_id in order_ids])
 
 
+# Statements that each stage needs are made once, of plain tables where no object is wanted: to make one takes longer
+# than to run it, and the ORM adds as much again.
+_STAGES, _ORDERS = Base.metadata.tables["stages"], Base.metadata.tables["orders"]
+_NOW = bindparam("now", type_=UtcDateTime())
+
+
+@cache
+def _move(expected: frozenset[StageState], names: frozenset[str]) -> Update:
+    """Gives each of ``names`` the value of the parameter ``new_`` and its name."""
+    new = {name: bindparam(f"new_{name}", type_=_STAGES.c[name].type) for name in names | {"updated_at"}}
+    return (
+        update(_STAGES)
+        .where(_STAGES.c.id == bindparam("stage_id"), _STAGES.c.claim == bindparam("held_claim"))
+        .where(_STAGES.c.state.in_(expected))
+        .values(new)
+        .returning(_STAGES.c.id)
+    )
+
+
 def _follow() -> Update:
-    """Made once: it is run for each move, and to make it takes longer than to run it."""
     ranks = {
         **dict.fromkeys(ACTIVE_STATES, 1),
         StageState.ATTENTION: 2,
@@ -158,21 +157,38 @@ def _follow() -> Update:
         StageState.FAILED: 4,
     }
     most_urgent = (
-        select(func.min(case(ranks, value=Stage.state, else_=5)))
-        .where(Stage.order_id == Order.id)
-        .correlate(Order)
+        select(func.min(case(ranks, value=_STAGES.c.state, else_=5)))
+        .where(_STAGES.c.order_id == _ORDERS.c.id)
+        .correlate(_ORDERS)
         .scalar_subquery()
     )
     states = {1: OrderState.RUNNING, 2: OrderState.ATTENTION, 3: OrderState.WAITING, 4: OrderState.FAILED}
     return (
-        update(Base.metadata.tables["orders"])
-        .where(Order.id == bindparam("order_id"))
-        .values(
-            state=case(states, value=most_urgent, else_=OrderState.DONE),
-            updated_at=bindparam("now", type_=UtcDateTime()),
-        )
+        update(_ORDERS)
+        .where(_ORDERS.c.id == bindparam("order_id"))
+        .values(state=case(states, value=most_urgent, else_=OrderState.DONE), updated_at=_NOW)
     )
 
 
+_CLAIM = (
+    update(Stage)
+    .where(Stage.id == bindparam("stage_id"), Stage.state == StageState.QUEUED, Stage.due_at <= _NOW)
+    .values(
+        state=StageState.RUNNING,
+        claim=Stage.claim + 1,
+        lease_until=bindparam("leased_until", type_=UtcDateTime()),
+        started_at=_NOW,
+        resolved_at=_NOW,
+        updated_at=_NOW,
+    )
+    .returning(Stage)
+    .execution_options(synchronize_session=False, populate_existing=True)
+)
+_UNBLOCK = (
+    update(_STAGES)
+    .where(_STAGES.c.order_id == bindparam("of_order"), _STAGES.c.state == StageState.BLOCKED)
+    .values(state=StageState.QUEUED, due_at=_NOW, published_at=_NOW, updated_at=_NOW)
+    .returning(_STAGES.c.id, _STAGES.c.stage_type)
+)
 _FOLLOW = _follow()
-_LOCK = select(Order.id).where(Order.id == bindparam("order_id")).with_for_update()
+_LOCK = select(_ORDERS.c.id).where(_ORDERS.c.id == bindparam("order_id")).with_for_update()

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import cache
 from typing import BinaryIO
 
-from sqlalchemy import select
+from sqlalchemy import Executable, bindparam, select
 
-from domain.db import db
+from domain.db import Base, db, insert_into
 from domain.media_bucket import MediaBucket
 from domain.media_folder import MediaFolder
 from domain.media_store import media_store_of
@@ -69,19 +70,27 @@ def store_download(stage_id: int, claim: int, fill: Callable[[BinaryIO], Downloa
 
 def attach(stage_id: int, stored: StoredWork) -> None:
     """Make it the stage's work, in the caller's transaction; an earlier one is replaced."""
-    work = db.session.scalar(select(Work).where(Work.stage_id == stage_id)) or Work(stage_id=stage_id)
-    work.content_type, work.text, work.file_name = stored.content_type, stored.text, stored.file_name
-    work.size_bytes, work.sha256 = stored.size_bytes, stored.sha256
-    db.session.add(work)
+    db.session.execute(_attachment(db.engine.dialect.name), {"stage_id": stage_id, **asdict(stored)})
+
+
+@cache
+def _attachment(database: str) -> Executable:
+    works = Base.metadata.tables["works"]
+    new = insert_into(works, database)
+    replaced = {name: new.excluded[name] for name in (field.name for field in fields(StoredWork))}
+    return new.on_conflict_do_update(index_elements=[works.c.stage_id], set_=replaced)
 
 
 def poem_of(order: Order) -> str | None:
     """The poem that the other stages work from: the customer's own, or the one that POEM wrote; None if neither."""
-    return order.poem or db.session.scalar(
-        select(Work.text)
-        .join(Stage, Stage.id == Work.stage_id)
-        .where(Stage.order_id == order.id, Stage.stage_type == StageType.POEM, Stage.state == StageState.DONE)
-    )
+    return order.poem or db.session.scalar(_POEM, {"order_id": order.id})
+
+
+_POEM = (
+    select(Work.text)
+    .join(Stage, Stage.id == Work.stage_id)
+    .where(Stage.order_id == bindparam("order_id"), Stage.stage_type == StageType.POEM, Stage.state == StageState.DONE)
+)
 
 
 def media_store() -> MediaFolder | MediaBucket:
