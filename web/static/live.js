@@ -2,8 +2,9 @@
 // A part in which somebody is typing, whose form was filled in, or that plays something is left alone until later.
 "use strict";
 
-const FIRST_PAUSES = [1000, 2000];
-const PAUSE = 3000;
+// Milliseconds. A check of a section has ended in a fraction of a second, if its provider answers; a song takes minutes.
+const FIRST_PAUSES = [150, 150, 300, 600, 1000];
+const PAUSE = 1500;
 const HIDDEN_PAUSE = 30000;
 const shown = new Map();
 
