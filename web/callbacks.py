@@ -6,6 +6,7 @@ from flask import Blueprint, Flask, Response, abort, request
 from flask.typing import ResponseReturnValue
 
 from domain import callbacks
+from domain.callbacks import Heard
 from domain.db import utc_now
 from tasks.messages import send_poll
 from web.extensions import csrf
@@ -27,9 +28,13 @@ def hear(token: str) -> ResponseReturnValue:
     """Look at the job soon. 204 for any address of ours, however often and with whatever body; 404 for others."""
     request.max_content_length = LARGEST_BODY_BYTES
     body = _parsed(request.get_data())
-    if len(token) > LONGEST_TOKEN or not token.isalnum() or not callbacks.note(token, body, utc_now()):
+    if len(token) > LONGEST_TOKEN or not token.isalnum():
         abort(404)
-    send_poll()
+    heard = callbacks.note(token, body, utc_now())
+    if heard is Heard.NOBODYS:
+        abort(404)
+    if heard is Heard.LOOK_NOW:
+        send_poll()
     return Response(status=204)
 
 

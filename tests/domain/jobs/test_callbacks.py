@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from domain import callbacks, polling
+from domain.callbacks import Heard
 from domain.db import utc_now
 from domain.orders import Order, StageState
 from providers.kinds import StageType
@@ -18,7 +20,7 @@ def test_a_call_back_brings_the_job_of_a_lost_answer(lost_song: Order, emulator:
     [attempt] = attempts_of(lost_song, SONG)
     [job_id] = emulator.suno.jobs
 
-    assert callbacks.note(attempt.token, suno_says(job_id), utc_now())
+    assert callbacks.note(attempt.token, suno_says(job_id), utc_now()) is Heard.LOOK_NOW
     polling.poll_due(utc_now())
     look(lost_song, SONG)
 
@@ -69,10 +71,31 @@ def test_a_call_back_brings_the_next_look_forward(stage_type: StageType, order: 
     [attempt] = attempts_of(order, stage_type)
     now = utc_now()
 
-    assert callbacks.note(attempt.token, {"anything": ["at", "all"]}, now)
+    assert callbacks.note(attempt.token, {"anything": ["at", "all"]}, now) is Heard.LOOK_NOW
     polling.poll_due(now)
 
     assert stage_of(order, stage_type).state is StageState.DONE
+
+
+def test_a_call_back_that_comes_while_the_job_is_looked_at_asks_for_another_look(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator.suno.job_seconds = 600
+    order = place_order(frozenset({SONG}), poem=POEM)
+    run(order, SONG)
+    [attempt] = attempts_of(order, SONG)
+    token = attempt.token
+    settle = polling._settle
+
+    def called_meanwhile(*args: Any) -> StageType | None:
+        callbacks.note(token, {}, utc_now())
+        return settle(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(polling, "_settle", called_meanwhile)
+        look(order, SONG)
+
+    assert stage_of(order, SONG).due_at <= utc_now()
 
 
 def test_a_call_back_that_only_says_that_the_job_goes_on_costs_no_look(emulator: Emulator) -> None:
@@ -83,7 +106,9 @@ def test_a_call_back_that_only_says_that_the_job_goes_on_costs_no_look(emulator:
 
     for callback_type in ("text", "first"):
         looks = sum(request.route == "record" for request in emulator.requests)
-        assert callbacks.note(attempt.token, {"data": {"callbackType": callback_type, "task_id": attempt.job_id}}, now)
+        body = {"data": {"callbackType": callback_type, "task_id": attempt.job_id}}
+        says_more = Heard.LOOK_NOW if callback_type == "first" else Heard.NOTHING_NEW
+        assert callbacks.note(attempt.token, body, now) is says_more
         polling.poll_due(now)
         assert sum(request.route == "record" for request in emulator.requests) == looks + (callback_type == "first")
 
@@ -92,14 +117,14 @@ def test_a_call_back_that_only_says_that_the_job_goes_on_costs_no_look(emulator:
 
 @pytest.mark.parametrize("body", [None, [], "text", 7, {"data": {"task_id": ["x"]}}, {"data": None}])
 def test_a_call_back_says_nothing_and_may_come_at_any_time(stage_type: StageType, order: Order, body: object) -> None:
-    assert not callbacks.note("0" * 32, body, utc_now())
+    assert callbacks.note("0" * 32, body, utc_now()) is Heard.NOBODYS
     run(order, stage_type)
     [attempt] = attempts_of(order, stage_type)
     token = attempt.token
     look(order, stage_type)
     finished_at = stage_of(order, stage_type).finished_at
 
-    assert callbacks.note(token, body, utc_now())
+    assert callbacks.note(token, body, utc_now()) is Heard.NOTHING_NEW
 
     assert (stage_of(order, stage_type).state, stage_of(order, stage_type).finished_at) == (
         StageState.DONE,
