@@ -1,7 +1,7 @@
 """Ten times as many jobs at once: does a worker need more memory, or more of the processor for each of them?
 
-Songs whose provider calls us when they are done; all are in flight before the first one ends. Two thousand against two
-hundred, as five thousand against five hundred would take half an hour.
+Songs whose provider calls us when they are done; all are in flight before the first one ends. A thousand against a
+hundred, as five thousand against five hundred would take more than an hour.
 """
 
 import os
@@ -17,9 +17,9 @@ from providers.kinds import ProviderKind, StageType
 from tests.emulator.server import Emulator
 from tests.running_system import RunningSystem, wait_until
 
-FEW, MANY = 200, 2000
+FEW, MANY = 100, 1000
 #: How fast jobs are handed over, at the least; and callers that order side by side.
-JOBS_PER_SECOND, SHOPS = 20, 4
+JOBS_PER_SECOND, SHOPS = 10, 4
 LONGEST_SECONDS = 1200
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
