@@ -12,6 +12,8 @@ from celery import Celery, chain
 from dbos import DBOS, DBOSConfig
 from redis import Redis
 
+import tasks.thread_pool  # noqa: F401  # what celeryconfig names is only found once somebody has imported it
+
 STEPS = 4
 QUEUE = "empty"
 WORKFLOW = "four_empty_steps"
