@@ -58,6 +58,7 @@ task_default_queue = "control"
 task_routes = {
     # Looks at running jobs are short and must not stand behind generations; an exact name goes before a pattern.
     "tasks.generation.poll_jobs": {"queue": "control"},
+    "tasks.alerts.*": {"queue": "control"},
     "tasks.config.*": {"queue": "control"},
     "tasks.recovery.*": {"queue": "control"},
     "tasks.generation.*": {"queue": "generation"},
@@ -109,5 +110,6 @@ def _tick(task: str, every: float) -> dict[str, Any]:
 beat_schedule: dict[str, Any] = {
     "sweep": _tick("tasks.recovery.sweep", _settings.sweep_interval_seconds),
     "poll-jobs": _tick("tasks.generation.poll_jobs", _settings.poll_interval_seconds),
+    "notice-alerts": _tick("tasks.alerts.notice", _settings.alerts_interval_seconds),
     "refresh-stale-models": _tick("tasks.config.refresh_stale_models", _settings.refresh_interval_seconds),
 }

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = Field(
         None, description="What Prometheus shows at /metrics, as a bearer token; unset, there is no such page."
     )
+    alert_webhook_url: SecretStr | None = Field(
+        None, description="Where alerts are posted as JSON, such as a chat's webhook; unset, they are only in the log."
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     dummy_provider: bool = Field(
         False, description="1 offers the built-in DUMMY provider, which needs no key and makes real sample works."
@@ -114,6 +117,7 @@ class Settings(BaseSettings):
     refresh_interval_seconds: float = Field(
         3600, gt=0, description="How often sections with an old list are looked for."
     )
+    alerts_interval_seconds: float = Field(15, gt=0, description="How often troubles to be told of are looked for.")
     watchdog_seconds: float = Field(
         60, gt=0, description="A worker that hears nothing for so long while messages wait ends, to be started anew."
     )

@@ -147,14 +147,13 @@ def _ask(question: Question) -> Answer:
         return Answer(finding=Finding(Reason.UNREADABLE))
     base_url = current_settings().base_url(question.provider_kind)
     provider = open_provider(question.provider_kind, Credentials(key, base_url))
-    try:
-        return Answer(_patiently(provider, question.stage_type))
-    except UnreadableAnswer as error:
-        return Answer(finding=Finding(Reason.UNAVAILABLE, error.detail or error.code))
-    except ProviderError as error:
-        # A check that fails for anything but the settings has learnt nothing of them.
-        known = error.code in Reason.__members__.values()
-        return Answer(finding=Finding(Reason(error.code) if known else Reason.UNAVAILABLE, error.detail or error.code))
+    return _patiently(provider, question.stage_type)
+
+
+def _finding(error: ProviderError) -> Finding:
+    """What an error of a check says; one that is not about the settings has learnt nothing of them."""
+    known = error.code in Reason.__members__.values() and not isinstance(error, UnreadableAnswer)
+    return Finding(Reason(error.code) if known else Reason.UNAVAILABLE, error.detail or error.code)
 
 
 def _open_key(question: Question) -> str:
@@ -163,21 +162,26 @@ def _open_key(question: Question) -> str:
     return current_vault().open(question.api_key_encrypted, live_place(question.stage_type, question.provider_kind))
 
 
-def _patiently(provider: Provider, stage_type: StageType) -> tuple[str, ...]:
-    """Check the key and list the models, trying again while the failure may pass: 4 attempts within 30 s."""
-    for attempt in tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(PassingError),
-        stop=_stop,
-        wait=_wait,
-        reraise=True,
-    ):
-        with attempt:
-            provider.check_key(stage_type)
-            models = provider.list_models(stage_type)
-            if not models:
-                # A key that can use nothing, or a slip of the provider: either way no list to believe.
-                raise UnreadableAnswer(provider.kind, "empty list")
-            return models
+def _patiently(provider: Provider, stage_type: StageType) -> Answer:
+    """Check the key and list the models, trying again while the failure may pass: 4 attempts within 30 s.
+
+    Two verdicts: what the list meets says nothing of a key that was accepted, and which is not asked about again.
+    """
+    accepted = False
+    try:
+        for attempt in tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(PassingError),
+            stop=_stop,
+            wait=_wait,
+            reraise=True,
+        ):
+            with attempt:
+                if not accepted:
+                    provider.check_key(stage_type)
+                    accepted = True
+                return Answer(provider.list_models(stage_type))
+    except ProviderError as error:
+        return Answer(list_finding=_finding(error)) if accepted else Answer(finding=_finding(error))
     raise AssertionError("tenacity ended without a result or an error")
 
 

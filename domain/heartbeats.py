@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from domain.db import Base, UtcDateTime, db
 
 WORKER = "worker"
+BEAT = "beat"
 #: The sweep beats every few seconds; this leaves room for a restart of beat or worker.
 WORKER_SILENCE = timedelta(seconds=60)
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Text
+from sqlalchemy import JSON, Text, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.db import Base, UtcDateTime, db, enum_type, utc_now
@@ -23,6 +23,33 @@ class HistoryEntry(Base):
     facts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
 
+#: Who writes what checks, and calls for orders, find out.
+CHECK, GENERATION = "check", "generation"
+
+
 def record(actor: str, event: str, stage_type: StageType | None = None, **facts: str | int | None) -> None:
     """Write one entry into the caller's transaction; the caller commits."""
     db.session.add(HistoryEntry(actor=actor, event=event, stage_type=stage_type, facts=facts))
+
+
+def record_check(stage_type: StageType, event: str, **facts: str | int | None) -> None:
+    """As ``record``, of what a check has found; found again, it is counted in the same entry: ``times``, ``until``."""
+    latest = db.session.scalar(
+        select(HistoryEntry).where(HistoryEntry.stage_type == stage_type).order_by(HistoryEntry.id.desc()).limit(1)
+    )
+    if latest is not None and (latest.actor, latest.event) == (CHECK, event):
+        counted = dict(latest.facts)
+        times = counted.pop("times", 1)
+        counted.pop("until", None)
+        if counted == facts:
+            latest.facts = {**facts, "times": times + 1, "until": utc_now().isoformat()}
+            return
+    record(CHECK, event, stage_type, **facts)
+
+
+def page_of(stage_type: StageType, size: int, before_id: int | None = None) -> list[HistoryEntry]:
+    """The entries of one section, newest first, from ``before_id`` downwards."""
+    query = select(HistoryEntry).where(HistoryEntry.stage_type == stage_type)
+    if before_id is not None:
+        query = query.where(HistoryEntry.id < before_id)
+    return list(db.session.scalars(query.order_by(HistoryEntry.id.desc()).limit(size)))

@@ -14,7 +14,7 @@ from domain import history, quotas, second_tries, stages, works
 from domain.db import Base, db, utc_now
 from domain.orders import AttemptState, Ready, Stage, StageState
 from domain.persistence import persisted
-from domain.provider_configs import Finding, ProviderConfig, Reason, Status, find
+from domain.provider_configs import Finding, FoundBy, ProviderConfig, Reason, Status, find
 from domain.resolver import ResolvedConfig
 from domain.stages import Claimed
 from domain.waiting import BACKOFF
@@ -164,8 +164,8 @@ def doubt_section(job: Called, error: ProviderError, now: datetime) -> StageType
     if row is None or row.version != job.config.version:
         return None
     if row.status is Status.ACTIVE:
-        row.set_status(Status.INVALID, Finding(Reason(error.code), error.detail), now)
-        history.record("generation", "section_invalid", job.stage_type, reason=error.code, detail=error.detail)
+        row.set_status(Status.INVALID, Finding(Reason(error.code), error.detail, FoundBy.GENERATION), now)
+        history.record(history.GENERATION, "section_invalid", job.stage_type, reason=error.code, detail=error.detail)
         return _want_check(row, now)
     return None
 

@@ -44,15 +44,23 @@ class Reason(StrEnum):
     PROVIDER_OFF = "provider_off"
 
 
+class FoundBy(StrEnum):
+    """By which call to the provider a reason was found out."""
+
+    CHECK = "check"
+    GENERATION = "generation"
+
+
 PASSING_REASONS = (Reason.UNAVAILABLE, Reason.RATE_LIMITED)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Why a check did not pass: a reason, and the provider's own short words."""
+    """Why something does not work: a reason, the provider's own short words, and which call has shown it."""
 
     reason: Reason
     detail: str = ""
+    found_by: FoundBy = FoundBy.CHECK
 
 
 class ProviderConfig(Base):
@@ -69,17 +77,42 @@ class ProviderConfig(Base):
     provider_kind: Mapped[ProviderKind | None] = mapped_column(enum_type(ProviderKind))
     api_key_encrypted: Mapped[str | None] = mapped_column(Text)
     api_key_last4: Mapped[str | None] = mapped_column(Text)
+    #: The ``version`` with which this key came into force: jobs of an older one still run with the key before it.
+    key_version: Mapped[int] = mapped_column(default=0)
     model: Mapped[str | None] = mapped_column(Text)
+
+    #: What became of the list is a verdict of its own, beside that of the key (``domain.model_lists``).
     models_cache: Mapped[list[str]] = mapped_column(JSON, default=list)
     models_cache_updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: Why the list could not be fetched when it was asked for last, though the key was accepted.
+    models_reason: Mapped[Reason | None] = mapped_column(enum_type(Reason))
+    models_detail: Mapped[str] = mapped_column(Text, default="")
+    models_tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: A list that is not believed yet, and since when the provider gives it.
+    models_doubted: Mapped[list[str]] = mapped_column(JSON, default=list)
+    models_doubted_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: When models that are new were first seen, and when those end that will; in ISO 8601.
+    models_added: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    models_retiring: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    #: Since when the chosen model is missing in the list, and when a second list has confirmed it.
+    model_missing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    model_gone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
     status: Mapped[Status] = mapped_column(enum_type(Status), default=Status.UNKNOWN)
     reason: Mapped[Reason | None] = mapped_column(enum_type(Reason))
     detail: Mapped[str] = mapped_column(Text, default="")
+    found_by: Mapped[FoundBy | None] = mapped_column(enum_type(FoundBy))
     status_since: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     #: Set once the live setting has passed a check; until then there is nothing that a candidate could harm.
     activated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     passed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    #: The live setting before this one, for "back to the previous settings".
+    previous_provider_kind: Mapped[ProviderKind | None] = mapped_column(enum_type(ProviderKind))
+    previous_api_key_encrypted: Mapped[str | None] = mapped_column(Text)
+    previous_api_key_last4: Mapped[str | None] = mapped_column(Text)
+    previous_model: Mapped[str | None] = mapped_column(Text)
 
     candidate_provider_kind: Mapped[ProviderKind | None] = mapped_column(enum_type(ProviderKind))
     candidate_api_key_encrypted: Mapped[str | None] = mapped_column(Text)
@@ -120,14 +153,33 @@ class ProviderConfig(Base):
         if (self.status, self.reason) != (status, reason):
             self.status_since = now
         self.status, self.reason, self.detail = status, reason, finding.detail if finding else ""
+        self.found_by = finding.found_by if finding else None
 
     def clear_live(self, now: datetime) -> None:
         """Forget the live setting, its key and its list."""
         self.provider_kind = self.api_key_encrypted = self.api_key_last4 = self.model = None
+        self.forget_models()
         self.models_cache, self.models_cache_updated_at = [], None
         self.activated_at = self.passed_at = self.checked_at = None
         self.failed_checks, self.next_check_at = 0, None
         self.set_status(Status.UNKNOWN, None, now)
+
+    def forget_models(self) -> None:
+        """Forget what is known of the list beside the list itself: it was about another key."""
+        self.models_reason, self.models_detail, self.models_tried_at = None, "", None
+        self.models_doubted, self.models_doubted_since = [], None
+        self.models_added, self.models_retiring = {}, {}
+        self.model_missing_since = self.model_gone_at = None
+
+    def keep_as_previous(self) -> None:
+        """Keep the live setting beside the one that is about to replace it."""
+        self.previous_provider_kind, self.previous_model = self.provider_kind, self.model
+        self.previous_api_key_encrypted, self.previous_api_key_last4 = self.api_key_encrypted, self.api_key_last4
+
+    def clear_previous(self) -> None:
+        """Forget the setting before this one, and its key."""
+        self.previous_provider_kind = self.previous_model = None
+        self.previous_api_key_encrypted = self.previous_api_key_last4 = None
 
     def clear_candidate(self) -> None:
         """Forget the candidate and its key."""
@@ -145,6 +197,10 @@ class ProviderConfig(Base):
         """Count a failed check and set when the next one comes by itself: after 1, 5, 15, then every 60 minutes."""
         self.next_check_at = now + HEALING_STEPS[min(self.failed_checks, len(HEALING_STEPS) - 1)]
         self.failed_checks += 1
+
+    def look_again_at(self, moment: datetime) -> None:
+        """Have a check come by itself at ``moment``, or sooner where one is planned."""
+        self.next_check_at = min(moment, self.next_check_at or moment)
 
     def stop_healing(self) -> None:
         """No check comes by itself until one fails again."""

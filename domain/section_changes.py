@@ -118,6 +118,37 @@ def discard_candidate(stage_type: StageType, actor: str) -> None:
     db.session.commit()
 
 
+def restore_previous(stage_type: StageType, actor: str) -> None:
+    """Make the setting before this one the candidate, with its key as it is sealed; commits.
+
+    It has to pass a check like any other. A second time the candidate is there already, and is checked again.
+    """
+    row = find(stage_type, lock=True)
+    if row is None or row.previous_provider_kind is None:
+        db.session.rollback()
+        raise ChangeRefused("no_previous")
+    if row.previous_provider_kind not in allowed_providers(stage_type, dummy=current_settings().dummy_provider):
+        db.session.rollback()
+        raise ChangeRefused("provider_not_allowed", "provider_kind")
+    now = utc_now()
+    row.clear_candidate()
+    row.candidate_provider_kind, row.candidate_model = row.previous_provider_kind, row.previous_model
+    row.candidate_api_key_encrypted = row.previous_api_key_encrypted
+    row.candidate_api_key_last4 = row.previous_api_key_last4
+    row.candidate_status, row.candidate_saved_at = Status.UNKNOWN, now
+    row.request_check(now)
+    history.record(
+        actor,
+        "previous_restored",
+        stage_type,
+        provider_kind=row.previous_provider_kind,
+        model=row.previous_model,
+        last4=row.previous_api_key_last4,
+    )
+    _touch(row, actor)
+    db.session.commit()
+
+
 def clear_section(stage_type: StageType, actor: str) -> None:
     """Forget the live setting and the candidate with their keys, and commit; orders wait until a new key is saved.
 
@@ -129,6 +160,7 @@ def clear_section(stage_type: StageType, actor: str) -> None:
         return
     history.record(actor, "key_removed", stage_type, provider_kind=row.provider_kind, last4=row.api_key_last4)
     row.clear_live(utc_now())
+    row.clear_previous()
     row.clear_candidate()
     row.check_requested_at = row.check_claimed_until = None
     _touch(row, actor)
@@ -177,7 +209,7 @@ def _save_new_key(row: ProviderConfig, new: NewSettings, key: str) -> Saved:
         row.candidate_status, row.candidate_saved_at = Status.UNKNOWN, now
     else:
         row.clear_live(now)
-        row.provider_kind, row.model = kind, model or None
+        row.provider_kind, row.model, row.key_version = kind, model or None, row.version + 1
         row.api_key_encrypted, row.api_key_last4 = token, api_keys.last_four(key)
     row.request_check(now)
     history.record(
@@ -204,6 +236,7 @@ def _save_live_model(row: ProviderConfig, new: NewSettings) -> Saved:
         raise ChangeRefused("list_not_known", "model")
     history.record(new.actor, "model_changed", row.stage_type, model=new.model, previous_model=row.model)
     row.model = new.model
+    row.model_missing_since = row.model_gone_at = None
     if row.has_live and row.reason is not Reason.MODEL_NOT_FOUND:
         if row.is_checking:
             row.request_check(utc_now())

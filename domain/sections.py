@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import String, cast, func, literal, select, union_all
 
 from domain.db import db
-from domain.orders import Stage, StageState
+from domain.orders import Attempt, AttemptState, Stage, StageState
 from domain.provider_configs import ProviderConfig, Reason
 from domain.resolver import environment_provider, why_blocked
 from providers.kinds import ProviderKind, StageType
@@ -25,6 +25,8 @@ class Section:
     #: Stages of this type that wait for the section, and since when the oldest does.
     waiting: int
     waiting_since: datetime | None
+    #: Jobs that still run with the key before this one, and end with it.
+    on_previous_key: int
 
     @property
     def version(self) -> int:
@@ -52,10 +54,23 @@ def overview() -> dict[StageType, Section]:
         .group_by(Stage.stage_type)
         .subquery()
     )
+    before = (
+        select(Stage.stage_type, func.count().label("count"))
+        .join(Attempt, Attempt.stage_id == Stage.id)
+        .join(ProviderConfig, ProviderConfig.stage_type == Stage.stage_type)
+        .where(
+            Attempt.state.in_(AttemptState.unended()),
+            Attempt.api_key_encrypted.is_not(None),
+            Attempt.config_version < ProviderConfig.key_version,
+        )
+        .group_by(Stage.stage_type)
+        .subquery()
+    )
     query = (
-        select(kind.c.stage_type, ProviderConfig, waiting.c.count, waiting.c.since)
+        select(kind.c.stage_type, ProviderConfig, waiting.c.count, waiting.c.since, before.c.count)
         .outerjoin(ProviderConfig, cast(ProviderConfig.stage_type, String) == kind.c.stage_type)
         .outerjoin(waiting, cast(waiting.c.stage_type, String) == kind.c.stage_type)
+        .outerjoin(before, cast(before.c.stage_type, String) == kind.c.stage_type)
     )
     found = {StageType(name): _section(StageType(name), *rest) for name, *rest in db.session.execute(query)}
     return {stage_type: found[stage_type] for stage_type in StageType}
@@ -66,8 +81,14 @@ def one(stage_type: StageType) -> Section:
     return overview()[stage_type]
 
 
-def _section(stage_type: StageType, row: ProviderConfig | None, waiting: int | None, since: datetime | None) -> Section:
+def _section(
+    stage_type: StageType,
+    row: ProviderConfig | None,
+    waiting: int | None,
+    since: datetime | None,
+    on_previous_key: int | None,
+) -> Section:
     environment = environment_provider(stage_type) if row is None else None
     unset = None if environment else Reason.NOT_CONFIGURED
     blocked = unset if row is None else why_blocked(row)
-    return Section(stage_type, row, environment, blocked, waiting or 0, since)
+    return Section(stage_type, row, environment, blocked, waiting or 0, since, on_previous_key or 0)

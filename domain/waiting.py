@@ -13,6 +13,8 @@ from providers.kinds import StageType
 from settings import current_settings
 
 BATCH = 500
+#: A section that has just recovered is not stormed: so many stages go at once, the others at this pace.
+AT_ONCE, PER_SECOND = 10, 5
 #: Waits between the attempts of a stage whose provider is away: six attempts over about half an hour.
 BACKOFF = tuple(timedelta(seconds=seconds) for seconds in (10, 30, 120, 480, 1200))
 #: A key from the environment has no section whose checks could tell; its stages look again by themselves.
@@ -22,8 +24,9 @@ ENVIRONMENT_PATIENCE = timedelta(minutes=15)
 def release(stage_type: StageType, now: datetime) -> list[Ready]:
     """Queue the stages that wait for this section, if it works now; commits, and returns those that can start at once.
 
-    A stage that the same settings have refused before comes back with a delay that grows with its attempts, so that
-    a key which passes its check but not its generations is not tried without end.
+    The oldest go first and the others follow a few at a time: if the first are refused, the section is blocked before
+    the last have tried. A stage that the same settings have refused before comes back with a delay that grows with its
+    attempts, so that a key which passes its check but not its generations is not tried without end.
     """
     row = find(stage_type)
     if row is not None and why_blocked(row) is not None:
@@ -42,9 +45,11 @@ def release(stage_type: StageType, now: datetime) -> list[Ready]:
     going = [each for each in found if _may_go(each.resolved_at, each.config_version, version, passed_at, now)]
     _lock_orders([each.order_id for each in going])
     ready: list[Ready] = []
-    for each in going:
+    for place, each in enumerate(going):
         again = each.config_version == version
-        due_at = now + BACKOFF[min(each.attempts, len(BACKOFF)) - 1] if again and each.attempts else now
+        due_at = now + timedelta(seconds=max(place - AT_ONCE + 1, 0) / PER_SECOND)
+        if again and each.attempts:
+            due_at += BACKOFF[min(each.attempts, len(BACKOFF)) - 1]
         at_once = due_at == now
         moved = db.session.scalar(
             update(Stage)

@@ -6,6 +6,7 @@ fit the Protocols below; the contract suite in ``tests/providers`` makes the pro
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, ClassVar, Protocol
 
 from providers.errors import ProviderError
@@ -80,6 +81,17 @@ class Limits:
     jobs: int | None = None
 
 
+class Model(str):
+    """The id of a model as its provider lists it, and the day on which that one stops serving it, where it says so."""
+
+    retires_on: date | None
+
+    def __new__(cls, model_id: str, retires_on: date | None = None) -> "Model":
+        model = super().__new__(cls, model_id)
+        model.retires_on = retires_on
+        return model
+
+
 class Provider(Protocol):
     """What every adapter is: made anew for each call from ``Credentials``, and thrown away after it."""
 
@@ -102,6 +114,8 @@ class Provider(Protocol):
 
     def list_models(self, stage_type: StageType) -> tuple[str, ...]:
         """The ids of the models that this key can use for ``stage_type``, in the order to show them.
+
+        Of a provider that names the days on which models end, they are ``Model``.
 
         Raises like ``check_key``; ``UnreadableAnswer`` when the list cannot be read. Never returns half a list.
         """

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Any
 
+from providers.base import Model
+
 #: At the vendor a name that begins otherwise is not a text model; gateways name theirs as they like.
 _VENDORS_TEXT = re.compile(r"gpt-|o\d|chatgpt-|ft:(gpt-|o\d)")
 
@@ -28,12 +30,14 @@ _RESPONSES_ONLY = re.compile(
 def text_models(rows: Iterable[dict[str, Any]], *, at_the_vendor: bool) -> tuple[str, ...]:
     """The ids to offer, each once, the newest first and those of one age by name.
 
-    ``rows`` are items of ``GET /models``. One whose ``shutdown_date`` is past is left out.
+    ``rows`` are items of ``GET /models``. One whose ``shutdown_date`` is past is left out; of the others it is told.
     """
     today = datetime.now(UTC).date()
-    offered = (row for row in rows if _writes_text(row["id"], at_the_vendor=at_the_vendor) and not _is_gone(row, today))
-    ordered = sorted(offered, key=lambda row: (-_created(row), row["id"]))
-    return tuple(dict.fromkeys(row["id"] for row in ordered))
+    ordered = sorted(rows, key=lambda row: (-_created(row), row["id"]))
+    models = (
+        Model(row["id"], _ends_on(row)) for row in ordered if _writes_text(row["id"], at_the_vendor=at_the_vendor)
+    )
+    return tuple(dict.fromkeys(model for model in models if model.retires_on is None or model.retires_on >= today))
 
 
 def _writes_text(model: str, *, at_the_vendor: bool) -> bool:
@@ -45,12 +49,12 @@ def _writes_text(model: str, *, at_the_vendor: bool) -> bool:
     return is_for_chat and not any(word in name for word in _NOT_CHAT_AT_A_GATEWAY)
 
 
-def _is_gone(row: dict[str, Any], today: date) -> bool:
+def _ends_on(row: dict[str, Any]) -> date | None:
     value = row.get("shutdown_date")
     try:
-        return isinstance(value, str) and date.fromisoformat(value[:10]) < today
+        return date.fromisoformat(value[:10]) if isinstance(value, str) else None
     except ValueError:
-        return False
+        return None
 
 
 def _created(row: dict[str, Any]) -> float:

@@ -3,9 +3,10 @@
 from celery import Celery, Task
 from flask import Flask, has_app_context
 
+from tasks.alerts import watch_from_beat
 from tasks.pulse import pulse_of
 
-TASK_MODULES = ("tasks.config", "tasks.generation", "tasks.recovery")
+TASK_MODULES = ("tasks.alerts", "tasks.config", "tasks.generation", "tasks.recovery")
 
 
 def celery_init_app(app: Flask) -> Celery:
@@ -27,6 +28,7 @@ def celery_init_app(app: Flask) -> Celery:
     celery_app.conf.update(app.config.get("CELERY", {}))
     celery_app.steps["worker"].add(pulse_of(app))
     celery_app.steps["worker"].add("tasks.watchdog:Watchdog")  # by its name: only workers import what it needs
+    watch_from_beat(app)
     celery_app.set_default()
     app.extensions["celery"] = celery_app
     return celery_app

@@ -26,6 +26,7 @@ CHECK_TASK = "tasks.config.validate_and_fetch_models"
 REFRESH_TASK = "tasks.config.refresh_stale_models"
 POLL_TASK = "tasks.generation.poll_jobs"
 SWEEP_TASK = "tasks.recovery.sweep"
+ALERTS_TASK = "tasks.alerts.notice"
 GENERATION_TASKS = {stage_type: f"tasks.generation.generate_{stage_type.lower()}" for stage_type in StageType}
 
 

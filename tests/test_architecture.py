@@ -108,6 +108,7 @@ def test_every_task_has_the_name_of_the_contract(migrated_app: Flask) -> None:
 
     ours = {name for name in celery_app.tasks if name.startswith("tasks.")}
     assert ours == {
+        "tasks.alerts.notice",
         "tasks.config.validate_and_fetch_models",
         "tasks.config.refresh_stale_models",
         "tasks.generation.generate_poem",

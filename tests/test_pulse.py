@@ -8,7 +8,7 @@ from flask import Flask
 
 from domain import ticks
 from domain.db import db, utc_now
-from tasks.messages import POLL_TASK, REFRESH_TASK, SWEEP_TASK
+from tasks.messages import ALERTS_TASK, POLL_TASK, REFRESH_TASK, SWEEP_TASK
 from tasks.pulse import SILENCE, stand_in_for_beat
 
 SECOND = timedelta(seconds=1)
@@ -39,7 +39,7 @@ def test_what_a_silent_beat_would_have_sent_is_sent(sent: dict[str, float], app:
 
     assert stand_in_for_beat()
     assert sent == {entry["task"]: entry["kwargs"]["every"] for entry in schedule.values()}
-    assert sent.keys() == {SWEEP_TASK, POLL_TASK, REFRESH_TASK}
+    assert sent.keys() == {ALERTS_TASK, SWEEP_TASK, POLL_TASK, REFRESH_TASK}
 
 
 def test_a_beat_that_was_never_heard_is_silent(sent: dict[str, float]) -> None:

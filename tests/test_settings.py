@@ -84,7 +84,7 @@ def test_no_secret_shows_in_text_or_repr(monkeypatch: pytest.MonkeyPatch) -> Non
         for name, field in Settings.model_fields.items()
         if _is_secret(field)
     }
-    assert len(planted) == 13
+    assert len(planted) == 14
     for name, value in planted.items():
         monkeypatch.setenv(name.upper(), value)
     monkeypatch.setenv("DATABASE_URL", "postgresql://user:canary-database@host/name")

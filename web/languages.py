@@ -1,11 +1,11 @@
 """Which language a page speaks: Russian, until ``?lang=en`` says otherwise; a cookie remembers it."""
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from urllib.parse import urlencode
 
 from flask import Flask, Response, request
-from flask_babel import format_datetime, format_decimal, format_timedelta, get_locale
+from flask_babel import format_date, format_datetime, format_decimal, format_timedelta, get_locale
 from flask_babel import gettext as _
 from markupsafe import Markup
 
@@ -26,6 +26,8 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(ago)
     app.add_template_filter(how_long)
     app.add_template_filter(file_size)
+    app.add_template_filter(exact_time)
+    app.add_template_filter(day)
     app.add_template_global(page_language, "page_language")
     app.add_template_global(language_url, "language_url")
     app.after_request(_remember)
@@ -52,6 +54,16 @@ def ago(moment: datetime) -> Markup:
 def how_long(since: datetime) -> Markup:
     """The time that has passed ``since`` then, "3 minutes", with the exact time for machines and for the mouse."""
     return _with_exact_time(since, format_timedelta(max(utc_now() - since, SHORTEST), granularity="second"))
+
+
+def exact_time(moment: datetime) -> Markup:
+    """The time itself, for lists in which "yesterday" would say too little."""
+    return _with_exact_time(moment, format_datetime(moment, "d MMM yyyy, HH:mm") + " UTC")
+
+
+def day(moment: date) -> str:
+    """A day as people write it."""
+    return format_date(moment, "long")
 
 
 def _with_exact_time(moment: datetime, words: str) -> Markup:

@@ -190,6 +190,8 @@ REFUSALS: dict[str, LazyString] = {
     "key_is_a_mask": _("This is a hidden key, not the key itself. Copy it from the provider's site."),
     "nothing_to_check": _("There is nothing to check: no provider is set."),
     "provider_missing": _("Choose a provider."),
+    "no_previous": _("There are no previous settings to go back to."),
+    "no_environment_key": _("There is no key in the environment for this section, or it has settings of its own."),
 }
 
 #: What came of a change of a section that was made.
@@ -201,6 +203,9 @@ SECTION_NEWS: dict[str, LazyString] = {
     "check_started": _("The check has been started."),
     "check_not_started": _("The check has not started yet; it will start by itself."),
     "discarded": _("The new settings are discarded."),
+    "restored": _("The previous settings are back as new ones. The check has been started."),
+    "restored_not_started": _("The previous settings are back as new ones. The check will start by itself."),
+    "imported": _("The key from the environment is stored here. The check has been started."),
     "cleared": _("The key is removed. Orders wait until a new one is saved."),
 }
 

@@ -173,3 +173,38 @@ def test_a_database_that_is_away_is_said_in_a_sentence(run: Run, app: Flask, mon
 
     assert result.exit_code == 1
     assert result.stderr.startswith("The database cannot be used (OperationalError).")
+
+
+def test_a_section_is_set_with_a_key_from_standard_input(run: Run, messages: Messages) -> None:
+    result = run("providers", "set", "POEM", "OPENAI", "--model", "gpt-5.1", typed="sk-fake-0123456789-a1b2\n")
+
+    assert (result.exit_code, result.stdout) == (0, "POEM: Saved. The check has been started.\n")
+    assert ("tasks.config.validate_and_fetch_models", "POEM") in messages
+    [poem] = [each for each in json.loads(run("providers", "list", "--json").stdout) if each["stage_type"] == "POEM"]
+    assert (poem["provider_kind"], poem["model"], poem["key"]) == ("OPENAI", "gpt-5.1", "…a1b2")
+    assert "sk-fake" not in run("providers", "history", "POEM").stdout
+
+
+def test_a_section_cannot_be_set_with_what_is_no_key(run: Run) -> None:
+    refused = run("providers", "set", "POEM", "OPENAI", typed="two words\n")
+
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("The key holds a space")
+    assert run("providers", "set", "SONG", "OPENAI", typed="k\n").exit_code == 1
+    assert run("providers", "set", "POEM", "OPENAI", "--keep-key", typed="").exit_code == 1
+
+
+def test_the_history_and_the_refresh_of_sections_are_there_for_machines(run: Run, messages: Messages) -> None:
+    assert run("providers", "refresh").stdout == "There is nothing to refresh: no section has a provider.\n"
+    run("providers", "set", "POEM", "DUMMY")
+    messages.clear()
+
+    refreshed = json.loads(run("providers", "refresh", "--json").stdout)
+
+    assert refreshed == {"checks_started": {"POEM": True}}
+    assert messages == [("tasks.config.validate_and_fetch_models", "POEM")]
+    entries = json.loads(run("providers", "history", "POEM", "--json").stdout)
+    assert [entry["event"] for entry in entries] == ["check_requested", "settings_saved"]
+    assert {entry["actor"] for entry in entries} == {"command line"}
+    assert "asked for a check" in run("providers", "history", "POEM").stdout
+    assert run("providers", "restore", "POEM").stderr == "There are no previous settings to go back to.\n"

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from web import sentences, standstills
+from web import history_sentences, sentences, standstills
 from web.admin import order_actions, orders, providers, start
 from web.admin.blueprint import blueprint
 
@@ -17,6 +17,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(capitalize_first)
     for name in ("STAGE_NAMES", "PROVIDER_TITLES", "STAGE_STATES", "ORDER_STATES", "reason_words", "reason_advice"):
         app.add_template_global(getattr(sentences, name), name)
+    app.add_template_global(history_sentences.actor_words)
     for words in (standstills.standstill_words, standstills.standstill_advice, standstills.latest_failure):
         app.add_template_global(words)
 

@@ -1,6 +1,6 @@
 """The forms of the administrator: which fields they have, and what a browser may type into them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flask_babel import gettext
@@ -20,12 +20,15 @@ from web.sentences import PROVIDER_TITLES, STAGE_NAMES, order_fault
 
 
 class ModelSelect(Select):
-    """A select whose ``listed`` models follow its choices, all written at once: there may be a thousand of them."""
+    """A select whose ``listed`` models follow its choices, all written at once: there may be a thousand of them.
+
+    What is to be said of a model, such as that it is new, stands behind its name and is no part of its value.
+    """
 
     def __call__(self, field: "ModelField", **kwargs: Any) -> Markup:
         opened = str(super().__call__(field, **kwargs)).removesuffix("</select>")
         options = (
-            f'<option{" selected" if model == field.data else ""} value="{name}">{name}</option>'
+            f'<option{" selected" if model == field.data else ""} value="{name}">{name}{field.remark(model)}</option>'
             for model in field.listed
             for name in (escape(model),)
         )
@@ -33,10 +36,16 @@ class ModelSelect(Select):
 
 
 class ModelField(SelectField):
-    """The models of a section: ``listed`` are those that are nothing but their name."""
+    """The models of a section; ``remarks`` is what to say of some of those that are ``listed``."""
 
     widget = ModelSelect()
     listed: Sequence[str] = ()
+    remarks: Mapping[str, str] = {}
+
+    def remark(self, model: str) -> Markup:
+        """What stands behind the name of ``model``."""
+        words = self.remarks.get(model)
+        return Markup(" ({})").format(words) if words else Markup("")
 
 
 class SectionForm(FlaskForm):
@@ -69,9 +78,9 @@ class SectionForm(FlaskForm):
             field.id = f"{stage_type.lower()}-{field.name.replace('_', '-')}"
             field.label = Label(field.id, field.label.text)
 
-    def offer_models(self, models: Iterable[str], chosen: str) -> None:
+    def offer_models(self, models: Iterable[str], chosen: str, remarks: Mapping[str, str]) -> None:
         """Fill the select of models; one that was chosen and is not listed stays chosen, and is marked."""
-        self.model.listed = list(models)
+        self.model.listed, self.model.remarks = list(models), remarks
         choices = [SelectChoice("", gettext("the first of the list"), {"data-first": True, "hidden": bool(chosen)})]
         if chosen and chosen not in self.model.listed:
             choices.append(SelectChoice(chosen, gettext("%(model)s (not in the list)", model=chosen)))

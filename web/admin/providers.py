@@ -6,7 +6,8 @@ from collections.abc import Callable
 from flask import abort, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from domain import section_changes, sections
+from domain import history, section_changes, sections
+from domain.order_lists import LARGEST_ID
 from domain.section_changes import ChangeRefused, NewSettings
 from providers.kinds import ProviderKind, StageType
 from tasks.messages import send_check
@@ -14,6 +15,9 @@ from web.admin.blueprint import blueprint
 from web.admin.forms import SectionForm
 from web.admin.requests import accept_form
 from web.admin.section_cards import Answer, anchor_of, build_card, keep_answer, take_answer
+from web.history_sentences import history_sentence
+
+HISTORY_PAGE = 50
 
 
 @blueprint.get("/providers")
@@ -73,6 +77,44 @@ def discard(stage_type: StageType) -> ResponseReturnValue:
         return "discarded"
 
     return _change(stage_type, discard_candidate)
+
+
+@blueprint.post("/providers/<stage_type:stage_type>/restore")
+def restore(stage_type: StageType) -> ResponseReturnValue:
+    """Bring the previous settings back; they are checked like new ones."""
+
+    def restore_and_send() -> str:
+        section_changes.restore_previous(stage_type, g.actor)
+        return "restored" if send_check(stage_type) else "restored_not_started"
+
+    return _change(stage_type, restore_and_send)
+
+
+@blueprint.post("/providers/<stage_type:stage_type>/import-env")
+def import_env(stage_type: StageType) -> ResponseReturnValue:
+    """Store the environment's key as the section's own."""
+
+    def import_and_send() -> str:
+        if section_changes.import_environment(stage_type, g.actor) is None:
+            raise ChangeRefused("no_environment_key")
+        return "imported" if send_check(stage_type) else "saved_not_started"
+
+    return _change(stage_type, import_and_send)
+
+
+@blueprint.get("/providers/<stage_type:stage_type>/history")
+def section_history(stage_type: StageType) -> str:
+    """Who changed what in the section, and what its checks have found, newest first."""
+    before = request.args.get("before", type=int)
+    entries = history.page_of(stage_type, HISTORY_PAGE + 1, before if before and 0 < before <= LARGEST_ID else None)
+    older = entries[HISTORY_PAGE - 1].id if len(entries) > HISTORY_PAGE else None
+    return render_template(
+        "admin/history.html",
+        stage_type=stage_type,
+        entries=[(entry, history_sentence(entry)) for entry in entries[:HISTORY_PAGE]],
+        older=older,
+        section=sections.one(stage_type),
+    )
 
 
 @blueprint.post("/providers/<stage_type:stage_type>/clear")

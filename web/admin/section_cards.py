@@ -1,12 +1,15 @@
 """A section as its card shows it: what is in use, what is being checked, and the form."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
+from datetime import date, datetime, timedelta
 
 from flask import session
+from flask_babel import format_date
 from flask_babel import gettext as _
 from flask_babel.speaklater import LazyString
 
+from domain import model_lists
+from domain.db import utc_now
 from domain.provider_configs import PASSING_REASONS, ProviderConfig, Reason, Status
 from domain.sections import Section
 from providers.kinds import ProviderKind, StageType
@@ -15,6 +18,8 @@ from web.admin.forms import SectionForm
 from web.sentences import STATUS_WORDS, reason_words, refusal, section_news
 
 ANSWER = "section_answer"
+#: Since when before its end a model is warned of.
+END_IS_NEAR = timedelta(days=30)
 LONGEST_KEPT = 200
 
 
@@ -49,6 +54,12 @@ class Card:
     #: Whether the list comes from the provider, not from its documentation.
     is_fetched_list: bool
     close_models: list[str]
+    #: Whether the chosen model is not in the list, in whatever spelling.
+    is_missing: bool
+    #: Whether the list is too old to be relied on.
+    is_old_list: bool
+    #: The day on which the chosen model ends, once it is near.
+    ends_on: date | None
 
     @property
     def anchor(self) -> str:
@@ -105,15 +116,48 @@ def build_card(section: Section, answer: Answer | None = None) -> Card:
     kind, model = _form_values(section, answer)
     models = _models_of(row, kind)
     form = SectionForm(section.stage_type, version=section.version, chosen=kind, with_key=_kinds_with_key(row))
-    form.offer_models(models, model)
-    close = get_close_matches(row.model, models, cutoff=0.5) if row and row.model and row.model not in models else []
-    fetched = kind in ADAPTERS and ADAPTERS[kind].lists_models if kind else True
-    return Card(section, form, answer, _badge(section), models, fetched, close)
+    now = utc_now()
+    form.offer_models(models, model, _remarks(row, models, now) if row else {})
+    is_missing = bool(row and row.model and row.models_cache_updated_at) and not _is_listed(row)
+    close = model_lists.close_to(row.model, row.models_cache) if row and row.model and is_missing else []
+    is_fetched = kind in ADAPTERS and ADAPTERS[kind].lists_models if kind else True
+    is_old = bool(row and row.models_cache_updated_at and now - row.models_cache_updated_at > model_lists.OLD)
+    return Card(
+        section,
+        form,
+        answer,
+        _badge(section),
+        models,
+        is_fetched_list=is_fetched,
+        close_models=close,
+        is_missing=is_missing,
+        is_old_list=is_old,
+        ends_on=_near_end(row, now),
+    )
+
+
+def _is_listed(row: ProviderConfig | None) -> bool:
+    return row is not None and model_lists.spelled_as_listed(row.model, row.models_cache) is not None
 
 
 def anchor_of(stage_type: StageType) -> str:
     """Id of the section on the page."""
     return stage_type.lower()
+
+
+def _remarks(row: ProviderConfig, models: list[str], now: datetime) -> dict[str, str]:
+    """What to say of the models that are new, and of those that end on a day that is known."""
+    remarks = {model: _("new") for model in models if model_lists.is_new(row, model, now)}
+    for model in set(models) & row.models_retiring.keys():
+        day = model_lists.retires_on(row, model)
+        if day:
+            remarks[model] = _("until %(day)s", day=format_date(day, "short"))
+    return remarks
+
+
+def _near_end(row: ProviderConfig | None, now: datetime) -> date | None:
+    day = model_lists.retires_on(row, row.model) if row and row.model else None
+    return day if day and day - now.date() <= END_IS_NEAR else None
 
 
 def _form_values(section: Section, answer: Answer | None) -> tuple[ProviderKind | None, str]:

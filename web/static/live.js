@@ -28,6 +28,7 @@ function replacePart(old, fresh) {
     document.getElementById("live-news").textContent = fresh.dataset.say;
   }
   old.replaceWith(fresh);
+  offerSearch(fresh);
   if (focused) document.getElementById(focused)?.focus();
 }
 
@@ -38,6 +39,7 @@ function update(root, fresh) {
   if (ids(root) !== ids(fresh) && !partsOf(root).some(isBusy)) {
     remember(fresh);
     root.replaceWith(fresh);
+    offerSearch(fresh);
     return fresh;
   }
   for (const part of partsOf(fresh)) {
@@ -72,6 +74,28 @@ async function watch(root, address, turn = 0) {
   return watch(root, address, turn + 1);
 }
 
+// A field above a long list that leaves in it what holds the letters typed, and what is chosen. Options are taken out
+// rather than hidden: the lists of phones show hidden ones.
+const LONG_LIST = 15;
+
+function offerSearch(root) {
+  for (const select of root.querySelectorAll("form[data-search-words] select[name=model]")) {
+    const all = [...select.options];
+    if (all.length <= LONG_LIST || select.previousElementSibling?.matches("[data-search]")) continue;
+    const search = document.createElement("input");
+    Object.assign(search, { type: "search", className: "form-control mb-1", autocomplete: "off" });
+    search.placeholder = search.ariaLabel = select.form.dataset.searchWords;
+    search.dataset.search = "";
+    search.addEventListener("input", () => {
+      const wanted = search.value.trim().toLowerCase();
+      const fits = (option) => option.selected || option.value === "" || option.text.toLowerCase().includes(wanted);
+      select.replaceChildren(...all.filter(fits));
+    });
+    search.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
+    select.before(search);
+  }
+}
+
 // What the server chose, whatever has been changed since.
 const chosenIn = (select) => ([...select.options].find((option) => option.defaultSelected) ?? select.options[0]).value;
 
@@ -85,11 +109,14 @@ function followProvider(select) {
   model.value = isOther ? "" : chosenIn(model);
 }
 
-document.addEventListener("input", ({ target }) => target.closest("form[data-part]")?.setAttribute("data-dirty", ""));
+document.addEventListener("input", ({ target }) => {
+  if (!target.matches("[data-search]")) target.closest("form[data-part]")?.setAttribute("data-dirty", "");
+});
 document.addEventListener("change", ({ target }) => {
   if (target.matches("form[data-part] select[name=provider_kind]")) followProvider(target);
 });
 
+offerSearch(document);
 for (const root of document.querySelectorAll("[data-live]")) {
   remember(root);
   watch(root, root.dataset.live);

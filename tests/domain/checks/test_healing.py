@@ -121,8 +121,8 @@ def test_an_empty_list_is_not_believed(emulator: Emulator) -> None:
 
     check(POEM)
 
-    assert section().models_cache == models
-    assert section().reason is Reason.UNAVAILABLE
+    assert (section().models_cache, section().models_doubted_since is None) == (models, False)
+    assert section().status is Status.ACTIVE
 
 
 def test_an_invalid_section_heals_after_1_5_15_and_then_every_60_minutes(emulator: Emulator) -> None:

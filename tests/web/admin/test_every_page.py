@@ -15,6 +15,7 @@ from web.security import CONTENT_SECURITY_POLICY
 PATHS = [
     "/admin",
     "/admin/providers",
+    "/admin/providers/POEM/history",
     "/admin/orders",
     "/admin/orders?state=failed",
     "/admin/orders?stuck=1",
@@ -104,7 +105,7 @@ def _post_routes(app: Flask) -> list[str]:
 
 def test_every_form_is_refused_without_a_token_or_with_another_ones(app: Flask, filled: FlaskClient) -> None:
     routes = _post_routes(app)
-    assert len(routes) == 8
+    assert len(routes) == 10
     foreign = app.test_client()
     token = token_of(foreign.get("/admin/login"))
 

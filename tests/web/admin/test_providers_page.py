@@ -144,8 +144,26 @@ def test_a_key_from_the_environment_is_named_as_such(
 
     text = Page(answer).by_id("poem-status").text
     assert "OpenAI, ключ из окружения" in text
-    assert "import-env" in text
+    assert "Перенести ключ сюда" in text
     assert KEY not in answer.text
+
+
+def test_a_key_from_the_environment_is_taken_over_with_one_button(
+    admin: FlaskClient,
+    change_settings: Callable[..., None],
+    app: Flask,
+    messages: list[tuple[int | str, ...]],
+) -> None:
+    change_settings(openai_api_key=type(app.config["SETTINGS"].secret_key)(KEY))
+
+    post(admin, "/admin/providers/POEM/import-env")
+
+    assert (CHECK, "POEM") in messages
+    with app.app_context():
+        row = builders.section()
+        assert (row.provider_kind, row.api_key_last4, row.status) == (ProviderKind.OPENAI, KEY[-4:], Status.UNKNOWN)
+    post(admin, "/admin/providers/POEM/import-env")
+    assert "нет ключа в окружении" in Page(admin.get("/admin/providers")).by_id("poem").text
 
 
 def test_a_section_that_is_checked_keeps_itself_up_to_date(app: Flask, admin: FlaskClient) -> None:

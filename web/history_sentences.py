@@ -1,0 +1,61 @@
+"""The history of a section in words: what each entry says, in the language of the request."""
+
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+
+from domain.history import CHECK, GENERATION, HistoryEntry
+from web.sentences import PROVIDER_TITLES, reason_words
+
+#: What happened; the facts of the entry fill the gaps.
+EVENTS: dict[str, LazyString] = {
+    "settings_saved": _("saved %(provider)s with a key %(last4)s"),
+    "candidate_saved": _("saved new settings: %(provider)s with a key %(last4)s"),
+    "candidate_model_changed": _("chose the model %(model)s for the new settings"),
+    "candidate_discarded": _("discarded the new settings"),
+    "model_changed": _("changed the model from %(previous_model)s to %(model)s"),
+    "previous_restored": _("brought the previous settings back: %(provider)s with a key %(last4)s"),
+    "key_removed": _("removed the key %(last4)s"),
+    "check_requested": _("asked for a check"),
+    "candidate_promoted": _("The new settings passed and are in use: %(provider)s, %(model)s"),
+    "candidate_refused": _("The new settings did not pass: %(reason)s"),
+    "section_invalid": _("Does not work: %(reason)s"),
+    "section_recovered": _("Works again"),
+    "list_not_fetched": _("The list of models could not be fetched: %(reason)s"),
+    "list_doubted": _("The provider listed %(models)s models instead of %(before)s; not believed yet"),
+    "models_changed": _("The list of models has changed. New: %(added)s. Gone: %(gone)s"),
+    "model_gone": _("The chosen model %(model)s is gone from the list. Similar: %(close)s"),
+    "model_back": _("The model %(model)s is in the list again"),
+}
+
+
+def history_sentence(entry: HistoryEntry) -> str:
+    """What the entry says, without who and when."""
+    facts = {name: _shown(name, value) for name, value in entry.facts.items()}
+    names = ("provider", "last4", "model", "previous_model", "reason", "models", "before", "added", "gone", "close")
+    if "provider_kind" in entry.facts:
+        facts["provider"] = str(PROVIDER_TITLES.get(entry.facts["provider_kind"], entry.facts["provider_kind"]))
+    words = str(EVENTS[entry.event]) % (
+        dict.fromkeys(names, "—") | {name: each for name, each in facts.items() if each}
+    )
+    if entry.facts.get("detail"):
+        words += f" ({entry.facts['detail']})"
+    times = entry.facts.get("times")
+    if times:
+        words += str(_(", %(times)s times", times=times))
+    return words
+
+
+def actor_words(actor: str) -> str:
+    """Who it was: the check has a name of its own, people theirs."""
+    names = {CHECK: _("check"), GENERATION: _("an order")}
+    return str(names.get(actor, actor))
+
+
+def _shown(name: str, value: object) -> str:
+    if value is None or value == "":
+        return ""
+    if name == "reason":
+        return str(reason_words(str(value)))
+    if name == "last4":
+        return f"…{value}"
+    return str(value)
