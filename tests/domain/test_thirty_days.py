@@ -1,0 +1,137 @@
+"""Thirty days of a shop, with the clock moved: what the history tells in the end, and what anybody was alarmed by."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+import time_machine
+
+from domain import alerts, checks, history
+from domain.alerts import sentence
+from domain.db import utc_now
+from domain.provider_configs import Status
+from tests.builders import place_order, run, save_section, section
+from tests.domain.checks.openai_section import KEY, OPENAI, OTHER_KEY, POEM, WRONG_KEY
+from tests.emulator.openai_answers import Model
+from tests.emulator.server import Emulator
+
+BEGIN = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+#: The hours of the month in which things happen.
+FIRST_OUTAGE, SECOND_OUTAGE = range(5 * 24 - 2, 5 * 24 + 5), range(12 * 24, 12 * 24 + 50)
+KEY_REVOKED, NEW_KEY = 18 * 24 + 3, 18 * 24 + 9
+MODEL_VANISHES, ANOTHER_CHOSEN = 22 * 24, 23 * 24 + 4
+ODD_LIST = range(27 * 24 + 9, 27 * 24 + 11)
+MONTH = 30 * 24
+
+
+@dataclass
+class Shop:
+    """One section, its provider, and everything that was told meanwhile."""
+
+    clock: time_machine.Traveller
+    provider: Emulator
+    told: list[str] = field(default_factory=list)
+
+    def pass_hour(self) -> None:
+        """What beat and workers do in an hour: nothing happens between the moments at which something is planned."""
+        ends_at = utc_now() + HOUR
+        while utc_now() < ends_at:
+            planned = section().next_check_at or ends_at
+            self.clock.move_to(max(min(planned, ends_at), utc_now() + timedelta(seconds=20)))
+            due = {*checks.due_checks(utc_now(), timedelta(0))}
+            if utc_now() >= ends_at:
+                due |= {*checks.request_stale_refreshes(utc_now())}
+            for stage_type in due:
+                checks.check(stage_type)
+            self.told += [sentence(alert) for alert in alerts.notice_sections(utc_now())]
+
+    def offer(self, *models: str) -> None:
+        """From now on the provider lists these, the first as the newest."""
+        self.provider.openai.catalogue = tuple(
+            Model(model, 1772600000 - place) for place, model in enumerate(dict.fromkeys(models))
+        )
+
+
+@pytest.fixture
+def shop(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    """A shop at eight in the morning of its first day."""
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda _seconds: None))
+    for name, key in (("first", KEY), ("other", OTHER_KEY)):
+        emulator.openai.add_key(name, key)
+    with time_machine.travel(BEGIN, tick=False) as clock:
+        yield Shop(clock, emulator)
+
+
+def catalogue(day: int) -> list[str]:
+    """What the provider offers on a day: a dozen models, of which the newest is another one each day."""
+    lasting = [f"gpt-5.{number}" for number in range(12) if day < 22 or number != 1]
+    return [f"gpt-6-day{day:02}", *lasting]
+
+
+def test_thirty_days_read_as_a_person_would_tell_them(shop: Shop) -> None:  # noqa: C901  # a month has many days
+    shop.offer(*catalogue(0))
+    save_section(POEM, OPENAI, api_key=KEY, model="gpt-5.1")
+    checks.check(POEM)
+
+    for hour in range(MONTH):
+        if hour % 24 == 0:
+            shop.offer(*catalogue(hour // 24))
+        if hour in (FIRST_OUTAGE.start, SECOND_OUTAGE.start):
+            shop.provider.openai.fail("*", status=503, times=None)
+        if hour in (FIRST_OUTAGE.stop, SECOND_OUTAGE.stop):
+            shop.provider.openai.clear_faults()
+        if hour == KEY_REVOKED:
+            shop.provider.openai.remove_key(KEY)
+            run(place_order())
+        if hour == NEW_KEY - 1:
+            save_section(POEM, OPENAI, api_key=WRONG_KEY)
+            checks.check(POEM)
+        if hour == NEW_KEY:
+            save_section(POEM, OPENAI, api_key=OTHER_KEY)
+            checks.check(POEM)
+        if hour == ANOTHER_CHOSEN:
+            save_section(POEM, OPENAI, model="gpt-5.2")
+        if hour == ODD_LIST.start:
+            shop.offer("gpt-5.2")
+        if hour == ODD_LIST.stop - 1:
+            shop.offer(*catalogue(26))
+        shop.pass_hour()
+
+    assert shop.told == [
+        "POEM: the list of models is older than 48 hours since 14 Nov 14:00 UTC",
+        "POEM: the list of models is fresh again",
+        "POEM: blocked (rejected) since 19 Nov 11:00 UTC, 1 waits",
+        "POEM: works again",
+        "POEM: the model gpt-5.1 is gone from the provider's list since 23 Nov 17:00 UTC",
+        "POEM: the chosen model is in the list again, or another one was chosen",
+    ]
+    row = section()
+    assert (row.status, row.model, row.api_key_last4) == (Status.ACTIVE, "gpt-5.2", OTHER_KEY[-4:])
+    # Each day brings another model, so the list changes wherever there is nothing else to tell.
+    assert [line for line in _story() if line != "check models_changed"] == [
+        "admin settings_saved",
+        "check section_invalid unavailable",
+        "check section_recovered",
+        "check section_invalid unavailable",
+        "check section_recovered",
+        "generation section_invalid rejected",
+        "check section_invalid rejected",
+        "admin candidate_saved",
+        "check candidate_refused rejected",
+        "admin candidate_saved",
+        "check candidate_promoted",
+        "check section_recovered",
+        "check model_gone",
+        "admin model_changed",
+        "check list_doubted",
+    ]
+    assert 20 <= _story().count("check models_changed") <= 30
+
+
+def _story() -> list[str]:
+    """The history, oldest first: who, what, and why."""
+    entries = reversed(history.page_of(POEM, 500))
+    return [" ".join(filter(None, (entry.actor, entry.event, entry.facts.get("reason")))) for entry in entries]
