@@ -141,3 +141,44 @@ def test_a_change_counts_for_a_worker_that_runs_already(system: RunningSystem) -
         made.append(shop.order(order_id)["stages"]["POEM"]["model"])
 
     assert made == ["dummy-verse", "dummy-haiku"]
+
+
+def test_two_beats_and_two_workers_refresh_a_stale_section_once(
+    system: RunningSystem, emulator: Emulator, own_database_url: str
+) -> None:
+    admin, shop = system.browser(), system.api()
+    admin.save_section(POEM, OPENAI, api_key=FIRST_KEY)
+    wait_until(lambda: shop.stage(POEM)["ready"], "POEM works")
+    wait_until(lambda: "data-live" not in admin.get("/admin/providers/POEM").text, "its check has ended")
+    others = {f"second {name}": name for name in ("worker", "beat")}
+    for other, name in others.items():
+        system._commands[other] = system._commands[name]
+        system.start_process(other)
+    try:
+        wait_until(
+            lambda: "ready" in (system.folder / "second worker.log").read_text(), "the second worker listens", 20
+        )
+        asked = len(emulator.requests)
+
+        make_list_old(own_database_url)
+
+        ticks = _refresh_ticks(own_database_url)
+        wait_until(lambda: len(emulator.requests) > asked, "the list is fetched")
+        wait_until(lambda: _refresh_ticks(own_database_url) - ticks > timedelta(seconds=4), "four more ticks", 30)
+        routes = [call.route for call in emulator.requests[asked:] if call.provider is OPENAI]
+        assert routes == ["models", "models"]  # one check: a question about the key, and one for its list
+    finally:
+        for other in others:
+            system.kill(other)
+
+
+def _refresh_ticks(database_url: str) -> timedelta:
+    """When the latest refresh was claimed."""
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        seen = connection.scalar(
+            text("SELECT seen_at FROM heartbeats WHERE name = 'tasks.config.refresh_stale_models'")
+        )
+    engine.dispose()
+    moment = datetime.fromisoformat(seen) if isinstance(seen, str) else seen
+    return moment.replace(tzinfo=UTC) - datetime(2026, 1, 1, tzinfo=UTC)
