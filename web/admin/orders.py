@@ -57,7 +57,7 @@ def _find_page(state: OrderState | None, before: int | None, *, only_stuck: bool
     now = utc_now()
     if only_stuck:
         return standing_still.list_page(now, order_lists.PAGE_SIZE, before, state)
-    page = order_lists.list_page(state, before)
+    page = order_lists.list_page(state, before, in_short=True)
     standing = standing_still.of_orders([order.id for order in page.orders], now)
     return standing_still.Page(page.orders, page.older_than, standing)
 
