@@ -10,7 +10,19 @@ from enum import StrEnum
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, DateTime, Dialect, Engine, Enum, MetaData, Table, TypeDecorator, event
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Enum,
+    MetaData,
+    Select,
+    Table,
+    TypeDecorator,
+    event,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -94,6 +106,17 @@ def engine_options(database_url: str) -> dict[str, Any]:
         options["pool_pre_ping"] = True
         options["connect_args"] = {"connect_timeout": 5}
     return options
+
+
+def taken_once(query: Select[int]) -> Select[int]:
+    """The rows of ``query`` that nobody else holds, locked, as a condition of an update.
+
+    PostgreSQL may run a subquery again for each row of the update; it then skips what it has locked itself, and more
+    rows are changed than its limit allows. A CTE that locks is run once
+    (https://www.postgresql.org/docs/current/queries-with.html).
+    """
+    once = query.with_for_update(skip_locked=True).cte("taken")
+    return select(once.c[0])
 
 
 def insert_into(table: Table, database: str) -> postgresql.Insert | sqlite.Insert:

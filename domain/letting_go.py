@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import exists, select, update
 
 from domain import quotas
-from domain.db import db
+from domain.db import db, taken_once
 from domain.held_stages import is_held, on_their_way
 from domain.orders import Ready, Stage
 from domain.provider_configs import find
@@ -47,7 +47,7 @@ def _release(stage_type: StageType, now: datetime) -> tuple[list[Ready], datetim
     oldest = select(Stage.id).where(*is_held(stage_type)).order_by(Stage.id).limit(min(free, quotas.BATCH))
     rows = db.session.scalars(
         update(Stage)
-        .where(Stage.id.in_(oldest.with_for_update(skip_locked=True)))
+        .where(Stage.id.in_(taken_once(oldest)))
         .values(reason=None, due_at=now, published_at=now)
         .returning(Stage.id)
         .execution_options(synchronize_session=False)

@@ -19,7 +19,7 @@ from domain import (
     waiting,
 )
 from domain.clock_steps import StepDetector
-from domain.db import db
+from domain.db import db, taken_once
 from domain.held_stages import HELD
 from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
 from providers.kinds import StageType
@@ -160,7 +160,7 @@ def _due(now: datetime) -> Select[int]:
 def _sent_now(due: Select[int], now: datetime) -> list[Ready]:
     rows = db.session.execute(
         update(Stage)
-        .where(Stage.id.in_(due.with_for_update(skip_locked=True)))
+        .where(Stage.id.in_(taken_once(due)))
         .values(published_at=now)
         .returning(Stage.id, Stage.stage_type)
         .execution_options(synchronize_session=False)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Update, bindparam, case, func, or_, select, update
 
-from domain.db import Base, UtcDateTime, db, utc_now
+from domain.db import Base, UtcDateTime, db, taken_once, utc_now
 from domain.leases import LEASE
 from domain.orders import OrderState, Ready, Stage, StageState
 from providers.kinds import ProviderKind
@@ -89,16 +89,10 @@ def take_due(state: StageState, now: datetime, limit: int, kind: ProviderKind | 
     Longest due first. Their state stays; their claim goes up, so that whoever held them before and comes back changes
     nothing.
     """
-    due = (
-        select(Stage.id)
-        .where(*_due(state, now, kind))
-        .order_by(Stage.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+    due = select(Stage.id).where(*_due(state, now, kind)).order_by(Stage.due_at).limit(limit)
     taken = db.session.execute(
         update(Stage)
-        .where(Stage.id.in_(due))
+        .where(Stage.id.in_(taken_once(due)))
         .values(claim=Stage.claim + 1, lease_until=now + LEASE)
         .returning(Stage.id, Stage.claim)
         .execution_options(synchronize_session=False)

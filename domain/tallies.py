@@ -7,7 +7,7 @@ from sqlalchemy import Float, Text, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.db import Base, db, enum_type
+from domain.db import Base, db, enum_type, taken_once
 from domain.orders import Attempt, AttemptState
 from providers.kinds import ProviderKind
 
@@ -49,11 +49,10 @@ def count_up() -> int:
         .where(Attempt.counted.is_(False), Attempt.ended_at.is_not(None), Attempt.state.not_in(AttemptState.unended()))
         .order_by(Attempt.id)
         .limit(BATCH)
-        .with_for_update(skip_locked=True)
     )
     rows = db.session.execute(
         update(Attempt)
-        .where(Attempt.id.in_(ended))
+        .where(Attempt.id.in_(taken_once(ended)))
         .values(counted=True)
         .returning(
             Attempt.provider_kind, Attempt.model, Attempt.state, Attempt.code, Attempt.started_at, Attempt.ended_at

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from domain import heartbeats, recovery, stages
 from domain.db import db, utc_now
@@ -43,6 +43,18 @@ def test_a_message_that_still_waits_in_the_broker_is_not_sent_again() -> None:
     assert [ready.stage_id for ready in recovery.sweep(late, waiting_messages=1).stages] == [first]
     assert recovery.sweep(late, waiting_messages=2).stages == []
     assert [ready.stage_id for ready in recovery.sweep(late, waiting_messages=0).stages] == [second]
+
+
+def test_no_more_are_sent_again_than_are_missing_however_the_database_goes_about_it() -> None:
+    for _ in range(30):
+        place_order()
+    if db.engine.dialect.name == "postgresql":
+        # With these it runs the subquery of an update for each row.
+        for plan in ("hashjoin", "mergejoin", "hashagg", "material", "memoize", "sort", "indexscan", "bitmapscan"):
+            db.session.execute(text(f"SET enable_{plan} = off"))
+
+    late = utc_now() + MESSAGE_PATIENCE * 2
+    assert len(recovery.sweep(late, waiting_messages=27).stages) == 3
 
 
 def test_a_stage_that_was_never_told_of_gets_its_message_however_many_others_wait() -> None:

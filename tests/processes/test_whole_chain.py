@@ -147,7 +147,7 @@ def test_two_beats_and_two_workers_refresh_a_stale_section_once(
     system: RunningSystem, emulator: Emulator, own_database_url: str
 ) -> None:
     admin, shop = system.browser(), system.api()
-    admin.save_section(POEM, OPENAI, api_key=FIRST_KEY)
+    admin.save_section(POEM, OPENAI, api_key=SECOND_KEY)
     wait_until(lambda: shop.stage(POEM)["ready"], "POEM works")
     wait_until(lambda: "data-live" not in admin.get("/admin/providers/POEM").text, "its check has ended")
     others = {f"second {name}": name for name in ("worker", "beat")}
