@@ -51,31 +51,39 @@ def close_to(model: str, models: Iterable[str]) -> list[str]:
     return [by_key[key] for key in get_close_matches(key_of(model), by_key, n=CLOSE, cutoff=0.5)]
 
 
-def take(row: ProviderConfig, models: Sequence[str], now: datetime) -> None:
-    """Give ``row`` the list that its provider has answered with, or doubt it; writes history. The caller commits."""
+def take(row: ProviderConfig, models: Sequence[str], now: datetime) -> bool:
+    """Give ``row`` the list that its provider has answered with, or doubt it. The caller commits.
+
+    Returns whether that is worth a line of the history, which it then has.
+    """
     row.models_reason, row.models_detail, row.models_tried_at = None, "", now
     if _is_odd(row.models_cache, models) and not _is_confirmed(row, models, now):
-        return
+        return True
     row.models_doubted, row.models_doubted_since = [], None
-    _note_changes(row, models, now)
+    has_changed = _note_changes(row, models, now)
     row.models_cache, row.models_cache_updated_at = list(models), now
     row.models_retiring = {str(each): _day(each) for each in models if isinstance(each, Model) and each.retires_on}
-    watch_chosen(row, now)
+    return _watch_chosen(row, now) or has_changed
 
 
-def watch_chosen(row: ProviderConfig, now: datetime) -> None:
-    """See whether the list of ``row`` still has the chosen model; a second look that misses it has to be later."""
+def _watch_chosen(row: ProviderConfig, now: datetime) -> bool:
+    """See whether the list still has the chosen model; a second look that misses it has to be later."""
     if not row.model or spelled_as_listed(row.model, row.models_cache):
-        if row.model_gone_at is not None and row.model:
+        was_gone, row.model_missing_since, row.model_gone_at = row.model_gone_at is not None, None, None
+        if was_gone:
             history.record_check(row.stage_type, "model_back", model=row.model)
-        row.model_missing_since = row.model_gone_at = None
-    elif row.model_missing_since is None:
+        return was_gone
+    if row.model_missing_since is None:
         row.model_missing_since = now
         row.look_again_at(now + BELIEF)
-    elif row.model_gone_at is None and now - row.model_missing_since >= BELIEF:
+        history.record_check(row.stage_type, "model_missing", model=row.model)
+        return True
+    if row.model_gone_at is None and now - row.model_missing_since >= BELIEF:
         row.model_gone_at = now
         close = close_to(row.model, row.models_cache)
         history.record_check(row.stage_type, "model_gone", model=row.model, close=", ".join(close))
+        return True
+    return False
 
 
 def is_new(row: ProviderConfig, model: str, now: datetime) -> bool:
@@ -107,11 +115,11 @@ def _is_confirmed(row: ProviderConfig, models: Sequence[str], now: datetime) -> 
     return False
 
 
-def _note_changes(row: ProviderConfig, models: Sequence[str], now: datetime) -> None:
-    """What is new since the list before, and what has gone; of a first list nothing is."""
+def _note_changes(row: ProviderConfig, models: Sequence[str], now: datetime) -> bool:
+    """What is new since the list before, and what has gone; of a first list nothing is. Whether anything is."""
     if row.models_cache_updated_at is None:
         row.models_added = {}
-        return
+        return False
     known, listed = _keys(row.models_cache), _keys(models)
     added = [str(each) for each in models if key_of(each) not in known]
     gone = [each for each in row.models_cache if key_of(each) not in listed]
@@ -121,6 +129,7 @@ def _note_changes(row: ProviderConfig, models: Sequence[str], now: datetime) -> 
         history.record_check(
             row.stage_type, "models_changed", added=_named(added), gone=_named(gone), models=len(models)
         )
+    return bool(added or gone)
 
 
 def _keys(models: Iterable[str]) -> set[str]:

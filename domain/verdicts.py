@@ -85,17 +85,17 @@ def _pass(row: ProviderConfig, answer: Answer, now: datetime) -> None:
     row.checked_at = row.passed_at = now
     row.activated_at = row.activated_at or now
     row.stop_healing()
-    if answer.list_finding is None:
-        model_lists.take(row, answer.models, now)
-    else:
+    if answer.list_finding is not None:
         _keep_list(row, answer.list_finding, now)
+    elif not model_lists.take(row, answer.models, now) and row.status_since != now:
+        # Nothing else to tell: the same again is counted in one line.
+        history.record_check(row.stage_type, "check_passed", models=len(answer.models))
     if not row.model and answer.models:
         row.model = answer.models[0]
 
 
 def _keep_list(row: ProviderConfig, finding: Finding, now: datetime) -> None:
-    if row.models_reason is not finding.reason:
-        history.record_check(row.stage_type, "list_not_fetched", reason=finding.reason, detail=finding.detail)
+    history.record_check(row.stage_type, "list_not_fetched", reason=finding.reason, detail=finding.detail)
     row.models_reason, row.models_detail, row.models_tried_at = finding.reason, finding.detail, now
 
 

@@ -22,6 +22,8 @@ READY_WITHIN_SECONDS = 30.0
 PARTS = ("master", "volume", "filer", "s3", "admin")
 HERE = ("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={BUCKET}", "-s3.autoCreateBucket=false")
 ABSENT = ("-webdav=false", "-admin.ui=false", "-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0")
+#: Where it puts those of gRPC, whatever it is told, and leaves them.
+SOCKETS = Path("/tmp")  # noqa: S108
 
 
 class LocalS3:
@@ -60,9 +62,10 @@ class LocalS3:
         ports = [f"-{part}.{kind}={port}" for (part, kind), port in self._ports.items()]
         sockets = [f"-{part}.localSocket={self.folder / part}.sock" for part in ("filer", "s3")]
         keys = {"AWS_ACCESS_KEY_ID": self.access_key_id, "AWS_SECRET_ACCESS_KEY": self.secret_access_key}
+        weed = Path(sys.executable).parent / "weed"
         with (self.folder / "s3.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [Path(sys.executable).parent / "weed", "mini", f"-dir={self.folder}", *HERE, *ABSENT, *sockets, *ports],
+                [weed, f"-logdir={self.folder}", "mini", f"-dir={self.folder}", *HERE, *ABSENT, *sockets, *ports],
                 cwd=self.folder,
                 env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **keys},
                 stdin=subprocess.DEVNULL,
@@ -83,6 +86,9 @@ class LocalS3:
         if self._process is not None:
             end_group(self._process, signal.SIGKILL)
             self._process = None
+            for port in self._ports.values():
+                for left in SOCKETS.glob(f"seaweedfs-*-{port}.sock"):
+                    left.unlink(missing_ok=True)
 
     def freeze(self) -> None:
         """It takes connections and says nothing, until it is stopped."""

@@ -1,5 +1,8 @@
 """The history of a section in words: what each entry says, in the language of the request."""
 
+from datetime import datetime
+
+from flask_babel import format_datetime
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
@@ -20,6 +23,8 @@ EVENTS: dict[str, LazyString] = {
     "candidate_refused": _("The new settings did not pass: %(reason)s"),
     "section_invalid": _("Does not work: %(reason)s"),
     "section_recovered": _("Works again"),
+    "check_passed": _("The key was accepted, %(models)s models in the list"),
+    "model_missing": _("The chosen model %(model)s is missing in the list; it is looked for again in an hour"),
     "list_not_fetched": _("The list of models could not be fetched: %(reason)s"),
     "list_doubted": _("The provider listed %(models)s models instead of %(before)s; not believed yet"),
     "models_changed": _("The list of models has changed. New: %(added)s. Gone: %(gone)s"),
@@ -41,7 +46,8 @@ def history_sentence(entry: HistoryEntry) -> str:
         words += f" ({entry.facts['detail']})"
     times = entry.facts.get("times")
     if times:
-        words += str(_(", %(times)s times", times=times))
+        latest = format_datetime(datetime.fromisoformat(entry.facts["until"]), "d MMM, HH:mm")
+        words += str(_(", %(times)s times, the last one on %(when)s UTC", times=times, when=latest))
     return words
 
 

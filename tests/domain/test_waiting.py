@@ -10,7 +10,7 @@ from flask import Flask
 from domain import order_lists, recovery, waiting
 from domain.db import db, utc_now
 from domain.orders import OrderState, StageState
-from domain.provider_configs import Reason, Status
+from domain.provider_configs import Finding, Reason, Status
 from domain.retrying import retry_by_hand
 from domain.section_changes import clear_section
 from providers.kinds import ProviderKind, StageType
@@ -224,3 +224,24 @@ def test_a_removed_key_makes_new_stages_wait() -> None:
     run(order)
 
     assert (stage_of(order).state, stage_of(order).reason) == (StageState.WAITING, Reason.NOT_CONFIGURED)
+
+
+def test_a_section_that_works_again_lets_the_oldest_go_at_once_and_the_others_a_few_at_a_time() -> None:
+    working_section()
+    section().set_status(Status.INVALID, Finding(Reason.REJECTED), utc_now())
+    db.session.commit()
+    orders = [place_order() for _ in range(waiting.AT_ONCE + 2 * waiting.PER_SECOND)]
+    for order in orders:
+        run(order)
+    assert {stage_of(order).state for order in orders} == {StageState.WAITING}
+    section().set_status(Status.ACTIVE, None, utc_now())
+    db.session.commit()
+    now = utc_now()
+
+    ready = waiting.release(POEM, now)
+
+    assert [each.stage_id for each in ready] == [stage_of(order).id for order in orders[: waiting.AT_ONCE]]
+    due = [(stage_of(order).due_at - now).total_seconds() for order in orders]
+    assert due == sorted(due)
+    assert due[-1] == pytest.approx(2.0)
+    assert recovery.sweep(now + timedelta(seconds=2.5)).stages != []

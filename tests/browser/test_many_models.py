@@ -1,0 +1,32 @@
+"""A section with hundreds of models: typing a few letters is enough to find one."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.emulator.openai_answers import Model
+from tests.emulator.server import Emulator
+
+pytestmark = pytest.mark.processes
+KEY = "sk-fake-many-models-0123456789-m3n4"
+
+
+def test_a_model_among_hundreds_is_found_by_typing_and_saved(page: Page, emulated: Emulator) -> None:
+    emulated.openai.add_key("many", KEY)
+    emulated.openai.catalogue = tuple(Model(f"gpt-5.{number}", 1772600000 - number) for number in range(300))
+    page.goto("/admin/providers")
+    page.select_option("#poem-provider-kind", "OPENAI")
+    page.fill("#poem-api-key", KEY)
+    page.click("#poem-save")
+    expect(page.locator("#poem-model option")).to_have_count(301)
+
+    page.fill("#poem [data-search]", "5.29")
+
+    expect(page.locator("#poem-model option")).to_have_text(
+        ["первая из списка", "gpt-5.0", "gpt-5.29", *(f"gpt-5.29{number}" for number in range(10))]
+    )
+    page.press("#poem [data-search]", "Enter")
+    page.select_option("#poem-model", "gpt-5.293")
+    page.click("#poem-save")
+    expect(page.locator("#poem-status")).to_contain_text("gpt-5.293")
+    page.fill("#poem [data-search]", "")
+    expect(page.locator("#poem-model option")).to_have_count(301)
