@@ -110,7 +110,7 @@ def test_thirty_days_read_as_a_person_would_tell_them(shop: Shop) -> None:  # no
     ]
     row = section()
     assert (row.status, row.model, row.api_key_last4) == (Status.ACTIVE, "gpt-5.2", OTHER_KEY[-4:])
-    # Each day brings another model, so the list changes, or a check just passes, wherever there is nothing else to tell.
+    # Each day brings another model: where there is nothing else to tell, the list has changed, or a check just passed.
     usual = {"check models_changed", "check check_passed"}
     assert [line for line in _story() if line not in usual] == [
         "admin settings_saved",
