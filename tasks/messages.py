@@ -59,7 +59,8 @@ def send_what_beat_sends() -> bool:
 
 def waiting_stages() -> int:
     """How many messages about stages no worker has taken yet; 0 while the broker is away."""
-    with celery_app.pool.acquire() as connection:
+    # As publishers do: as many may publish at this moment as there are connections.
+    with celery_app.pool.acquire(block=True) as connection:
         try:
             return queue_length(connection, GENERATION_QUEUE)
         except (OperationalError, *connection.connection_errors) as error:

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,20 @@ def test_a_broker_that_went_away_holds_no_messages_until_it_is_back(broker: Embe
     broker.start()
     messages.send_stages([Ready(1, StageType.POEM), Ready(2, StageType.CLIP)])
     assert messages.waiting_stages() >= 2
+
+
+@pytest.mark.usefixtures("broker")
+def test_counting_waits_for_a_connection_while_others_publish_with_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = current_app._get_current_object()
+    monkeypatch.setattr(messages, "celery_app", app)  # another thread has another current one
+    busy = [app.pool.acquire(block=True) for _ in range(app.pool.limit)]
+
+    with ThreadPoolExecutor(1) as thread:
+        counted = thread.submit(messages.waiting_stages)
+        for connection in busy:
+            connection.release()
+
+        assert counted.result(10) == 0
 
 
 def test_a_redis_that_is_away_or_frozen_is_told_and_tried_once(
