@@ -16,6 +16,9 @@ from domain.db import Base, UtcDateTime, db, enum_type, utc_now
 from domain.vault import Place
 from providers.kinds import ProviderKind, StageType
 
+#: How soon a candidate that met a passing failure is checked again, by its age: a person may be waiting for it.
+CANDIDATE_STEPS = ((timedelta(minutes=10), timedelta(minutes=1)), (timedelta(hours=1), timedelta(minutes=5)))
+CANDIDATE_LATER = timedelta(minutes=60)
 HEALING_STEPS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=60))
 
 
@@ -197,6 +200,11 @@ class ProviderConfig(Base):
         """Count a failed check and set when the next one comes by itself: after 1, 5, 15, then every 60 minutes."""
         self.next_check_at = now + HEALING_STEPS[min(self.failed_checks, len(HEALING_STEPS) - 1)]
         self.failed_checks += 1
+
+    def plan_candidate(self, now: datetime) -> None:
+        """Set when the candidate is checked again by itself; how often the live setting has failed does not matter."""
+        age = now - (self.candidate_saved_at or now)
+        self.next_check_at = now + next((step for until, step in CANDIDATE_STEPS if age < until), CANDIDATE_LATER)
 
     def look_again_at(self, moment: datetime) -> None:
         """Have a check come by itself at ``moment``, or sooner where one is planned."""

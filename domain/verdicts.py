@@ -33,7 +33,7 @@ def store_candidate(row: ProviderConfig, answer: Answer, now: datetime) -> None:
             finding.detail,
         )
         if finding.reason in PASSING_REASONS:
-            row.plan_healing(now)
+            row.plan_candidate(now)
         history.record_check(row.stage_type, "candidate_refused", reason=finding.reason, detail=finding.detail)
         return
     _promote(row, answer, now)

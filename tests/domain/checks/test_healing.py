@@ -13,7 +13,7 @@ from domain.orders import StageState
 from domain.provider_configs import Reason, Status
 from providers.kinds import StageType
 from tests.builders import place_order, run, save_section, section, stage_of, working_section
-from tests.domain.checks.openai_section import KEY, OPENAI, POEM, WRONG_KEY, listed, working_openai
+from tests.domain.checks.openai_section import KEY, OPENAI, OTHER_KEY, POEM, WRONG_KEY, listed, working_openai
 from tests.emulator.server import Emulator
 
 
@@ -34,6 +34,27 @@ def test_a_candidate_whose_provider_was_away_is_checked_again_by_itself_and_a_re
 
     assert section().candidate_reason is Reason.REJECTED
     assert checks.due_checks(utc_now() + timedelta(hours=2), timedelta(0)) == []
+
+
+def test_a_candidate_is_checked_again_soon_however_often_the_live_setting_has_failed(emulator: Emulator) -> None:
+    working_openai()
+    emulator.openai.play("revoked", times=None)
+    for _ in range(5):
+        check(POEM)
+    emulator.openai.clear_faults()
+    save_section(POEM, OPENAI, api_key=OTHER_KEY)
+    emulator.openai.fail("models", status=503, times=None)
+    delays = []
+
+    for minutes in (0, 5, 15, 50, 90):
+        section().candidate_saved_at = utc_now() - timedelta(minutes=minutes)
+        db.session.commit()
+        check(POEM)
+        planned = section().next_check_at
+        assert planned is not None
+        delays.append(round((planned - utc_now()) / timedelta(minutes=1)))
+
+    assert delays == [1, 1, 5, 5, 60]
 
 
 @pytest.mark.parametrize(
