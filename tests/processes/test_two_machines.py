@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine, text
 
 from launch.embedded_redis import EmbeddedRedis
-from providers.kinds import StageType
+from providers.kinds import ProviderKind, StageType
 from tests.emulated_sections import KINDS, OWN_POEM
 from tests.emulator.server import Emulator
 from tests.local_s3 import LocalS3
@@ -94,15 +94,17 @@ def test_they_share_the_work_the_pace_of_a_provider_and_what_was_made(
     for stage_type, kind in KINDS.items():
         admin.save_section(stage_type, kind, api_key=KEY)
         wait_until(lambda stage_type=stage_type: shops[1].stage(stage_type)["ready"], f"{stage_type} is ready")
-    asked = len(emulator.requests)
+    asked, paid = len(emulator.requests), len(emulator.ledger)
 
     order_ids = [shops[number % 2].place(SONG, poem=OWN_POEM).json()["id"] for number in range(24)]
     order_ids += [shops[number % 2].place(VOICE, poem=OWN_POEM).json()["id"] for number in range(24)]
     for order_id in order_ids:
         wait_until(lambda order_id=order_id: shops[0].order(order_id)["state"] == "done", f"{order_id} is done", 90)
 
-    # Each was asked for once: none was refused for coming too early.
-    assert [call.route for call in emulator.requests[asked:]].count("generate") == 24
+    # Each was paid for once. Apart they would be refused a dozen times for coming too early; together hardly ever: a
+    # call that a busy machine holds up on its way may still meet the next one.
+    assert sum(charge.provider is ProviderKind.SUNO for charge in emulator.ledger[paid:]) == 24
+    assert 24 <= [call.route for call in emulator.requests[asked:]].count("generate") <= 26
     for system in machines:
         assert '"stage_type": "VOICE"' in (system.folder / "worker.log").read_text()
         assert media_on(system) == []
