@@ -51,7 +51,7 @@ class Card:
     #: Colour and words of the badge; the words alone say it all.
     badge: tuple[str, str | LazyString]
     models: list[str]
-    #: Whether the list comes from the provider, not from its documentation.
+    #: Whether the list in use comes from its provider, not from that one's documentation.
     is_fetched_list: bool
     close_models: list[str]
     #: Whether the chosen model is not in the list, in whatever spelling.
@@ -120,7 +120,6 @@ def build_card(section: Section, answer: Answer | None = None) -> Card:
     form.offer_models(models, model, _remarks(row, models, now) if row else {})
     is_missing = bool(row and row.model and row.models_cache_updated_at) and not _is_listed(row)
     close = model_lists.close_to(row.model, row.models_cache) if row and row.model and is_missing else []
-    is_fetched = kind in ADAPTERS and ADAPTERS[kind].lists_models if kind else True
     is_old = bool(row and row.models_cache_updated_at and now - row.models_cache_updated_at > model_lists.OLD)
     return Card(
         section,
@@ -128,12 +127,17 @@ def build_card(section: Section, answer: Answer | None = None) -> Card:
         answer,
         _badge(section),
         models,
-        is_fetched_list=is_fetched,
+        is_fetched_list=_is_fetched(row),
         close_models=close,
         is_missing=is_missing,
         is_old_list=is_old,
         ends_on=_near_end(row, now),
     )
+
+
+def _is_fetched(row: ProviderConfig | None) -> bool:
+    adapter = ADAPTERS.get(row.provider_kind) if row and row.provider_kind else None
+    return adapter is not None and adapter.lists_models
 
 
 def _is_listed(row: ProviderConfig | None) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain import history
+from domain import checks, history
 from domain.context import current_vault
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, StageState
@@ -163,6 +163,16 @@ def test_the_verdict_on_the_list_stands_beside_that_on_the_key(app: Flask, admin
     assert page.one("span", inside="poem", class_="badge text-bg-success").text == "работает"
     assert "Ключ принят, проверен" in page.by_id("poem-status").text
     assert "Не удалось получить список моделей" in page.by_id("poem-status").text
+
+
+@pytest.mark.usefixtures("openai_section")
+def test_a_new_provider_that_has_no_list_says_nothing_of_the_one_in_use(app: Flask, admin: FlaskClient) -> None:
+    with app.app_context():
+        builders.save_section(StageType.SONG, ProviderKind.DUMMY)
+        checks.check(StageType.SONG)
+    save(admin, stage_type="SONG", provider_kind="SUNO", api_key=KEY)
+
+    assert "из документации" not in Page(admin.get("/admin/providers")).by_id("song-status").text
 
 
 @pytest.mark.usefixtures("openai_section")
