@@ -53,7 +53,7 @@ def _promote(row: ProviderConfig, answer: Answer, now: datetime) -> None:
     row.key_version = row.version
     row.updated_at, row.status_since = now, now
     history.record_check(row.stage_type, "candidate_promoted", provider_kind=row.provider_kind, model=row.model)
-    _pass(row, answer, now)
+    _pass(row, answer, now, is_told=True)
 
 
 def store_live(row: ProviderConfig, answer: Answer, now: datetime) -> None:
@@ -69,7 +69,10 @@ def store_live(row: ProviderConfig, answer: Answer, now: datetime) -> None:
         # The provider refused to generate with this model; that it listed others does not bring it back.
         finding = Finding(Reason.MODEL_NOT_FOUND, row.detail, FoundBy.GENERATION)
     if finding is None:
-        _pass(row, answer, now)
+        has_recovered = row.status is Status.INVALID
+        if has_recovered:
+            history.record_check(row.stage_type, "section_recovered")
+        _pass(row, answer, now, is_told=has_recovered)
         return
     history.record_check(row.stage_type, "section_invalid", reason=finding.reason, detail=finding.detail)
     log.warning("section invalid", stage_type=row.stage_type, reason=finding.reason, detail=finding.detail)
@@ -77,17 +80,18 @@ def store_live(row: ProviderConfig, answer: Answer, now: datetime) -> None:
     row.plan_healing(now)
 
 
-def _pass(row: ProviderConfig, answer: Answer, now: datetime) -> None:
-    """The live setting works: take its list where that came, and its first model where none was chosen."""
-    if row.status is Status.INVALID:
-        history.record_check(row.stage_type, "section_recovered")
+def _pass(row: ProviderConfig, answer: Answer, now: datetime, *, is_told: bool) -> None:
+    """The live setting works: take its list where that came, and its first model where none was chosen.
+
+    ``is_told`` is whether the history says already that the check has passed.
+    """
     row.set_status(Status.ACTIVE, None, now)
     row.checked_at = row.passed_at = now
     row.activated_at = row.activated_at or now
     row.stop_healing()
     if answer.list_finding is not None:
         _keep_list(row, answer.list_finding, now)
-    elif not model_lists.take(row, answer.models, now) and row.status_since != now:
+    elif not model_lists.take(row, answer.models, now) and not is_told:
         # Nothing else to tell: the same again is counted in one line.
         history.record_check(row.stage_type, "check_passed", models=len(answer.models))
     if not row.model and answer.models:

@@ -1,6 +1,7 @@
 """The history of a section in words: what each entry says, in the language of the request."""
 
 from datetime import datetime
+from typing import Any
 
 from flask_babel import format_datetime
 from flask_babel import lazy_gettext as _
@@ -11,15 +12,15 @@ from web.sentences import PROVIDER_TITLES, reason_words
 
 #: What happened; the facts of the entry fill the gaps.
 EVENTS: dict[str, LazyString] = {
-    "settings_saved": _("saved %(provider)s with a key %(last4)s"),
-    "candidate_saved": _("saved new settings: %(provider)s with a key %(last4)s"),
+    "settings_saved": _("saved settings: %(setting)s"),
+    "candidate_saved": _("saved new settings: %(setting)s"),
     "candidate_model_changed": _("chose the model %(model)s for the new settings"),
     "candidate_discarded": _("discarded the new settings"),
     "model_changed": _("changed the model from %(previous_model)s to %(model)s"),
-    "previous_restored": _("brought the previous settings back: %(provider)s with a key %(last4)s"),
-    "key_removed": _("removed the key %(last4)s"),
+    "previous_restored": _("brought the previous settings back: %(setting)s"),
+    "key_removed": _("removed the settings: %(setting)s"),
     "check_requested": _("asked for a check"),
-    "candidate_promoted": _("The new settings passed and are in use: %(provider)s, %(model)s"),
+    "candidate_promoted": _("The new settings passed and are in use: %(setting)s"),
     "candidate_refused": _("The new settings did not pass: %(reason)s"),
     "section_invalid": _("Does not work: %(reason)s"),
     "section_recovered": _("Works again"),
@@ -36,12 +37,9 @@ EVENTS: dict[str, LazyString] = {
 def history_sentence(entry: HistoryEntry) -> str:
     """What the entry says, without who and when."""
     facts = {name: _shown(name, value) for name, value in entry.facts.items()}
-    names = ("provider", "last4", "model", "previous_model", "reason", "models", "before", "added", "gone", "close")
-    if "provider_kind" in entry.facts:
-        facts["provider"] = str(PROVIDER_TITLES.get(entry.facts["provider_kind"], entry.facts["provider_kind"]))
-    words = str(EVENTS[entry.event]) % (
-        dict.fromkeys(names, "—") | {name: each for name, each in facts.items() if each}
-    )
+    names = ("model", "previous_model", "reason", "models", "before", "added", "gone", "close")
+    known = {name: each for name, each in facts.items() if each}
+    words = str(EVENTS[entry.event]) % {**dict.fromkeys(names, "—"), "setting": _setting(entry.facts), **known}
     if entry.facts.get("detail"):
         words += f" ({entry.facts['detail']})"
     times = entry.facts.get("times")
@@ -57,11 +55,17 @@ def actor_words(actor: str) -> str:
     return str(names.get(actor, actor))
 
 
+def _setting(facts: dict[str, Any]) -> str:
+    """Provider, model and key, as far as there are any."""
+    kind, model, last4 = facts.get("provider_kind"), facts.get("model"), facts.get("last4")
+    title = str(PROVIDER_TITLES.get(kind, kind)) if kind else ""
+    key = str(_("key …%(last4)s", last4=last4)) if last4 else ""
+    return ", ".join(part for part in (title, model, key) if part) or "—"
+
+
 def _shown(name: str, value: object) -> str:
     if value is None or value == "":
         return ""
     if name == "reason":
         return str(reason_words(str(value)))
-    if name == "last4":
-        return f"…{value}"
     return str(value)

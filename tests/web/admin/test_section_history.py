@@ -46,9 +46,9 @@ def test_the_history_tells_who_did_what_and_what_checks_found_newest_first(app: 
     lines = [item.text for item in page.all("li", class_="list-group-item text-break")]
     assert "проверка" in lines[0]
     assert "Не работает: провайдер не принимает ключ (code-401), раз: 3, последний " in lines[0]
-    assert lines[1].endswith("Сменил модель gpt-5.1 на gpt-5.1-mini.")
+    assert lines[1].endswith("Модель изменена: gpt-5.1 → gpt-5.1-mini.")
     assert "admin" in lines[1]
-    assert lines[2].endswith("Сохранил OpenAI, ключ …a1b2.")
+    assert lines[2].endswith("Сохранены настройки: OpenAI, gpt-5.1, ключ …a1b2.")
     assert KEY not in admin.get("/admin/providers/POEM/history").text
 
 
