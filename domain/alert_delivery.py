@@ -15,6 +15,8 @@ log = structlog.get_logger(__name__)
 TIMEOUT_SECONDS = 5.0
 #: Pauses between the tries of one alert; after the last it is given up.
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 60, 60, 180, 360, 720))
+#: What is older than that is news no more, such as what was noted before anybody wanted to be told.
+LONGEST = timedelta(days=2)
 BATCH = 20
 
 
@@ -39,8 +41,8 @@ def deliver(now: datetime) -> int:
 
 def _take(now: datetime) -> Alert | None:
     """The oldest alert that is due; nobody else takes it before its next try."""
-    due = select(Alert).where(Alert.next_try_at <= now).order_by(Alert.id).limit(1).with_for_update(skip_locked=True)
-    alert = db.session.scalar(due)
+    due = select(Alert).where(Alert.next_try_at <= now, Alert.at > now - LONGEST).order_by(Alert.id).limit(1)
+    alert = db.session.scalar(due.with_for_update(skip_locked=True))
     if alert is not None:
         alert.next_try_at = now + PAUSES[alert.tries] if alert.tries < len(PAUSES) else None
         alert.tries += 1

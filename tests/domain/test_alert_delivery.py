@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from domain.alert_delivery import PAUSES, deliver
+from domain.alert_delivery import LONGEST, PAUSES, deliver
 from domain.alerts import Alert, Trouble
 from domain.db import db
 from providers.kinds import StageType
@@ -67,6 +67,16 @@ def test_without_an_address_nothing_is_posted(change_settings: Callable[..., Non
     alert()
 
     assert deliver(NOON) == 0
+
+
+def test_whoever_wants_to_be_told_from_now_on_is_not_told_what_is_long_past(
+    change_settings: Callable[..., None], listener: Listener
+) -> None:
+    alert()
+    change_settings(alert_webhook_url=SecretStr(listener.url))
+
+    assert deliver(NOON + LONGEST) == 0
+    assert deliver(NOON + LONGEST / 2) == 1
 
 
 def test_a_target_that_refuses_is_tried_again_later_and_given_up_in_the_end(
