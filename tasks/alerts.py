@@ -1,7 +1,6 @@
 """Noticing what somebody has to be told of, and telling it."""
 
 import threading
-from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -10,7 +9,7 @@ from celery.signals import beat_init
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from domain import alert_delivery, alerts, heartbeats, ticks
+from domain import alert_delivery, alerts, heartbeats
 from domain.alerts import Trouble
 from domain.db import db, utc_now
 from tasks.messages import ALERTS_TASK
@@ -23,16 +22,8 @@ _began_at = utc_now()
 
 
 @shared_task(name=ALERTS_TASK)
-def notice(every: float | None = None) -> None:
-    """Notice what began and what is over in the sections, and whether a beat is there; post what is due.
-
-    ``every``, in seconds, is given by beats: of all of them, one is heard in each such span.
-    """
-    if every is not None:
-        claimed = ticks.claim(ALERTS_TASK, timedelta(seconds=every), utc_now())
-        db.session.commit()
-        if not claimed:
-            return
+def notice(every: float | None = None) -> None:  # noqa: ARG001  # the domain tells of each trouble once, however many ask
+    """Notice what began and what is over in the sections, and whether a beat is there; post what is due."""
     alerts.notice_sections(utc_now())
     alerts.notice_silence(Trouble.NO_BEAT, _began_at, utc_now())
     alert_delivery.deliver(utc_now())
