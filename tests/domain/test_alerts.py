@@ -129,6 +129,14 @@ def test_a_model_that_is_gone_and_a_list_that_is_old_are_told_of(clock: time_mac
     assert len(told(clock)) == 2
 
 
+def test_of_a_section_that_is_blocked_the_age_of_its_list_is_no_news(clock: time_machine.Traveller) -> None:
+    working_section()
+    section().models_cache_updated_at = utc_now() - timedelta(hours=49)
+    break_section()
+
+    assert told(clock) == ["POEM: blocked (rejected) since 26 Nov 12:00 UTC"]
+
+
 @pytest.mark.parametrize(("trouble", "name"), [(Trouble.NO_WORKER, "worker"), (Trouble.NO_BEAT, "beat")])
 def test_a_kind_of_process_that_nobody_has_seen_for_two_minutes_is_told_of(
     clock: time_machine.Traveller, trouble: Trouble, name: str

@@ -10,7 +10,7 @@ from flask import Flask
 from domain import order_lists, recovery, waiting
 from domain.db import db, utc_now
 from domain.orders import OrderState, StageState
-from domain.provider_configs import Finding, Reason, Status
+from domain.provider_configs import Finding, FoundBy, Reason, Status
 from domain.retrying import retry_by_hand
 from domain.section_changes import clear_section
 from providers.kinds import ProviderKind, StageType
@@ -54,7 +54,7 @@ def test_a_refusal_of_the_settings_fails_no_order_and_starts_one_check(marker: s
     assert (stage_of(orders[0]).state, stage_of(orders[0]).reason) == (StageState.WAITING, reason)
     assert (stage_of(orders[1]).state, stage_of(orders[1]).reason) == (StageState.WAITING, reason)
     assert stage_of(orders[1]).attempts == 0
-    assert (section().status, section().reason) == (Status.INVALID, reason)
+    assert (section().status, section().reason, section().found_by) == (Status.INVALID, reason, FoundBy.GENERATION)
     assert state_of(orders[0].id) is OrderState.WAITING
 
 

@@ -143,6 +143,17 @@ def test_a_change_counts_for_a_worker_that_runs_already(system: RunningSystem) -
     assert made == ["dummy-verse", "dummy-haiku"]
 
 
+def test_a_beat_shows_that_it_is_there(system: RunningSystem, own_database_url: str) -> None:
+    engine = create_engine(own_database_url)
+
+    def is_seen() -> bool:
+        with engine.connect() as connection:
+            return connection.scalar(text("SELECT count(*) FROM heartbeats WHERE name = 'beat'")) == 1
+
+    wait_until(is_seen, "beat has written its row")
+    engine.dispose()
+
+
 def test_two_beats_and_two_workers_refresh_a_stale_section_once(
     system: RunningSystem, emulator: Emulator, own_database_url: str
 ) -> None:

@@ -7,15 +7,18 @@ import pytest
 from flask import Flask
 from pydantic import SecretStr
 
-from domain import checks
+from domain import checks, sections
 from domain.checks import check
 from domain.db import db, utc_now
 from domain.orders import StageState
 from domain.provider_configs import Reason, Status
-from providers.kinds import ProviderKind
+from domain.section_changes import clear_section, restore_previous
+from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, run, save_section, section, stage_of, working_section
 from tests.domain.checks.openai_section import KEY, OPENAI, OTHER_KEY, POEM, WRONG_KEY, listed, working_openai
 from tests.emulator.server import Emulator
+
+CLIP = StageType.CLIP
 
 
 def test_a_first_key_that_passes_is_active_with_its_list_and_its_first_model() -> None:
@@ -257,3 +260,37 @@ def test_a_provider_that_never_got_the_request_is_tried_again_without_counting_a
 
     stage = stage_of(order)
     assert (stage.state, stage.reason, stage.lost_answers) == (StageState.QUEUED, "unavailable", 0)
+
+
+def test_what_a_candidate_replaces_is_kept_for_the_way_back() -> None:
+    working_openai()
+    before = section()
+    sealed, model = before.api_key_encrypted, before.model
+    save_section(POEM, OPENAI, api_key=OTHER_KEY)
+
+    check(POEM)
+
+    row = section()
+    assert (row.previous_provider_kind, row.previous_api_key_encrypted) == (OPENAI, sealed)
+    assert (row.previous_api_key_last4, row.previous_model) == (KEY[-4:], model)
+    restore_previous(POEM, "admin")
+    check(POEM)
+    assert (section().api_key_last4, section().previous_api_key_last4) == (KEY[-4:], OTHER_KEY[-4:])
+
+
+def test_jobs_of_a_key_that_was_replaced_or_removed_are_counted_as_its_own(emulator: Emulator) -> None:
+    for name, key in (("first", KEY), ("other", OTHER_KEY)):
+        emulator.pika.add_key(name, key)
+    save_section(CLIP, ProviderKind.PIKA, api_key=KEY)
+    check(CLIP)
+    run(place_order(frozenset({CLIP}), poem="Море"), CLIP)
+    assert sections.one(CLIP).on_previous_key == 0
+
+    save_section(CLIP, ProviderKind.PIKA, api_key=OTHER_KEY)
+    check(CLIP)
+    assert sections.one(CLIP).on_previous_key == 1
+    clear_section(CLIP, "admin")
+    save_section(CLIP, ProviderKind.PIKA, api_key=KEY)
+    check(CLIP)
+
+    assert sections.one(CLIP).on_previous_key == 1

@@ -11,6 +11,7 @@ from domain.checks import check, due_checks
 from domain.db import db, utc_now
 from domain.history import page_of
 from domain.provider_configs import ProviderConfig, Reason, Status
+from domain.section_changes import clear_section
 from providers.kinds import ProviderKind, StageType
 from tests.builders import save_section, section
 from tests.domain.checks.openai_section import KEY, OPENAI, OTHER_KEY, POEM, working_openai
@@ -114,6 +115,7 @@ def test_new_models_are_marked_for_a_week_and_those_of_a_first_list_never(
     row = checked(clock, timedelta(days=6))
     assert model_lists.is_new(row, "gpt-6", utc_now())
     assert not model_lists.is_new(row, "gpt-6", utc_now() + timedelta(days=2))
+    assert checked(clock, timedelta(days=2)).models_added == {}
 
 
 def test_a_chosen_model_that_is_missing_once_and_comes_back_alarms_nobody(
@@ -150,6 +152,33 @@ def test_a_chosen_model_that_two_lists_miss_is_gone_and_stays_chosen(
     offers(emulator, "gpt-5.1", "gpt-5.2")
     assert checked(clock, HOUR).model_gone_at is None
     assert "model_back" in events()
+
+
+def test_a_model_that_was_gone_is_not_back_because_another_key_came(
+    emulator: Emulator, clock: time_machine.Traveller
+) -> None:
+    offers(emulator, "gpt-5.1", "gpt-5.2")
+    working_openai()
+    offers(emulator, "gpt-5.2")
+    checked(clock)
+    assert checked(clock, HOUR).model_gone_at is not None
+
+    save_section(POEM, OPENAI, api_key=OTHER_KEY, model="gpt-5.2")
+    row = checked(clock)
+
+    assert (row.model, row.model_gone_at) == ("gpt-5.2", None)
+    assert "model_back" not in events()
+
+
+def test_what_was_known_of_a_list_is_forgotten_with_its_key(emulator: Emulator, clock: time_machine.Traveller) -> None:
+    offers(emulator, *TWELVE)
+    working_openai()
+    offers(emulator, *TWELVE[1:3])
+    assert checked(clock).models_doubted_since is not None
+
+    clear_section(POEM, "admin")
+
+    assert (section().models_doubted, section().models_doubted_since) == ([], None)
 
 
 def test_another_spelling_of_the_chosen_model_is_the_same_model(

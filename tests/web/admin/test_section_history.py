@@ -189,3 +189,8 @@ def test_new_and_ending_models_are_marked_behind_their_names(app: Flask, admin: 
     assert options["gpt-5.1-mini"] == "gpt-5.1-mini (новая)"
     assert options["gpt-5.1"].startswith("gpt-5.1 (до ")
     assert "Провайдер отключит модель gpt-5.1" in page.by_id("poem-status").text
+    with app.app_context():
+        far = (utc_now() + timedelta(days=40)).date().isoformat()
+        builders.section().models_retiring = {"gpt-5.1": far}
+        db.session.commit()
+    assert "Провайдер отключит" not in admin.get("/admin/providers").text
