@@ -31,11 +31,11 @@ class Listener:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                status = left.pop(0) if left else 200
-                self.send_response(status)
+                # Kept before it is answered: the next callback may come, in a thread of its own, at once after that.
+                heard.put(Heard(self.path, dict(self.headers), body))
+                self.send_response(left.pop(0) if left else 200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
-                heard.put(Heard(self.path, dict(self.headers), body))
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's name
                 """Say nothing."""
