@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, cast
+from urllib.parse import unquote, urlsplit
 
 from flask import current_app
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -205,6 +206,16 @@ class Settings(BaseSettings):
     def broker(self) -> str:
         """The URL of the message broker; empty where there is none."""
         return self.broker_url or self.redis_url
+
+    def secrets(self) -> list[str]:
+        """Every secret of the environment in clear, passwords inside of addresses too: for whoever hides them."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        values = [each for value in values for each in (value if isinstance(value, tuple) else (value,))]
+        found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        for url in (self.database_url, self.redis_url, self.broker_url):
+            password = urlsplit(url).password if "://" in url else None
+            found += [password, unquote(password)] if password else []
+        return [secret for each in found for secret in {each, each.strip()}]
 
     def base_url(self, kind: ProviderKind) -> str:
         """Where ``kind`` is reached; empty for DUMMY, which is reached nowhere."""

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from domain.alerts import Alert, sentence
 from domain.db import db, utc_now
+from domain.redaction import redactor
 from settings import current_settings
 
 log = structlog.get_logger(__name__)
@@ -67,7 +68,9 @@ def _post(url: str, alert: Alert) -> bool:
         with requests.Session() as session:
             # No netrc and no proxy of the environment: the address itself is the target's secret.
             session.trust_env = False
-            answer = session.post(url, json=body, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True)
+            answer = session.post(
+                url, json=redactor.clean_all(body), timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
+            )
             answer.close()
     except (requests.RequestException, OSError, ValueError) as error:
         log.warning("alert not delivered", alert_id=body["id"], error=type(error).__name__)

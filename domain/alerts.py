@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
-from sqlalchemy import Text, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain import heartbeats, sections, ticks
 from domain.db import Base, UtcDateTime, db, enum_type, utc_now
 from domain.model_lists import OLD
 from domain.provider_configs import Reason, Status
+from domain.redaction import RedactedText
 from domain.sections import Section
 from providers.kinds import StageType
 
@@ -57,7 +58,7 @@ class Alert(Base):
     trouble: Mapped[Trouble] = mapped_column(enum_type(Trouble))
     stage_type: Mapped[StageType | None] = mapped_column(enum_type(StageType))
     over: Mapped[bool]
-    reason: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(RedactedText)
     since: Mapped[datetime] = mapped_column(UtcDateTime)
     waiting: Mapped[int] = mapped_column(default=0)
     tries: Mapped[int] = mapped_column(default=0)

@@ -4,6 +4,7 @@ from typing import cast
 
 from flask import Flask, current_app
 
+from domain.redaction import redactor
 from domain.vault import Vault
 from settings import Settings
 
@@ -15,6 +16,7 @@ def install_vault(app: Flask, settings: Settings) -> None:
     app.extensions[EXTENSION] = Vault(
         settings.admin_secret_key.get_secret_value(),
         tuple(secret.get_secret_value() for secret in settings.admin_secret_key_previous),
+        hide=redactor.know,
     )
 
 

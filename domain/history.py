@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Text, select
+from sqlalchemy import Text, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.db import Base, UtcDateTime, db, enum_type, utc_now
+from domain.redaction import RedactedJSON
 from providers.kinds import StageType
 
 
@@ -20,7 +21,7 @@ class HistoryEntry(Base):
     actor: Mapped[str] = mapped_column(Text)
     stage_type: Mapped[StageType | None] = mapped_column(enum_type(StageType), index=True)
     event: Mapped[str] = mapped_column(Text)
-    facts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    facts: Mapped[dict[str, Any]] = mapped_column(RedactedJSON, default=dict)
 
 
 #: Who writes what checks, and calls for orders, find out.

@@ -6,10 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from domain.db import Base, UtcDateTime, enum_type, utc_now
+from domain.redaction import RedactedJSON, RedactedText
 from providers.base import Brief
 from providers.kinds import ProviderKind, StageType
 
@@ -110,7 +111,7 @@ class Stage(Base):
     stage_type: Mapped[StageType] = mapped_column(enum_type(StageType))
     state: Mapped[StageState] = mapped_column(enum_type(StageState))
     reason: Mapped[str | None] = mapped_column(Text)
-    detail: Mapped[str] = mapped_column(Text, default="")
+    detail: Mapped[str] = mapped_column(RedactedText, default="")
 
     claim: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -127,9 +128,9 @@ class Stage(Base):
     lost_answers: Mapped[int] = mapped_column(default=0)
 
     provider_kind: Mapped[ProviderKind | None] = mapped_column(enum_type(ProviderKind))
-    model: Mapped[str | None] = mapped_column(Text)
-    provider_request_id: Mapped[str | None] = mapped_column(Text)
-    usage: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    model: Mapped[str | None] = mapped_column(RedactedText)
+    provider_request_id: Mapped[str | None] = mapped_column(RedactedText)
+    usage: Mapped[dict[str, Any]] = mapped_column(RedactedJSON, default=dict)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
@@ -175,8 +176,8 @@ class Attempt(Base):
     deadline_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     looks: Mapped[int] = mapped_column(default=0)
     code: Mapped[str | None] = mapped_column(Text)
-    provider_request_id: Mapped[str | None] = mapped_column(Text)
-    usage: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    provider_request_id: Mapped[str | None] = mapped_column(RedactedText)
+    usage: Mapped[dict[str, Any]] = mapped_column(RedactedJSON, default=dict)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: Whether it is in the figures (``domain/tallies.py``).

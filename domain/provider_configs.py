@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import JSON, Select, Text, select
+from sqlalchemy import Select, Text, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.db import Base, UtcDateTime, db, enum_type, utc_now
+from domain.redaction import RedactedJSON, RedactedText
 from domain.vault import Place
 from providers.kinds import ProviderKind, StageType
 
@@ -82,28 +83,28 @@ class ProviderConfig(Base):
     api_key_last4: Mapped[str | None] = mapped_column(Text)
     #: The ``version`` with which this key came into force: jobs of an older one still run with the key before it.
     key_version: Mapped[int] = mapped_column(default=0)
-    model: Mapped[str | None] = mapped_column(Text)
+    model: Mapped[str | None] = mapped_column(RedactedText)
 
     #: What became of the list is a verdict of its own, beside that of the key (``domain.model_lists``).
-    models_cache: Mapped[list[str]] = mapped_column(JSON, default=list)
+    models_cache: Mapped[list[str]] = mapped_column(RedactedJSON, default=list)
     models_cache_updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: Why the list could not be fetched when it was asked for last, though the key was accepted.
     models_reason: Mapped[Reason | None] = mapped_column(enum_type(Reason))
-    models_detail: Mapped[str] = mapped_column(Text, default="")
+    models_detail: Mapped[str] = mapped_column(RedactedText, default="")
     models_tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: A list that is not believed yet, and since when the provider gives it.
-    models_doubted: Mapped[list[str]] = mapped_column(JSON, default=list)
+    models_doubted: Mapped[list[str]] = mapped_column(RedactedJSON, default=list)
     models_doubted_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: When models that are new were first seen, and when those end that will; in ISO 8601.
-    models_added: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
-    models_retiring: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    models_added: Mapped[dict[str, str]] = mapped_column(RedactedJSON, default=dict)
+    models_retiring: Mapped[dict[str, str]] = mapped_column(RedactedJSON, default=dict)
     #: Since when the chosen model is missing in the list, and when a second list has confirmed it.
     model_missing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     model_gone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     status: Mapped[Status] = mapped_column(enum_type(Status), default=Status.UNKNOWN)
     reason: Mapped[Reason | None] = mapped_column(enum_type(Reason))
-    detail: Mapped[str] = mapped_column(Text, default="")
+    detail: Mapped[str] = mapped_column(RedactedText, default="")
     found_by: Mapped[FoundBy | None] = mapped_column(enum_type(FoundBy))
     status_since: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     #: Set once the live setting has passed a check; until then there is nothing that a candidate could harm.
@@ -115,16 +116,16 @@ class ProviderConfig(Base):
     previous_provider_kind: Mapped[ProviderKind | None] = mapped_column(enum_type(ProviderKind))
     previous_api_key_encrypted: Mapped[str | None] = mapped_column(Text)
     previous_api_key_last4: Mapped[str | None] = mapped_column(Text)
-    previous_model: Mapped[str | None] = mapped_column(Text)
+    previous_model: Mapped[str | None] = mapped_column(RedactedText)
 
     candidate_provider_kind: Mapped[ProviderKind | None] = mapped_column(enum_type(ProviderKind))
     candidate_api_key_encrypted: Mapped[str | None] = mapped_column(Text)
     candidate_api_key_last4: Mapped[str | None] = mapped_column(Text)
-    candidate_model: Mapped[str | None] = mapped_column(Text)
-    candidate_models: Mapped[list[str]] = mapped_column(JSON, default=list)
+    candidate_model: Mapped[str | None] = mapped_column(RedactedText)
+    candidate_models: Mapped[list[str]] = mapped_column(RedactedJSON, default=list)
     candidate_status: Mapped[Status | None] = mapped_column(enum_type(Status))
     candidate_reason: Mapped[Reason | None] = mapped_column(enum_type(Reason))
-    candidate_detail: Mapped[str] = mapped_column(Text, default="")
+    candidate_detail: Mapped[str] = mapped_column(RedactedText, default="")
     candidate_saved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     candidate_checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -11,6 +11,7 @@ from domain import api_keys, history
 from domain.context import current_vault
 from domain.db import db, utc_now
 from domain.provider_configs import ProviderConfig, Reason, Status, find, live_place
+from domain.redaction import looks_like_a_key
 from domain.resolver import SectionBlocked, environment_provider, get_provider_config
 from providers.kinds import ProviderKind, StageType, allowed_providers
 from providers.registry import has_adapter, needs_key
@@ -175,12 +176,17 @@ def _fit_key(new: NewSettings) -> str:
         raise ChangeRefused("provider_not_built_in", "provider_kind", provider=new.provider_kind)
     if len(new.model) > LONGEST_MODEL or not new.model.isprintable():
         raise ChangeRefused("model_not_listed", "model")
+    if looks_like_a_key(new.model):
+        raise ChangeRefused("key_as_model", "model")
     if not needs_key(new.provider_kind):
         return ""
     try:
-        return api_keys.clean(new.api_key)
+        key = api_keys.clean(new.api_key)
     except api_keys.KeyUnfit as unfit:
         raise ChangeRefused(unfit.code, "api_key") from None
+    if key and key in new.model:
+        raise ChangeRefused("key_as_model", "model")
+    return key
 
 
 def _locked_row(stage_type: StageType, version: int | None) -> ProviderConfig:

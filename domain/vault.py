@@ -8,6 +8,7 @@ token that was copied to another row opens nowhere else.
 import base64
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -40,9 +41,12 @@ class Place:
 
 
 class Vault:
-    """Seals with one secret; opens with it and with earlier ones."""
+    """Seals with one secret; opens with it and with earlier ones. ``hide`` is told each text that is in clear here."""
 
-    def __init__(self, secret: str, previous: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, secret: str, previous: tuple[str, ...] = (), hide: Callable[[str], None] = lambda _text: None
+    ) -> None:
+        self._hide = hide
         keys = [_derive(text) for text in (secret, *previous)]
         self._keys = {_key_id(key): key for key in reversed(keys)}
         self._current = _key_id(keys[0])
@@ -54,6 +58,7 @@ class Vault:
 
     def seal(self, text: str, place: Place) -> str:
         """A token for ``text`` that opens only at ``place``."""
+        self._hide(text)
         nonce = os.urandom(NONCE_BYTES)
         cipher = AESGCM(self._keys[self._current])
         sealed = cipher.encrypt(nonce, text.encode(), place.authenticated_with(self._current))
@@ -67,9 +72,11 @@ class Vault:
             if version != VERSION:
                 raise Unreadable
             cipher = AESGCM(self._keys[key_id])
-            return cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place.authenticated_with(key_id)).decode()
+            text = cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place.authenticated_with(key_id)).decode()
         except (ValueError, KeyError, InvalidTag):
             raise Unreadable from None
+        self._hide(text)
+        return text
 
 
 def _derive(secret: str) -> bytes:

@@ -187,6 +187,7 @@ REFUSALS: dict[str, LazyString] = {
     "key_has_odd_characters": _(
         "The key holds a space, a line break or a letter that no key has. Copy it again, with nothing around it."
     ),
+    "key_as_model": _("What stands in the field of the model looks like an API key. Put it into the field of the key."),
     "key_is_a_mask": _("This is a hidden key, not the key itself. Copy it from the provider's site."),
     "nothing_to_check": _("There is nothing to check: no provider is set."),
     "provider_missing": _("Choose a provider."),

@@ -238,9 +238,10 @@ def test_what_is_no_passing_loss_stays_what_it_is_in_a_later_part(
 def test_the_time_for_an_answer_is_one_for_all_parts(
     reader: SpeechKit, room: SpeechKitRoom, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SpeechKit, "generation_seconds", 2.0)
+    # The first part has 1.4 s to spare, as the machine may be busy; the second always has less time than it needs.
+    monkeypatch.setattr(SpeechKit, "generation_seconds", 3.0)
     monkeypatch.setattr(speechkit, "_SHORTEST_SECONDS", 0.05)
-    room.fail("v1", delay=1.2, times=None)
+    room.fail("v1", delay=1.6, times=None)
 
     with pytest.raises(AnswerLost, match="read timeout"):
         reader.generate(replace(VOICE, poem=LONG["marina"]))

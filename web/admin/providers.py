@@ -51,7 +51,9 @@ def update() -> ResponseReturnValue:
             NewSettings(stage_type, _provider(kind), typed["api_key"], model, version, g.actor)
         )
     except ChangeRefused as refused:
-        return _back(Answer(stage_type, refused.code, True, refused.field, refused.facts, kind, model))
+        # What may be a key is not kept, not even until the page is shown again.
+        typed_model = "" if refused.code == "key_as_model" else model
+        return _back(Answer(stage_type, refused.code, True, refused.field, refused.facts, kind, typed_model))
     if saved.check_needed:
         return _back(Answer(stage_type, "saved_checking" if send_check(stage_type) else "saved_not_started"))
     return _back(Answer(stage_type, "saved" if saved.changed else "unchanged"))

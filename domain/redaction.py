@@ -1,0 +1,151 @@
+"""The one place that knows which texts are secret, and takes them out of whatever leaves this process.
+
+Known are the secrets of the environment, from the start on, and each provider's key from the moment that somebody
+typed it in or the vault opened it here. Found are they as they are and in the spellings in which libraries and vendors
+repeat them: escaped for an address, for HTML or for JSON, in base64 alone or behind a few other bytes, in
+hexadecimal digits. What merely has the shape of a key is taken out of logs, too.
+
+Everything that a text of others can get out by asks here: logs and tracebacks (``web/logs.py``), columns that hold what
+providers say (``RedactedText``, ``RedactedJSON``), answers to browsers and programs (``web/security.py``), alerts
+(``domain/alert_delivery.py``).
+"""
+
+import html
+import json
+import re
+import threading
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from sqlalchemy import JSON, Dialect, Text, TypeDecorator
+
+HIDDEN = "***"
+#: A shorter value would blank innocent words wherever they stand.
+SHORTEST_KNOWN = 8
+#: Keys that came into this process beside the environment's; the ones that were not used for longest are forgotten.
+MOST_KEYS = 64
+_SHAPES = re.compile(
+    r"(?i:\b(?:bearer|api-key)\s+)[\w.~+/=-]{8,}"
+    r"|\bAIza[\w-]{20,}|\bsk-[\w-]{8,}|\bAQVN[\w-]{20,}|\bqt_[\w-]{20,}"
+    r"|(?i:(?<=[?&]key=)|(?<=[?&]api_key=))[^&\s\"']+"
+)
+
+
+class Redactor:
+    """Knows secrets, and finds them in texts. May be used by several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of_environment: tuple[str, ...] = ()
+        self._keys: dict[str, None] = {}
+        self._spellings = _Spellings(())
+
+    def know_environment(self, secrets: Iterable[str]) -> None:
+        """Know these for good, in place of what was given here before."""
+        with self._lock:
+            self._of_environment = tuple(_worth_knowing(secrets))
+            self._spellings = _Spellings((*self._of_environment, *self._keys))
+
+    def know(self, key: str) -> None:
+        """Know a provider's key from now on; a second time costs nothing."""
+        if len(key) < SHORTEST_KNOWN:
+            return
+        with self._lock:
+            is_new = key not in self._keys
+            self._keys.pop(key, None)
+            self._keys[key] = None
+            if len(self._keys) > MOST_KEYS:
+                del self._keys[next(iter(self._keys))]
+            if is_new:
+                self._spellings = _Spellings((*self._of_environment, *self._keys))
+
+    def clean(self, text: str) -> str:
+        """``text`` without secrets that are known."""
+        pattern = self._spellings.pattern
+        return pattern.sub(HIDDEN, text) if pattern else text
+
+    def clean_all(self, value: Any) -> Any:
+        """What JSON can hold, with every text in it cleaned, names of members as well."""
+        if isinstance(value, str):
+            return self.clean(value)
+        if isinstance(value, dict):
+            return {self.clean_all(name): self.clean_all(each) for name, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.clean_all(each) for each in value]
+        return value
+
+    def clean_for_log(self, value: Any) -> Any:
+        """``value`` without secrets and without what looks like one; all but plain numbers and flags become text."""
+        if isinstance(value, bool | int | float | None):
+            return value
+        return _SHAPES.sub(HIDDEN, self.clean(str(value)))
+
+    def clean_body(self, body: bytes) -> bytes:
+        """An answer's body without secrets that are known; in the spellings in which we would write them."""
+        if not any(each in body for each in self._spellings.as_written):
+            return body
+        return self.clean(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
+class _Spellings:
+    """How some secrets may be written. ``as_written`` are the spellings that our own pages and answers would use."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        found = {spelling for secret in secrets for spelling in _spellings_of(secret)}
+        # A longer one first, or what is left of it would stand behind the mark.
+        longest_first = sorted(found, key=len, reverse=True)
+        self.pattern = re.compile("|".join(map(re.escape, longest_first))) if found else None
+        written = {each for secret in secrets for each in (secret, html.escape(secret), json.dumps(secret)[1:-1])}
+        self.as_written = [each.encode() for each in written]
+
+
+def looks_like_a_key(text: str) -> bool:
+    """Whether ``text`` has the shape of some vendor's key, or of one of our tokens."""
+    return bool(_SHAPES.search(text))
+
+
+def _worth_knowing(secrets: Iterable[str]) -> Iterator[str]:
+    return (each for each in secrets if len(each) >= SHORTEST_KNOWN)
+
+
+@lru_cache(maxsize=2 * MOST_KEYS)
+def _spellings_of(secret: str) -> frozenset[str]:
+    raw = secret.encode()
+    found = {secret, quote(secret, ""), quote(secret), quote_plus(secret), html.escape(secret), raw.hex()}
+    found |= {json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, "").lower()}
+    for before in range(3):
+        # What stands before it moves it against the groups of three bytes; letters that it shares with its neighbours
+        # are left out, and of the shortest secrets no letter more.
+        first = (before * 8 + 5) // 6
+        for encode in (b64encode, urlsafe_b64encode):
+            letters = encode(b"\0" * before + raw).decode().rstrip("=")
+            whole = (before + len(raw)) * 8 // 6
+            found.add(letters[first:whole])
+    return frozenset(each for each in found if len(each) >= SHORTEST_KNOWN)
+
+
+class RedactedText(TypeDecorator[str]):
+    """A text column for what providers and programs say: a secret that is known never gets in."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return value if value is None else redactor.clean(value)
+
+
+class RedactedJSON(TypeDecorator[Any]):
+    """The same for a column of JSON."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
+        return redactor.clean_all(value)
+
+
+#: That of this process: its secrets are nobody else's.
+redactor = Redactor()

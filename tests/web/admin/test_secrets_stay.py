@@ -1,0 +1,183 @@
+"""Each door that a secret could leave by is shut; and each of these tests goes red while its door stands open."""
+
+import io
+import json
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+import structlog
+from flask import Flask
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from domain import alert_delivery, history, sections
+from domain.alerts import Alert, Trouble
+from domain.db import db, utc_now
+from domain.provider_configs import Finding, Reason, Status
+from domain.redaction import redactor
+from domain.section_changes import ChangeRefused
+from providers.kinds import ProviderKind, StageType
+from tests import builders
+from tests.emulator.listener import Listener
+from web.logs import configure_logs
+
+KEY = "fake-canary-0123456789-a1b2"
+MARK = "canary"
+
+
+@dataclass
+class House:
+    """The application with a key in one section, somebody who is signed in, and what has been logged."""
+
+    app: Flask
+    admin: FlaskClient
+    log: io.StringIO
+
+
+@pytest.fixture
+def house(app: Flask, admin: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    configure_logs(app.config["SETTINGS"])
+    written = io.StringIO()
+    handler = next(each for each in logging.getLogger().handlers if each.get_name() == "quatrain")
+    monkeypatch.setattr(handler, "stream", written)
+    with app.app_context():
+        builders.save_section(StageType.POEM, ProviderKind.OPENAI, api_key=KEY)
+        yield House(app, admin, written)
+    configure_logs(app.config["SETTINGS"])
+
+
+def log_it(house: House) -> str:
+    structlog.get_logger("test").warning("the provider said", detail=f"{KEY} is wrong", deep={"list": [KEY]})
+    logging.getLogger("gunicorn.error").error("cannot serve %s", KEY)
+    logging.getLogger("celery").error("task failed", extra={"data": {"args": KEY}})
+    return house.log.getvalue()
+
+
+def crash_in_a_page(house: House) -> str:
+    def fail(*_: object) -> None:
+        raise RuntimeError(f"nobody thought of {KEY}")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sections, "overview", fail)
+        answer = house.admin.get("/admin/providers")
+    assert answer.status_code == 500
+    assert "nobody thought of" in house.log.getvalue()
+    return answer.text + house.log.getvalue()
+
+
+def crash_a_process(house: House) -> str:
+    fault = RuntimeError(f"nobody thought of {KEY}")
+    sys.excepthook(RuntimeError, fault, fault.__traceback__)
+    threading.excepthook(threading.ExceptHookArgs((RuntimeError, fault, fault.__traceback__, None)))
+    assert house.log.getvalue().count("nobody thought of") >= 2
+    return house.log.getvalue()
+
+
+def store_what_a_provider_said(house: House) -> str:
+    row = builders.section()
+    row.set_status(Status.INVALID, Finding(Reason.REJECTED, f"not {KEY}"), utc_now())
+    db.session.commit()
+    return _dump("provider_configs")
+
+
+def store_a_list(house: House) -> str:
+    builders.section().models_cache = ["gpt-5.4", KEY]
+    history.record("check", "list_changed", StageType.POEM, detail=KEY)
+    db.session.commit()
+    return _dump("provider_configs") + _dump("history")
+
+
+def show_a_page(house: House) -> str:
+    _plant_in_a_row()
+    return house.admin.get("/admin/providers").text
+
+
+def answer_a_program(house: House) -> str:
+    with house.app.test_request_context():
+        response = house.app.process_response(house.app.json.response({"error": KEY}))
+    return response.get_data(as_text=True)
+
+
+def post_an_alert(house: House) -> str:
+    db.session.add(Alert(trouble=Trouble.MODEL_GONE, stage_type=StageType.POEM, over=False, since=utc_now()))
+    db.session.flush()
+    db.session.execute(text("UPDATE alerts SET reason = :key, next_try_at = at"), {"key": KEY})
+    db.session.commit()
+    settings = house.app.config["SETTINGS"]
+    with Listener() as listener, pytest.MonkeyPatch.context() as patched:
+        patched.setitem(
+            house.app.config, "SETTINGS", settings.model_copy(update={"alert_webhook_url": SecretStr(listener.url)})
+        )
+        assert alert_delivery.deliver(utc_now()) == 1
+        return json.dumps(json.loads(listener.next().body))
+
+
+def _plant_in_a_row() -> None:
+    """As a version of ours could have written it that did not know better."""
+    db.session.execute(
+        text("UPDATE provider_configs SET status = 'invalid', reason = 'rejected', detail = :key"), {"key": KEY}
+    )
+    db.session.commit()
+
+
+def _dump(table: str) -> str:
+    return str(db.session.execute(text(f"SELECT * FROM {table}")).all())  # noqa: S608  # a name of ours
+
+
+#: What leaves by a door, and the method of the redactor that shuts it.
+DOORS: dict[str, tuple[Callable[[House], str], str]] = {
+    "a log": (log_it, "clean_for_log"),
+    "the traceback of a page": (crash_in_a_page, "clean_for_log"),
+    "the traceback of a process": (crash_a_process, "clean_for_log"),
+    "a stored reason": (store_what_a_provider_said, "clean"),
+    "a stored list and the history": (store_a_list, "clean_all"),
+    "a page": (show_a_page, "clean_body"),
+    "an answer to a program": (answer_a_program, "clean_body"),
+    "an alert": (post_an_alert, "clean_all"),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_no_secret_leaves_by(door: str, house: House) -> None:
+    leave, _ = DOORS[door]
+
+    assert MARK not in leave(house)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_it_would_leave_by_a_door_that_stands_open(door: str, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave, lock = DOORS[door]
+    monkeypatch.setattr(redactor, lock, lambda value: str(value) if lock == "clean_for_log" else value)
+
+    assert MARK in leave(house)
+
+
+def test_libraries_log_by_our_handler_alone(house: House) -> None:
+    for name in ("gunicorn.error", "gunicorn.access", "celery", "celery.task", "werkzeug"):
+        logger = logging.getLogger(name)
+        assert logger.handlers == [], name
+        assert logger.propagate, name
+
+
+def test_statements_and_rows_are_not_logged_even_when_everything_is(house: House) -> None:
+    configure_logs(house.app.config["SETTINGS"].model_copy(update={"log_level": "DEBUG"}))
+
+    assert not logging.getLogger("sqlalchemy.engine").isEnabledFor(logging.INFO)
+    assert not logging.getLogger("urllib3.connectionpool").isEnabledFor(logging.DEBUG)
+
+
+def test_a_key_in_the_field_of_the_model_is_refused_and_not_kept(house: House) -> None:
+    vendor_shaped = "sk-fake-in-the-wrong-field-0123456789"
+
+    for model in (vendor_shaped, f"x{KEY}"):
+        with pytest.raises(ChangeRefused) as refused:
+            builders.save_section(StageType.POEM, ProviderKind.OPENAI, api_key=KEY, model=model)
+        assert refused.value.code == "key_as_model"
+        assert KEY not in str(refused.value.facts)
+    answer = house.admin.get("/admin/providers")
+    assert vendor_shaped not in answer.text
