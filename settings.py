@@ -74,6 +74,17 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the web server listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port that the web server listens on.")
     public_url: str = Field("", description="Address under which others reach us. https:// makes cookies secure.")
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="How many proxies of ours stand before the web server: so many X-Forwarded-* entries are believed.",
+    )
+    trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Names under which we may be asked, comma-separated; .example.com takes its subdomains in. Unset: "
+        "any.",
+    )
     metrics_token: SecretStr | None = Field(
         None, description="What Prometheus shows at /metrics, as a bearer token; unset, there is no such page."
     )
@@ -126,7 +137,7 @@ class Settings(BaseSettings):
         24, gt=0, description="Age at which a section's list of models is fetched anew."
     )
 
-    @field_validator("admin_secret_key_previous", mode="before")
+    @field_validator("admin_secret_key_previous", "trusted_hosts", mode="before")
     @classmethod
     def _split_on_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

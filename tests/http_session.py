@@ -1,20 +1,22 @@
 """An administrator's browser and a shop's program, as far as HTTP goes: real requests to a real server."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import requests
 
 from providers.kinds import ProviderKind, StageType
 
+Hearer = Callable[[requests.Response], None]
+
 
 class Browser:
-    """Keeps cookies and sends the CSRF token of the page it was on."""
+    """Keeps cookies and sends the CSRF token of the page it was on. ``on_answer`` is shown whatever comes back."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, on_answer: Hearer | None = None) -> None:
         self.url = url
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._session = _new_session(on_answer)
 
     def get(self, path: str) -> requests.Response:
         """Open a page; redirects are followed."""
@@ -26,6 +28,10 @@ class Browser:
         return self._session.post(
             self.url + path, data={**fields, "csrf_token": token}, allow_redirects=False, timeout=30
         )
+
+    def send(self, path: str, **body: Any) -> requests.Response:
+        """Send what no page of ours would."""
+        return self._session.post(self.url + path, allow_redirects=False, timeout=30, **body)
 
     def sign_in(self, username: str, password: str) -> None:
         """Fails the test if it is refused."""
@@ -56,16 +62,19 @@ class Browser:
 
 
 class Api:
-    """A program that carries a token."""
+    """A program that carries a token. ``on_answer`` is shown whatever comes back."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, on_answer: Hearer | None = None) -> None:
         self.url = url
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._session = _new_session(on_answer)
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def get(self, path: str) -> requests.Response:
         return self._session.get(self.url + path, timeout=30)
+
+    def send(self, path: str, **body: Any) -> requests.Response:
+        """Send what no program should."""
+        return self._session.post(self.url + path, timeout=30, **body)
 
     def hang_up(self) -> None:
         """Close the connection; the next request opens a new one."""
@@ -92,6 +101,14 @@ class Api:
         """Whether an order of this stage placed now would run."""
         stages = self.get("/api/v1/stages").json()
         return dict(stages.get("stages", stages)[stage_type.value])
+
+
+def _new_session(on_answer: Hearer | None) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    if on_answer is not None:
+        session.hooks["response"].append(lambda answer, **_: on_answer(answer))
+    return session
 
 
 def _field(page: str, name: str) -> str:

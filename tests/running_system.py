@@ -23,7 +23,7 @@ from launch.child_process import end_group
 from launch.embedded_redis import EmbeddedRedis
 from launch.procfile import read_procfile
 from tests.held_socket import HeldSocket
-from tests.http_session import Api, Browser
+from tests.http_session import Api, Browser, Hearer
 
 ROOT = Path(__file__).parent.parent
 READY_WITHIN_SECONDS = 60
@@ -153,11 +153,11 @@ class RunningSystem:
         browser.sign_in("admin", PASSWORD)
         return browser
 
-    def api(self, name: str = "shop") -> Api:
+    def api(self, name: str = "shop", on_answer: Hearer | None = None) -> Api:
         """A program with a token of its own."""
         if name not in self._tokens:
             self._tokens[name] = self._new_token(name)
-        return Api(self.url, self._tokens[name])
+        return Api(self.url, self._tokens[name], on_answer)
 
     def _new_token(self, name: str) -> str:
         """As the operator's command does it, without the seconds that a command takes to start."""

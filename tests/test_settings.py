@@ -194,7 +194,7 @@ def test_env_example_tells_the_default(name: str) -> None:
     written = dict(re.findall(r"^([A-Z_]+)=(.*)$", EXAMPLE.read_text(), flags=re.MULTILINE))[name.upper()]
     default = Settings.model_fields[name].default
 
-    if _is_secret(Settings.model_fields[name]) or default in (None, "", {}, PydanticUndefined):
+    if _is_secret(Settings.model_fields[name]) or default in (None, "", {}, (), PydanticUndefined):
         assert written == ""
     else:
         assert written == (str(int(default)) if isinstance(default, bool) else str(default))

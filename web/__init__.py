@@ -27,7 +27,7 @@ def create_app(settings: Settings) -> Flask:
 
     # The order counts: reads before whoever asks the database, the check of forms before the check of who sends them.
     reads.init_app(app)
-    security.init_app(app, https=is_https(settings))
+    security.init_app(app, https=is_https(settings), proxies=settings.trusted_proxies)
     languages.init_app(app)
     csrf.init_app(app)
     bootstrap.init_app(app)

@@ -7,6 +7,8 @@ from domain.db import engine_options
 from settings import Settings
 
 SESSION_LIVES = timedelta(hours=8)
+#: Whoever asks from this machine, such as a check of health, needs no name of ours.
+OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 def is_https(settings: Settings) -> bool:
@@ -22,6 +24,7 @@ def config_of(settings: Settings) -> dict[str, Any]:
         "SECRET_KEY": settings.secret_key.get_secret_value(),
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings.database_url),
+        "TRUSTED_HOSTS": [*settings.trusted_hosts, *OWN_NAMES] if settings.trusted_hosts else None,
         "SESSION_COOKIE_NAME": "__Host-session" if https else "session",
         "SESSION_COOKIE_SECURE": https,
         "SESSION_COOKIE_HTTPONLY": True,

@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from domain.db import has_no_room
 from domain.media_bucket import MediaStoreAway
@@ -39,6 +39,7 @@ PAGES = {
     ),
 }
 STORE_AWAY = (_("The store of the media files does not answer"), _("Nothing is lost. Try again in a moment."))
+STRANGE_NAME = _("Quatrain is not served under this name. The operator can add it to TRUSTED_HOSTS.")
 OUTDATED_FORM = (
     _("The page is out of date"),
     _("Nothing was saved. Reload the page and try once more; sign in again if you are asked to."),
@@ -57,6 +58,9 @@ def init_app(app: Flask) -> None:
 def _answer_http_error(error: HTTPException) -> Response:
     if request.path.startswith(API_PATH):
         return answer_http_error(error)
+    if isinstance(error, SecurityError):
+        # In plain words: a page has links, and nobody knows where they would lead under that name.
+        return Response(str(STRANGE_NAME), status=400, mimetype="text/plain")
     status = error.code or 500
     if status < 400 or error.response is not None:
         return cast(Response, Response.force_type(error.get_response()))

@@ -2,6 +2,8 @@
 
 import structlog
 from flask import Flask, Response, request
+from werkzeug.exceptions import SecurityError
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from domain.redaction import redactor
 
@@ -38,8 +40,19 @@ PRIVATE_PATH = "/admin"
 WRITTEN_TYPES = ("text/html", "text/plain", "application/json")
 
 
-def init_app(app: Flask, *, https: bool) -> None:
-    """Add the headers to every answer of ``app``, those of errors too; a view may set a header of its own."""
+def init_app(app: Flask, *, https: bool, proxies: int) -> None:
+    """Add the headers to every answer of ``app``, those of errors too; a view may set a header of its own.
+
+    ``proxies``: how many of ours stand before us; the address, scheme and name that they pass on are believed.
+    """
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+
+    @app.before_request
+    def _refuse_names_that_are_not_ours() -> None:
+        # Before anything makes an address: under a strange name there are none.
+        if isinstance(request.routing_exception, SecurityError):
+            raise request.routing_exception
 
     @app.after_request
     def _add_headers(response: Response) -> Response:

@@ -2,7 +2,7 @@
 
 from pathlib import PurePath
 
-from flask import Response, abort, flash, redirect, request, url_for
+from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -14,7 +14,7 @@ from providers.kinds import StageType
 from tasks.messages import send_stages
 from web.admin.blueprint import blueprint
 from web.admin.requests import accept_form
-from web.media_files import send_media
+from web.media_files import send_media, send_text
 
 ORDER = f"/orders/<int(max={order_lists.LARGEST_ID}):order_id>"
 
@@ -44,10 +44,7 @@ def work(order_id: int, stage_type: StageType) -> ResponseReturnValue:
         abort(404)
     as_file = request.args.get("download") == "1"
     if made.file_name is None:
-        response = Response(made.text or "", mimetype="text/plain")
-        if as_file:
-            response.headers.set("Content-Disposition", "attachment", filename=f"{order_id}-{stage_type.lower()}.txt")
-        return response
+        return send_text(made.text or "", made.sha256, f"{order_id}-{stage_type.lower()}.txt" if as_file else None)
     try:
         return send_media(
             made.file_name,

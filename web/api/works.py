@@ -1,8 +1,6 @@
 """Fetching a work, whole or in parts."""
 
-from io import BytesIO
-
-from flask import Response, send_file
+from flask import Response
 
 from domain.db import db
 from domain.orders import StageState, Work
@@ -10,7 +8,7 @@ from web.api.blueprint import blueprint
 from web.api.errors import ApiFault
 from web.api.openapi import MEDIA, Operation, described
 from web.api.orders import find_order
-from web.media_files import send_media
+from web.media_files import send_media, send_text
 
 
 @blueprint.get("/orders/<order_id>/works/<stage_type>")
@@ -33,7 +31,7 @@ def show_work(order_id: str, stage_type: str) -> Response:
     # A download may take minutes; it is not to hold a connection to the database.
     db.session.rollback()
     if name is None:
-        return send_file(BytesIO(text.encode()), mimetype="text/plain", etag=sha256, conditional=True)
+        return send_text(text, sha256)
     try:
         return send_media(name, content_type, size_bytes=size_bytes, sha256=sha256, download_name=name)
     except FileNotFoundError:

@@ -92,7 +92,7 @@ def test_every_answer_carries_the_headers(filled: FlaskClient) -> None:
     assert "media-src 'self'" in CONTENT_SECURITY_POLICY
 
 
-def _post_routes(app: Flask) -> list[str]:
+def post_routes(app: Flask) -> list[str]:
     values = {"stage_type": "POEM", "order_id": 1}
     routes = [rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or set())]
     with app.test_request_context():
@@ -104,7 +104,7 @@ def _post_routes(app: Flask) -> list[str]:
 
 
 def test_every_form_is_refused_without_a_token_or_with_another_ones(app: Flask, filled: FlaskClient) -> None:
-    routes = _post_routes(app)
+    routes = post_routes(app)
     assert len(routes) == 10
     foreign = app.test_client()
     token = token_of(foreign.get("/admin/login"))
@@ -117,7 +117,7 @@ def test_every_form_is_refused_without_a_token_or_with_another_ones(app: Flask, 
 
 
 def test_addresses_that_only_take_forms_say_so(app: Flask, filled: FlaskClient) -> None:
-    for path in _post_routes(app):
+    for path in post_routes(app):
         if path in {"/admin/login", "/admin/orders/new"}:
             continue
         answer = filled.get(path)

@@ -1,0 +1,277 @@
+"""Marked secrets, everything that can go wrong, and then no mark anywhere but where it was sent on purpose."""
+
+import contextlib
+import os
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+from sqlalchemy import create_engine, text
+
+from domain.accounts import TOKEN_PREFIX
+from providers.kinds import ProviderKind, StageType
+from tests.canary.plants import MARK, Plants
+from tests.canary.redis_witness import RedisWitness
+from tests.canary.search import Search
+from tests.emulator.listener import Listener
+from tests.emulator.server import Emulator
+from tests.http_session import Api, Browser
+from tests.local_services import LocalPostgres
+from tests.running_system import RunningSystem, wait_until
+
+pytestmark = pytest.mark.processes
+
+POEM, VOICE, SONG, CLIP = StageType
+OPENAI, GEMINI = ProviderKind.OPENAI, ProviderKind.GEMINI
+SERVES = {POEM: OPENAI, VOICE: ProviderKind.SPEECHKIT, SONG: ProviderKind.SUNO, CLIP: ProviderKind.PIKA}
+OWN_POEM = "Море шумит, и Анна поёт."
+PAGES = ("", "/providers", "/orders", "/orders/new", "/orders?state=failed", "/orders?stuck=1", "/no-such-page")
+COMMANDS = (
+    "providers list --json",
+    "providers history SONG --json",
+    "orders list --json",
+    "orders show 1 --json",
+    "admin list",
+    "api-token list",
+)
+BRIEF = {"recipient": "Анна", "occasion": "60 лет"}
+
+
+class House:
+    """A running system with marked secrets, somebody at its pages, a program, and the search for the mark."""
+
+    def __init__(self, system: RunningSystem, emulator: Emulator, plants: Plants, search: Search) -> None:
+        self.system, self.emulator, self.plants, self.search = system, emulator, plants, search
+        self.admin = Browser(system.url, on_answer=search.look_at_answer)
+        self.admin.sign_in("admin", plants.password)
+        self.shop = system.api(on_answer=search.look_at_answer)
+
+    def save(self, stage_type: StageType, key: str, model: str = "") -> None:
+        """Save a section with ``key``, and wait until its check has ended, whichever way."""
+        assert self.admin.save_section(stage_type, SERVES[stage_type], api_key=key, model=model).status_code == 303
+        self.wait_for_check(stage_type)
+
+    def check(self, *stage_types: StageType) -> None:
+        """Have the sections checked, side by side."""
+        for stage_type in stage_types:
+            self.admin.post(f"/admin/providers/{stage_type}/check", "/admin/providers")
+        for stage_type in stage_types:
+            self.wait_for_check(stage_type)
+
+    def wait_for_check(self, stage_type: StageType) -> None:
+        wait_until(
+            lambda: "data-live" not in self.admin.get(f"/admin/providers/{stage_type}").text,
+            f"the check of {stage_type} has ended",
+            60,
+        )
+
+    def do(self, statement: str) -> None:
+        """Change rows behind the product's back."""
+        engine = create_engine(self.system.database_url)
+        with engine.begin() as connection:
+            connection.execute(text(statement))
+        engine.dispose()
+
+    def visit_everything(self) -> None:
+        """Open every page, every answer of the API, and run the commands that only look."""
+        for page in PAGES:
+            self.admin.get(f"/admin{page}")
+        for stage_type in StageType:
+            self.admin.get(f"/admin/providers/{stage_type}")
+            self.admin.get(f"/admin/providers/{stage_type}/history")
+        orders = self.shop.get("/api/v1/stages"), self.admin.get("/api/docs"), self.shop.get("/api/v1/openapi.json")
+        assert all(answer.status_code < 500 for answer in orders)
+        for order_id in range(1, 9):
+            self.admin.get(f"/admin/orders/{order_id}")
+            self.shop.get(f"/api/v1/orders/{order_id}")
+        metrics = requests.get(
+            f"{self.system.url}/metrics", headers={"Authorization": f"Bearer {self.plants.metrics_token}"}, timeout=30
+        )
+        assert metrics.status_code == 200
+        self.search.look_at_answer(metrics)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, postgres: LocalPostgres) -> str:
+    return f"sqlite:///{tmp_path / 'quatrain.db'}" if request.param == "sqlite" else postgres.new_database()
+
+
+@pytest.fixture
+def plants() -> Plants:
+    return Plants()
+
+
+@pytest.fixture
+def emulator(plants: Plants) -> Iterator[Emulator]:
+    with Emulator() as running:
+        for kind, room in running.rooms.items():
+            room.add_key("canary", plants.keys[kind])
+        yield running
+
+
+@pytest.fixture
+def webhook() -> Iterator[Listener]:
+    with Listener() as listener:
+        yield listener
+
+
+@pytest.fixture
+def house(
+    tmp_path: Path, database_url: str, emulator: Emulator, plants: Plants, webhook: Listener
+) -> Iterator[tuple[House, RedisWitness]]:
+    env = {f"{kind}_BASE_URL": emulator.base_url(kind) for kind in emulator.rooms}
+    env |= plants.environment(webhook.url.rpartition("/callbacks")[0])
+    env |= {"LOG_LEVEL": "DEBUG", "POLL_INTERVAL_SECONDS": "1", "ALERTS_INTERVAL_SECONDS": "1"}
+    with RunningSystem(tmp_path, database_url, env) as system, RedisWitness(system.redis.url) as witness:
+        yield House(system, emulator, plants, Search(MARK)), witness
+
+
+def use_every_provider(house: House) -> None:
+    """Keys that work, and one order of four works; the environment's key is used first, then taken over."""
+    wait_until(lambda: house.shop.stage(POEM)["ready"], "the environment's key serves", 30)
+    poem = house.shop.place(POEM).json()["id"]
+    wait_until(lambda: house.shop.order(poem)["state"] == "done", "a poem by the environment's key", 30)
+    house.admin.post("/admin/providers/POEM/import-env", "/admin/providers")
+    house.wait_for_check(POEM)
+    for stage_type, kind in SERVES.items():
+        house.save(stage_type, house.plants.keys[kind])
+    order = house.shop.place(*StageType).json()["id"]
+    wait_until(
+        lambda: [house.shop.order(order)["stages"][each]["state"] for each in (SONG, CLIP)] == ["submitted"] * 2,
+        "song and clip are handed over",
+    )
+    house.do("UPDATE stages SET due_at = '2000-01-01' WHERE state = 'submitted'")
+    wait_until(lambda: house.shop.order(order)["state"] == "done", "four works", 60)
+
+
+def let_providers_repeat_the_key(house: House) -> None:
+    """Refusals of several kinds, and lists, that quote the key wherever a vendor could."""
+    for status in (401, 403, 429, 500):
+        for kind in SERVES.values():
+            key = house.plants.keys[kind]
+            fields = dict.fromkeys(("code", "type", "status", "param", "reason", "msg"), key)
+            body = {"error": {"message": f"no: {key}", **fields}, "message": key, "error_message": key, **fields}
+            headers = {"x-request-id": key, "x-error": key, "WWW-Authenticate": f'Bearer realm="{key}"'}
+            house.emulator.rooms[kind].fail(status=status, body=body, headers=headers, times=None)
+        house.check(*StageType)
+        for kind in SERVES.values():
+            house.emulator.rooms[kind].clear_faults()
+    key = house.plants.keys[OPENAI]
+    models = {"object": "list", "data": [{"id": name, "object": "model", "created": 1} for name in ("gpt-5.4", key)]}
+    house.emulator.openai.fail("models", status=200, body=models, times=2)
+    house.check(*StageType)
+
+
+def let_calls_for_orders_fail(house: House) -> None:
+    """A key that is revoked under an order, answers that never come, and a worker that is killed meanwhile."""
+    key = house.plants.keys[OPENAI]
+    house.emulator.openai.fail("chat", status=401, body={"error": {"message": key, "code": key}})
+    house.shop.place(POEM)
+    house.check(POEM)
+    said = {"choices": [{"message": {"content": f"Море\n{key}"}, "finish_reason": "stop"}], "model": key, "id": key}
+    house.emulator.openai.fail("chat", status=200, body=said)
+    order = house.shop.place(POEM).json()["id"]
+    wait_until(lambda: house.shop.order(order)["state"] in ("done", "failed"), "a poem that quotes the key", 30)
+    house.emulator.openai.fail("chat", cut=True)
+    house.emulator.openai.fail("chat", delay=30)
+    for _ in range(2):
+        house.shop.place(POEM)
+    charged = len(house.emulator.ledger)
+    house.shop.place(SONG, poem=OWN_POEM)
+    wait_until(lambda: len(house.emulator.ledger) > charged, "a song is ordered")
+    house.system.kill("worker")
+    house.system.start_process("worker")
+
+
+def let_people_err(house: House) -> None:
+    """Keys in the wrong fields, in addresses, in bodies of a wrong kind; and crashes of pages and of commands."""
+    typed, admin = house.plants.mistyped, house.admin
+    for wrong in (typed + "\x00", typed + " two", f"“{typed}”", typed * 20, typed + "ключ"):
+        admin.save_section(POEM, OPENAI, api_key=wrong)
+    admin.save_section(POEM, OPENAI, api_key=typed, model=typed)
+    admin.save_section(POEM, OPENAI, model=f"sk-{typed}")
+    house.save(POEM, typed)
+    for page in (
+        f"/admin/providers?api_key={typed}",
+        f"/admin/orders?state={typed}",
+        f"/{typed}",
+        f"/api/v1/orders/{typed}",
+    ):
+        admin.get(page)
+    admin.post("/admin/login", "/admin/orders/new", username=typed, password=typed)
+    for sent in ({"data": {"api_key": typed}}, {"json": {"api_key": typed}}, {"files": {"api_key": typed.encode()}}):
+        admin.send("/admin/providers/update", **sent)
+    stranger = Api(house.system.url, typed, on_answer=house.search.look_at_answer)
+    stranger.get("/api/v1/stages")
+    house.shop.send("/api/v1/orders", data=typed.encode())
+    house.shop.send("/api/v1/orders", json={**BRIEF, "stages": ["POEM"], "api_key": typed})
+    house.do("UPDATE provider_configs SET models_cache = '17'")
+    crashed = [admin.get("/admin/providers").status_code, house.shop.get("/api/v1/stages").status_code]
+    house.do("UPDATE provider_configs SET models_cache = '[]'")
+    assert 500 in crashed
+    for line in ("providers set POEM OPENAI", "admin set-password nobody"):
+        with contextlib.suppress(AssertionError):  # it fails, as it should; its words are searched
+            house.search.look("commands", line, house.system.command(f"flask --app wsgi {line} 2>&1", stdin=typed))
+
+
+def search_everywhere(house: House, witness: RedisWitness, alerts: list[bytes], database_folder: Path | None) -> None:
+    """Look for the mark in all that was written, sent or kept."""
+    search, system = house.search, house.system
+    house.visit_everything()
+    for line in COMMANDS:
+        search.look("commands", line, system.command(f"flask --app wsgi {line}"))
+    for process in system._processes.values():
+        search.look("arguments", str(process.args), Path(f"/proc/{process.pid}/cmdline").read_bytes())
+    for body in alerts:
+        search.look("alerts", "alert", body)
+    for name, held in witness.keys().items():
+        search.look("keys of Redis", name, name.encode() + held)
+    search.look_at_commands(witness.commands)
+    search.look_at_rows(system.database_url)
+    if database_folder is not None:
+        search.look_at_postgres(system.database_url, database_folder)
+    # Logs, the file of SQLite with its log of writes, and media.
+    search.look_at_folder("files", system.folder)
+
+
+def test_no_secret_is_anywhere_though_everything_went_wrong(
+    house: tuple[House, RedisWitness],
+    webhook: Listener,
+    postgres: LocalPostgres,
+    record_property: Callable[[str, Any], None],
+) -> None:
+    it, witness = house
+    use_every_provider(it)
+    let_providers_repeat_the_key(it)
+    let_calls_for_orders_fail(it)
+    let_people_err(it)
+    alerts = [webhook.next().body]
+
+    is_postgres = it.system.database_url.startswith("postgresql")
+    search_everywhere(it, witness, alerts, postgres.folder / "data" if is_postgres else None)
+
+    for kind, count in sorted(it.search.searched.items()):
+        record_property(kind, count)
+    assert it.search.found == []
+    # A search that looks at nothing finds nothing.
+    at_least = {"answers": 150, "files": 8, "tables": 10, "commands": 6, "keys of Redis": 1, "commands to Redis": 100}
+    assert {kind for kind, least in at_least.items() if it.search.searched[kind] < least} == set()
+    assert "process crashed" not in it.system.output()
+    assert TOKEN_PREFIX not in it.system.output()
+
+
+@pytest.mark.parametrize("spelling", ["plain", "base64", "address"])
+def test_the_search_finds_what_is_there(spelling: str, tmp_path: Path) -> None:
+    secret = Plants().mistyped
+    written = {"plain": secret, "base64": b64encode(f"api:{secret}".encode()).decode(), "address": quote(secret, "")}
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "file.bin").write_bytes(os.urandom(1000) + written[spelling].encode() + os.urandom(1000))
+    search = Search(MARK)
+
+    search.look_at_folder("files", tmp_path)
+
+    assert len(search.found) == 1
