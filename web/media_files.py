@@ -7,8 +7,9 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from domain.works import EXTENSIONS, media_store
 
-#: What a provider or a model has made is shown by itself: it runs nothing, and reaches nothing of ours.
-ALONE = "sandbox; default-src 'none'; media-src 'self'"
+#: What a provider has made is shown by itself: it runs nothing, sends nothing and reaches nothing of ours. Without
+#: ``allow-same-origin`` browsers would not fetch a film for the page that they show it on.
+ALONE = "sandbox allow-same-origin; default-src 'none'; media-src 'self'"
 
 
 def send_media(
