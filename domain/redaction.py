@@ -13,6 +13,7 @@ providers say (``RedactedText``, ``RedactedJSON``), answers to browsers and prog
 import html
 import json
 import re
+import sys
 import threading
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
@@ -32,6 +33,8 @@ _SHAPES = re.compile(
     r"|\bAIza[\w-]{20,}|\bsk-[\w-]{8,}|\bAQVN[\w-]{20,}|\bqt_[\w-]{20,}"
     r"|(?i:(?<=[?&]key=)|(?<=[?&]api_key=))[^&\s\"']+"
 )
+#: Of the prefix that stands for most, and the letters that have to follow it.
+_SHORTEST_SHAPE = len("sk-") + 8
 
 
 class Redactor:
@@ -64,8 +67,9 @@ class Redactor:
 
     def clean(self, text: str) -> str:
         """``text`` without secrets that are known."""
-        pattern = self._spellings.pattern
-        return pattern.sub(HIDDEN, text) if pattern else text
+        known = self._spellings
+        # Most texts are states, names and numbers, and shorter than any key.
+        return text if len(text) < known.shortest else known.pattern.sub(HIDDEN, text)
 
     def clean_all(self, value: Any) -> Any:
         """What JSON can hold, with every text in it cleaned, names of members as well."""
@@ -81,7 +85,8 @@ class Redactor:
         """``value`` without secrets and without what looks like one; all but plain numbers and flags become text."""
         if isinstance(value, bool | int | float | None):
             return value
-        return _SHAPES.sub(HIDDEN, self.clean(str(value)))
+        text = self.clean(str(value))
+        return text if len(text) < _SHORTEST_SHAPE else _SHAPES.sub(HIDDEN, text)
 
     def clean_body(self, body: bytes) -> bytes:
         """An answer's body without secrets that are known; in the spellings in which we would write them."""
@@ -97,7 +102,8 @@ class _Spellings:
         found = {spelling for secret in secrets for spelling in _spellings_of(secret)}
         # A longer one first, or what is left of it would stand behind the mark.
         longest_first = sorted(found, key=len, reverse=True)
-        self.pattern = re.compile("|".join(map(re.escape, longest_first))) if found else None
+        self.pattern = re.compile("|".join(map(re.escape, longest_first)))
+        self.shortest = len(longest_first[-1]) if found else sys.maxsize
         written = {each for secret in secrets for each in (secret, html.escape(secret), json.dumps(secret)[1:-1])}
         self.as_written = [each.encode() for each in written]
 
