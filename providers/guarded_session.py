@@ -11,6 +11,7 @@ from urllib3.connection import HTTPConnection
 
 from providers.addresses import Guard
 from providers.deadline import ClockedConnection, ClockedTLSConnection, DeadlineAdapter
+from providers.sessions import new_session
 
 
 def open_session(guard: Guard) -> requests.Session:
@@ -18,11 +19,7 @@ def open_session(guard: Guard) -> requests.Session:
 
     Its calls raise ``ForbiddenAddress`` besides the exceptions of ``requests``.
     """
-    session = requests.Session()
-    session.trust_env = False
-    for prefix in ("http://", "https://"):
-        session.mount(prefix, _GuardedAdapter(guard))
-    return session
+    return new_session(_GuardedAdapter(guard))
 
 
 class _Guarded(HTTPConnection):

@@ -19,6 +19,7 @@ from providers.deadline import DeadlineAdapter
 from providers.errors import AnswerLost, KeyRejected, ProviderError, Unavailable, UnreadableAnswer
 from providers.kinds import ProviderKind
 from providers.retry_after import seconds_to_wait
+from providers.sessions import new_session
 
 CONNECT_SECONDS = 5.0
 LARGEST_BODY_BYTES = 5 * 1024 * 1024
@@ -125,7 +126,7 @@ class ProviderHttp:
         # `from None` would hide it from a traceback, and still hand it to an error reporter.
         try:
             with (
-                _open_session() as session,
+                new_session(DeadlineAdapter(max_retries=0)) as session,
                 session.request(
                     method,
                     self._credentials.base_url.rstrip("/") + path,
@@ -212,14 +213,6 @@ class _Body(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         self.was_read = True
         return super().read(size)
-
-
-def _open_session() -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False
-    session.mount("http://", DeadlineAdapter(max_retries=0))
-    session.mount("https://", DeadlineAdapter(max_retries=0))
-    return session
 
 
 def _read_at_most(response: requests.Response, limit: int) -> bytes | None:

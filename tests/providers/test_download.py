@@ -252,6 +252,15 @@ def test_a_file_that_says_that_it_is_too_large_is_not_begun(fetch: Fetch, host: 
     assert host.sent < 10 * MEGABYTE
 
 
+def test_the_body_of_a_redirect_is_not_read(fetch: Fetch, host: FileHost) -> None:
+    body = host.counted(repeat(MP3, 100))
+    headers = {"Location": "/elsewhere", "Content-Length": str(100 * len(MP3))}
+    host.pages = {"/file": lambda _: Response(body, 302, headers), "/elsewhere": lambda _: Response(MP3)}
+
+    assert fetch().size_bytes == len(MP3)
+    assert host.sent < 10 * MEGABYTE
+
+
 def test_a_file_that_does_not_end_is_left_at_the_limit(
     fetch: Fetch, host: FileHost, file: io.BytesIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:

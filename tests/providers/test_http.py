@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from werkzeug.wrappers import Response
 
 from providers import http
 from providers.answers import ErrorAnswer, RawAnswer, dig, short_code, storable
@@ -17,8 +18,11 @@ from providers.http import ProviderHttp
 from providers.kinds import ProviderKind
 from tests.emulator.server import Emulator
 from tests.providers.conftest import CANARY
+from tests.providers.file_host import FileHost
 
 KIND = ProviderKind.OPENAI
+#: What the two ends of a connection may have sent and not yet read.
+FEW_MEGABYTES = 10 * 1024 * 1024
 
 
 def knows_nothing(answer: ErrorAnswer) -> None:
@@ -120,6 +124,30 @@ def test_an_answer_that_is_no_answer_is_a_lost_one(said: bytes) -> None:
         open_http(base_url).post_json("/x", {}, seconds=5)
 
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "location", ["http://[", "//[::1", "http://\xff\xfe/", "\x80", "http://h:99999999/", "file:///"]
+)
+def test_the_target_of_a_redirect_is_not_even_looked_at(location: str) -> None:
+    said = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode("latin-1")
+    with wire_that_says(said) as base_url, pytest.raises(Unavailable, match="redirect") as caught:
+        open_http(base_url).get_json("/x", seconds=5)
+
+    assert type(caught.value) is Unavailable
+    assert caught.value.__context__ is None
+
+
+def test_the_body_of_a_redirect_is_not_read() -> None:
+    with FileHost() as host:
+        pages = (b"x" * 65536 for _ in range(800))
+        host.pages["/x"] = lambda _: Response(
+            host.counted(pages), 302, {"Location": "/y", "Content-Length": "52428800"}
+        )
+        with pytest.raises(Unavailable, match="redirect"):
+            open_http(host.base_url).get_json("/x", seconds=5)
+
+    assert host.sent < FEW_MEGABYTES
 
 
 def test_a_server_that_hangs_up_on_connect_is_not_an_outage_of_ours() -> None:
