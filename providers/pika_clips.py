@@ -7,7 +7,6 @@ docs.comfy.org/development/comfy-router.
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from providers.answers import dig
 from providers.base import GenerationRequest, MediaLink
@@ -65,7 +64,7 @@ def clip_of(output: object) -> MediaLink | None:
 
 
 def _content_type(url: str) -> str:
-    path = urlsplit(url).path.lower()
+    path = url.partition("?")[0].partition("#")[0].lower()
     return next((kind for end, kind in _CONTENT_TYPES.items() if path.endswith(end)), _USUAL_CONTENT_TYPE)
 
 

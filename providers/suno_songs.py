@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from providers.answers import dig, number
 from providers.base import Brief, GenerationRequest, MediaLink
@@ -107,7 +106,7 @@ def _songs(task: object) -> Iterator[dict[str, Any]]:
 
 
 def _content_type(url: str) -> str:
-    path = urlsplit(url).path.lower()
+    path = url.partition("?")[0].partition("#")[0].lower()
     return next((kind for end, kind in _CONTENT_TYPES.items() if path.endswith(end)), _USUAL_CONTENT_TYPE)
 
 

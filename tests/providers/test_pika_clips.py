@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
-from providers.pika_clips import LONGEST_PROMPT, clip_payload, prompt_of
+import pytest
+
+from providers.base import MediaLink
+from providers.pika_clips import LONGEST_PROMPT, clip_of, clip_payload, prompt_of
 from tests.providers.wires import CLIP
 
 
@@ -46,3 +49,8 @@ def test_what_was_not_told_is_not_mentioned() -> None:
 
 def test_the_same_request_says_the_same_words() -> None:
     assert clip_payload(CLIP) == clip_payload(replace(CLIP, token="another"))
+
+
+@pytest.mark.parametrize("url", ["https://[/a.webm", "https://[::1/a.webm?b=.mov", "https://]:x/a.webm#.mov"])
+def test_a_link_that_is_none_is_left_to_whoever_follows_it(url: str) -> None:
+    assert clip_of({"url": url}) == MediaLink(url, "video/webm")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from providers.suno_songs import rules_of, seconds_of, style_of, title_of
+from providers.suno_songs import first_song, rules_of, seconds_of, style_of, title_of
 from tests.providers.wires import SONG
 
 BRIEF = SONG.brief
@@ -66,3 +66,11 @@ def test_the_length_of_a_song_follows_that_of_the_poem(poem: str, seconds: int) 
 def test_a_model_that_we_do_not_know_is_taken_for_a_fifth() -> None:
     assert rules_of("V9") == rules_of("V5")
     assert rules_of("V6_NEXT") == rules_of("V6")
+
+
+@pytest.mark.parametrize("url", ["https://[/a.m4a", "https://[::1/a.m4a?b=.wav", "https://]:x/a.m4a#.ogg"])
+def test_a_link_that_is_none_is_left_to_whoever_follows_it(url: str) -> None:
+    found = first_song({"response": {"sunoData": [{"audioUrl": url}]}})
+
+    assert found is not None
+    assert (found[0].url, found[0].content_type) == (url, "audio/mp4")
