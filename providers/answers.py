@@ -1,9 +1,9 @@
 """What a provider answered, before an adapter has made sense of it, and the safe ways to read it."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from providers.errors import (
     AnswerLost,
@@ -18,6 +18,15 @@ from providers.errors import (
 )
 from providers.kinds import ProviderKind
 
+#: Of a list, and of an id in it in characters: it is stored, shown and sent again.
+MOST_MODELS = 10_000
+LONGEST_MODEL_ID = 200
+#: Of a poem, in characters. Our limits of output tokens leave room for no more; reading one aloud is paid by length.
+LONGEST_POEM = 40_000
+#: No count of anything goes so far.
+TOO_MANY = 10**15
+
+_CONTROLS = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0)} - {0x09, 0x0A})
 _SHORT_CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 
 
@@ -96,9 +105,34 @@ def short_code(value: object) -> str:
 
 def number(value: object) -> float | None:
     """``value`` if it is a number that can be counted with; JSON knows true and false apart, Python hardly."""
-    return value if isinstance(value, int | float) and type(value) is not bool and abs(value) < 1e15 else None
+    return value if isinstance(value, int | float) and type(value) is not bool and abs(value) < TOO_MANY else None
+
+
+def count(value: object) -> int | None:
+    """``value`` if it counts something: a whole number, neither negative nor out of all proportion."""
+    return value if type(value) is int and 0 <= value < TOO_MANY else None
+
+
+def is_model_id(value: object) -> TypeGuard[str]:
+    """Whether ``value`` can be the id of a model: one line of printable text."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_MODEL_ID and value.isprintable()
+
+
+def fault_of_models(models: Sized) -> str:
+    """What is wrong with a whole list of models, in our words; empty if nothing is."""
+    return "too many models" if len(models) > MOST_MODELS else ""
+
+
+def fault_of_poem(poem: str) -> str:
+    """What is wrong with a poem as a whole, in our words; empty if nothing is."""
+    if not poem:
+        return "no text"
+    return "text too long" if len(poem) > LONGEST_POEM else ""
 
 
 def storable(text: str) -> str:
-    """``text`` without what JSON can carry and a database cannot: NUL and halves of surrogate pairs."""
-    return text.replace("\x00", "").encode("utf-8", "ignore").decode()
+    """``text`` without what JSON can carry and a database, a page or a terminal cannot.
+
+    That is NUL and halves of surrogate pairs, and control characters beside newline and tab.
+    """
+    return text.replace("\r\n", "\n").translate(_CONTROLS).encode("utf-8", "ignore").decode()

@@ -4,10 +4,22 @@ Follows ai.google.dev/api/generate-content and ai.google.dev/api/models. The new
 another shape and nothing that a poem needs.
 """
 
+import re
+import time
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
-from providers.answers import Answer, dig, for_checks, short_code, storable
+from providers.answers import (
+    Answer,
+    count,
+    dig,
+    fault_of_models,
+    fault_of_poem,
+    for_checks,
+    is_model_id,
+    short_code,
+    storable,
+)
 from providers.base import Credentials, GenerationRequest, GenerationResult, Limits
 from providers.errors import ContentBlocked, PermissionMissing, ProviderError, RequestRefused, UnreadableAnswer
 from providers.gemini_errors import read_error
@@ -24,7 +36,9 @@ PAGE_SIZE = 1000
 #: No key sees a tenth of so many; a list that goes on is going round in circles.
 MOST_PAGES = 10
 
-LONGEST_MODEL_ID = 200
+#: Never given to a page, however long the ones before it took.
+SHORTEST_SECONDS = 1.0
+_TOKEN = re.compile(r"[\x21-\x7e]{1,2000}")
 
 #: Why a candidate has no text or only half of one, by python-genai's ``FinishReason``. All come with status 200.
 _BLOCKED = {"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION", "MODEL_ARMOR", "ESCALATION"}
@@ -40,7 +54,7 @@ class Gemini:
     limits: ClassVar[Limits] = Limits()
     lists_models: ClassVar[bool] = True
 
-    #: How long a whole answer may take.
+    #: How long a whole answer may take; of a list, all its pages together.
     check_seconds: ClassVar[float] = 15
     generation_seconds: ClassVar[float] = 120
 
@@ -52,19 +66,25 @@ class Gemini:
 
     def check_key(self, stage_type: StageType) -> None:  # noqa: ARG002  # the question is the same for every stage
         """List one model, which is free. It succeeds with no credit left, too: only a generation shows that."""
-        self._fetch_page({"pageSize": 1})
+        self._fetch_page({"pageSize": 1}, self.check_seconds)
 
     def list_models(self, stage_type: StageType) -> tuple[str, ...]:  # noqa: ARG002
         """The ids that write text, without ``models/``, in the vendor's order. A page that fails fails the list."""
-        rows: list[dict[str, Any]] = []
+        models: list[str] = []
         place: dict[str, str | int] = {}
+        seconds, ends_at = self.check_seconds, time.monotonic() + self.check_seconds
         for _ in range(MOST_PAGES):
-            answer = self._fetch_page({"pageSize": PAGE_SIZE, **place})
-            rows += answer.body["models"]
+            answer = self._fetch_page({"pageSize": PAGE_SIZE, **place}, seconds)
+            models += text_models(answer.body["models"])
+            if fault := fault_of_models(models):
+                raise self._unreadable(fault, answer)
             token = answer.body.get("nextPageToken")
             if not token:
-                return text_models(rows)
-            place = {"pageToken": str(token)}
+                return tuple(dict.fromkeys(models))
+            if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+                raise self._unreadable("no token of a page", answer)
+            place = {"pageToken": token}
+            seconds = max(ends_at - time.monotonic(), SHORTEST_SECONDS)
         raise self._unreadable("endless list", answer)
 
     def generate(self, request: GenerationRequest) -> GenerationResult:
@@ -77,8 +97,8 @@ class Gemini:
         )
         return self._read(answer, request)
 
-    def _fetch_page(self, query: dict[str, str | int]) -> Answer:
-        answer = self._checks.get_json(f"/v1beta/models?{urlencode(query)}", seconds=self.check_seconds)
+    def _fetch_page(self, query: dict[str, str | int], seconds: float) -> Answer:
+        answer = self._checks.get_json(f"/v1beta/models?{urlencode(query)}", seconds=seconds)
         rows = answer.body.get("models")
         if not isinstance(rows, list) or not all(_is_a_model(row) for row in rows):
             raise self._unreadable("not a list of models", answer)
@@ -93,19 +113,20 @@ class Gemini:
         parts = [part for part in _dicts(dig(candidate, "content", "parts")) if not part.get("thought")]
         texts = (part.get("text") for part in parts)
         poem = storable("".join(text for text in texts if isinstance(text, str))).strip()
-        if not poem:
-            raise self._unreadable("no text", answer)
-        model = answer.body.get("modelVersion")
+        if fault := fault_of_poem(poem):
+            raise self._unreadable(fault, answer)
+        version = answer.body.get("modelVersion")
+        model = version.removeprefix(PREFIX) if isinstance(version, str) else None
         return GenerationResult(
-            model=storable(model).removeprefix(PREFIX) if isinstance(model, str) and model else request.model,
+            model=model if is_model_id(model) else request.model,
             text=poem,
             request_id=_request_id(answer),
             usage=_usage(answer.body.get("usageMetadata")),
         )
 
     def _refuse_half_a_poem(self, answer: Answer, reason: object) -> None:
-        if reason in _BLOCKED:
-            raise self._failed(ContentBlocked, str(reason), answer)
+        if isinstance(reason, str) and reason in _BLOCKED:
+            raise self._failed(ContentBlocked, reason, answer)
         if reason == _ACCOUNT_LIMITED:
             raise self._failed(PermissionMissing, _ACCOUNT_LIMITED, answer)
         if reason not in ("STOP", None):
@@ -148,7 +169,7 @@ _COUNTS = {
 def _usage(reported: object) -> dict[str, int]:
     if not isinstance(reported, dict):
         return {}
-    counts = {name: value for name, value in reported.items() if type(value) is int}
+    counts = {name: number for name, value in reported.items() if (number := count(value)) is not None}
     return {ours: sum(counts.get(name, 0) for name in theirs) for ours, theirs in _COUNTS.items()}
 
 
@@ -162,4 +183,4 @@ def _dicts(value: object) -> list[dict[str, Any]]:
 
 def _is_a_model(row: object) -> bool:
     name = dig(row, "name")
-    return isinstance(name, str) and 0 < len(name.removeprefix(PREFIX)) <= LONGEST_MODEL_ID and name.isprintable()
+    return isinstance(name, str) and is_model_id(name.removeprefix(PREFIX))

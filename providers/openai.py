@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from providers.answers import Answer, ErrorAnswer, dig, short_code, storable
+from providers.answers import (
+    Answer,
+    ErrorAnswer,
+    count,
+    dig,
+    fault_of_models,
+    fault_of_poem,
+    is_model_id,
+    short_code,
+    storable,
+)
 from providers.base import Credentials, GenerationRequest, GenerationResult, Limits
 from providers.errors import ContentBlocked, RequestRefused, UnreadableAnswer
 from providers.http import ProviderHttp
@@ -22,8 +32,6 @@ from providers.openai_models import text_models
 
 #: Reasoning models spend their reasoning from the same allowance: a poem's own few hundred tokens are not enough.
 MOST_OUTPUT_TOKENS = 4096
-
-LONGEST_MODEL_ID = 200
 
 #: How the output limit is given to a gateway that has refused the present way.
 _LIMIT_AFTER: dict[str, dict[str, int]] = {
@@ -82,6 +90,8 @@ class OpenAI:
         rows = answer.body.get("data")
         if not isinstance(rows, list) or not all(_is_a_model(row) for row in rows):
             raise self._unreadable("not a list of models", answer)
+        if fault := fault_of_models(rows):
+            raise self._unreadable(fault, answer)
         return rows
 
     def _complete(self, request: GenerationRequest) -> Answer:
@@ -136,11 +146,11 @@ class OpenAI:
 
     def _result(self, answer: Answer, text: str, request: GenerationRequest) -> GenerationResult:
         poem = storable(text).strip()
-        if not poem:
-            raise self._unreadable("no text", answer)
+        if fault := fault_of_poem(poem):
+            raise self._unreadable(fault, answer)
         model = answer.body.get("model")
         return GenerationResult(
-            model=storable(model) if isinstance(model, str) and model else request.model,
+            model=model if is_model_id(model) else request.model,
             text=poem,
             request_id=answer.request_id,
             usage=_usage(answer.body.get("usage")),
@@ -186,7 +196,9 @@ _COUNTS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 def _usage(reported: object) -> dict[str, int]:
     found = {name: [dig(reported, *path) for path in paths] for name, paths in _COUNTS.items()}
-    counts = {name: [value for value in values if type(value) is int] for name, values in found.items()}
+    counts = {
+        name: [number for value in values if (number := count(value)) is not None] for name, values in found.items()
+    }
     return {name: values[0] for name, values in counts.items() if values}
 
 
@@ -195,5 +207,4 @@ def _dicts(value: object) -> list[dict[str, Any]]:
 
 
 def _is_a_model(row: object) -> bool:
-    name = dig(row, "id")
-    return isinstance(name, str) and 0 < len(name) <= LONGEST_MODEL_ID and name.isprintable()
+    return is_model_id(dig(row, "id"))

@@ -7,7 +7,7 @@ import re
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from providers.answers import Answer, ErrorAnswer, ErrorReader, dig, number
+from providers.answers import Answer, ErrorAnswer, ErrorReader, count, dig, fault_of_models, number
 from providers.base import Credentials, GenerationRequest, JobStatus, Limits, MediaLink, Ticket
 from providers.errors import CreditExhausted, RequestRefused, UnreadableAnswer
 from providers.http import ProviderHttp
@@ -65,7 +65,10 @@ class Pika:
         rows = answer.body.get("apis")
         if not isinstance(rows, list) or not all(is_a_row(row) for row in rows):
             raise self._unreadable("not a catalogue", answer)
-        return clip_models(rows)
+        models = clip_models(rows)
+        if fault := fault_of_models(models):
+            raise self._unreadable(fault, answer)
+        return models
 
     @staticmethod
     def job_id_in(body: object) -> str | None:  # noqa: ARG004
@@ -142,5 +145,5 @@ def _pays_by_invoice(balance: object) -> bool:
 
 def _charge(job: Any) -> int:
     """What the job has cost in millionths of a dollar, once that is settled."""
-    charge = dig(job, "billing", "charge_micro_usd")
-    return charge if type(charge) is int and dig(job, "billing", "state") == "settled" else 0
+    charge = count(dig(job, "billing", "charge_micro_usd"))
+    return charge if charge is not None and dig(job, "billing", "state") == "settled" else 0

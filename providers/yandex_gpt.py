@@ -6,7 +6,17 @@ That API lists models and serves every family; the native one does neither.
 
 from typing import Any, ClassVar
 
-from providers.answers import Answer, dig, for_checks, short_code, storable
+from providers.answers import (
+    Answer,
+    count,
+    dig,
+    fault_of_models,
+    fault_of_poem,
+    for_checks,
+    is_model_id,
+    short_code,
+    storable,
+)
 from providers.base import Credentials, GenerationRequest, GenerationResult, Limits
 from providers.errors import ContentBlocked, ProviderError, RequestRefused, UnreadableAnswer
 from providers.http import ProviderHttp
@@ -17,8 +27,6 @@ from providers.yandex_gpt_models import folder_of, text_models
 #: Reasoning models spend their reasoning from the same allowance. Their docs name no limit for an answer; the smallest
 #: of their models reads 8192 tokens.
 MOST_OUTPUT_TOKENS = 4000
-
-LONGEST_MODEL_ID = 200
 
 
 class YandexGPT:
@@ -71,6 +79,8 @@ class YandexGPT:
         rows = answer.body.get("data")
         if not isinstance(rows, list) or not all(_is_a_model(row) for row in rows):
             raise self._unreadable("not a list of models", answer)
+        if fault := fault_of_models(rows):
+            raise self._unreadable(fault, answer)
         ids = [row["id"] for row in rows]
         if folder_of(ids) is None:
             raise self._unreadable("a list of nobody's folder", answer)
@@ -82,12 +92,12 @@ class YandexGPT:
         self._refuse_half_a_poem(answer, choice)
         text = dig(choice, "message", "content")
         poem = storable(text).strip() if isinstance(text, str) else ""
-        if not poem:
-            raise self._unreadable("no text", answer)
+        if fault := fault_of_poem(poem):
+            raise self._unreadable(fault, answer)
         model = answer.body.get("model")
         return GenerationResult(
             # Open models answer with their bare name, which is no id here.
-            model=storable(model) if isinstance(model, str) and model.startswith("gpt://") else request.model,
+            model=model if is_model_id(model) and model.startswith("gpt://") else request.model,
             text=poem,
             request_id=answer.request_id,
             usage=_usage(answer.body.get("usage")),
@@ -127,9 +137,9 @@ _COUNTS: dict[str, tuple[str, ...]] = {
 
 def _usage(reported: object) -> dict[str, int]:
     found = {name: dig(reported, *path) for name, path in _COUNTS.items()}
-    return {name: value for name, value in found.items() if type(value) is int}
+    counts = {name: count(value) for name, value in found.items()}
+    return {name: value for name, value in counts.items() if value is not None}
 
 
 def _is_a_model(row: object) -> bool:
-    name = dig(row, "id")
-    return isinstance(name, str) and 0 < len(name) <= LONGEST_MODEL_ID and name.isprintable()
+    return is_model_id(dig(row, "id"))

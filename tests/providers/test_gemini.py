@@ -17,6 +17,16 @@ from tests.providers.conftest import POEM as ANY_POEM
 POEM = replace(ANY_POEM, model="gemini-2.5-flash")
 
 
+@pytest.mark.parametrize("reason", [[], {}, 5, True, ["SAFETY"]])
+def test_an_end_that_is_no_word_is_none_that_we_know(gemini: Gemini, gemini_room: GeminiRoom, reason: object) -> None:
+    body = sample("gemini/content")
+    body["candidates"][0]["finishReason"] = reason
+    gemini_room.fail("generate", status=200, body=body)
+
+    with pytest.raises(UnreadableAnswer, match="broke off"):
+        gemini.generate(POEM)
+
+
 def test_a_poem_is_asked_for_with_its_instructions_apart(gemini: Gemini, emulator: Emulator) -> None:
     gemini.generate(POEM)
 

@@ -1,5 +1,6 @@
 """GEMINI: the list in its pages, and which of the listed models are offered."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -90,6 +91,31 @@ def test_a_list_without_an_end_is_given_up(gemini: Gemini, gemini_room: GeminiRo
         gemini.list_models(StageType.POEM)
 
     assert len(emulator.requests) == MOST_PAGES
+
+
+def test_a_list_in_slow_pages_has_one_deadline(
+    gemini: Gemini, gemini_room: GeminiRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Gemini, "check_seconds", 1.0)
+    monkeypatch.setattr("providers.gemini.SHORTEST_SECONDS", 0.01)
+    gemini_room.fail("models", shape="endless", delay=0.6, times=None)
+
+    with pytest.raises(Unavailable, match="read timeout"):
+        gemini.list_models(StageType.POEM)
+
+    assert len(gemini_room.book.requests) <= 2
+
+
+@pytest.mark.parametrize("token", [5, True, ["a"], {"a": "b"}, "\ud800", "a b", "a" * 2001])
+def test_a_page_that_nobody_can_ask_for_fails_the_list(
+    gemini: Gemini, gemini_room: GeminiRoom, emulator: Emulator, token: object
+) -> None:
+    gemini_room.fail("models", status=200, body=json.dumps({"models": [], "nextPageToken": token}))
+
+    with pytest.raises(UnreadableAnswer, match="no token of a page"):
+        gemini.list_models(StageType.POEM)
+
+    assert len(emulator.requests) == 1
 
 
 def test_a_token_travels_as_it_is(gemini: Gemini, gemini_room: GeminiRoom, emulator: Emulator) -> None:

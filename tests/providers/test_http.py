@@ -11,7 +11,17 @@ import pytest
 from werkzeug.wrappers import Response
 
 from providers import http
-from providers.answers import ErrorAnswer, RawAnswer, dig, short_code, storable
+from providers.answers import (
+    ErrorAnswer,
+    RawAnswer,
+    count,
+    dig,
+    fault_of_models,
+    fault_of_poem,
+    is_model_id,
+    short_code,
+    storable,
+)
 from providers.base import Credentials
 from providers.errors import AnswerLost, ContentBlocked, KeyRejected, ProviderError, Unavailable, UnreadableAnswer
 from providers.http import ProviderHttp
@@ -198,6 +208,23 @@ def test_digging_where_nothing_is_finds_nothing(body: Any) -> None:
 
 def test_text_that_a_database_cannot_hold_is_cleaned() -> None:
     assert storable("Ёж\x00 \ud83d и \U0001f994") == "Ёж  и \U0001f994"
+    assert storable("раз\r\n\tдва\x1b[31m\x07\x7f\x9b") == "раз\n\tдва[31m"
+
+
+def test_a_count_is_whole_and_in_proportion() -> None:
+    assert [count(value) for value in (0, 7, 10**15 - 1)] == [0, 7, 10**15 - 1]
+    assert {count(value) for value in (-1, 10**15, 10**4000, 1.0, True, "7", None, [7])} == {None}
+
+
+@pytest.mark.parametrize("value", ["", "a\nb", "a\x00", "\ud800", "\u202egpt", "a" * 201, None, 5, ["gpt"]])
+def test_what_cannot_be_shown_in_a_line_is_no_model(value: object) -> None:
+    assert not is_model_id(value)
+    assert is_model_id('<i>модель</i> "5"')
+
+
+def test_a_poem_or_a_list_out_of_all_proportion_is_none() -> None:
+    assert [fault_of_poem(poem) for poem in ("", "а" * 40_000, "а" * 40_001)] == ["no text", "", "text too long"]
+    assert [fault_of_models(range(size)) for size in (0, 10_000, 10_001)] == ["", "", "too many models"]
 
 
 def post_bytes(base_url: str, **features: Any) -> RawAnswer:
