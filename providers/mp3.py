@@ -4,11 +4,16 @@ An MP3 file is a row of frames that each say how long they are (ISO/IEC 11172-3,
 (id3.org) and a first frame without sound that counts the rest; both would be false in the middle of a longer file.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 _HEADER_BYTES = 4
 _TAG_HEADER_BYTES = 10
 _CLOSING_TAG_BYTES = 128
+#: What a frame or a tag can begin with: the first two bytes say that it is one of layer III, and of which version.
+_BEGINNING = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]|ID3|TAG")
+#: How often in one file that may turn out to begin nothing.
+MOST_FALSE_BEGINNINGS = 100_000
 
 #: By the version bits of a header; 1 is reserved.
 _RATES = {0: (11025, 12000, 8000), 2: (22050, 24000, 16000), 3: (44100, 48000, 32000)}
@@ -46,9 +51,12 @@ def frame_bytes(header: bytes) -> int:
 
 
 def _frames(data: bytes) -> Iterator[bytes]:
-    """The whole frames of ``data``; what is none is passed over, and so is a last one that is cut off."""
-    place = 0
-    while place < len(data):
+    """The whole frames of ``data``; what is none is passed over, and so is a last one that is cut off.
+
+    It ends early where nothing but false beginnings come: a recording has none, and they take long to look at.
+    """
+    place = false_beginnings = 0
+    while place < len(data) and false_beginnings < MOST_FALSE_BEGINNINGS:
         if tag := _tag_bytes(data, place):
             place += tag
             continue
@@ -58,9 +66,11 @@ def _frames(data: bytes) -> Iterator[bytes]:
             yield data[place:end]
             place = end
         else:
-            place = data.find(b"\xff", place + 1)
-            if place < 0:
+            found = _BEGINNING.search(data, place + 1)
+            if found is None:
                 return
+            place = found.start()
+            false_beginnings += 1
 
 
 def _begins_a_frame(data: bytes, place: int) -> bool:

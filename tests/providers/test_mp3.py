@@ -1,6 +1,7 @@
 """MP3 as bytes: what is one, and what is left when several become one."""
 
 import io
+import time
 
 import av
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from providers.mp3 import frame_bytes, is_mp3, joined
 from tests.emulator.speechkit_sound import read_aloud
 
+#: Of processor time; a look at each false beginning takes ten times as long.
+GIVEN_UP_AFTER_SECONDS = 3
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
@@ -79,6 +82,14 @@ def test_what_stands_between_two_frames_is_passed_over() -> None:
 )
 def test_other_bytes_are_none(data: bytes) -> None:
     assert not is_mp3(data)
+
+
+@pytest.mark.parametrize("junk", [b"\xff", b"\xff\xfb\x90\x00", b"ID3\x04", b"TAG", b"\xff\xfb"])
+def test_megabytes_of_false_beginnings_are_given_up_soon(junk: bytes) -> None:
+    began = time.process_time()
+
+    assert not is_mp3(junk * (20 * 1024 * 1024 // len(junk)))
+    assert time.process_time() - began < GIVEN_UP_AFTER_SECONDS
 
 
 def test_counts_without_sound_are_none() -> None:
