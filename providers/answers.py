@@ -17,6 +17,7 @@ from providers.errors import (
     Unavailable,
 )
 from providers.kinds import ProviderKind
+from providers.redaction import Redaction
 
 #: Of a list, and of an id in it in characters: it is stored, shown and sent again.
 MOST_MODELS = 10_000
@@ -40,10 +41,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """A success of another kind than one JSON object: its bytes, and the provider's own id of the call."""
+    """A success of another kind than one JSON object: its bytes, and the provider's own id of the call.
+
+    ``redaction`` takes our key out of what only its reader can decode.
+    """
 
     body: bytes = field(repr=False)
     request_id: str | None
+    redaction: Redaction = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from urllib3 import exceptions as urllib3_errors
 from providers.addresses import ForbiddenAddress, Guard
 from providers.errors import LinkExpired, ProviderError, RateLimited, Unavailable, UnreadableAnswer
 from providers.guarded_session import open_session
-from providers.http import CONNECT_SECONDS, CUT, in_our_words
+from providers.http import CONNECT_SECONDS, CUT, in_our_words, says_its_length
 from providers.kinds import ProviderKind
 from providers.media_types import TELLING_BYTES, Medium, media_type_of
 from providers.retry_after import seconds_to_wait
@@ -171,7 +171,7 @@ class _Download:
         if headers.get("content-encoding", "identity") != "identity":
             raise UnreadableAnswer(self._kind, "bad encoding", status=response.status_code)
         size = headers.get("content-length", "")
-        if not size.isdecimal() and "transfer-encoding" not in headers:
+        if not says_its_length(response):
             # Nobody can tell a whole file from half of one.
             raise UnreadableAnswer(self._kind, "no length", status=response.status_code)
         if response.status_code == 206:

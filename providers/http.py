@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import requests
+from requests.structures import CaseInsensitiveDict
 from urllib3 import exceptions as urllib3_errors
 
 from providers.answers import Answer, ErrorAnswer, ErrorReader, RawAnswer, default_error
@@ -18,6 +19,7 @@ from providers.base import Credentials
 from providers.deadline import DeadlineAdapter
 from providers.errors import AnswerLost, KeyRejected, ProviderError, Unavailable, UnreadableAnswer
 from providers.kinds import ProviderKind
+from providers.redaction import Redaction
 from providers.retry_after import seconds_to_wait
 from providers.sessions import new_session
 
@@ -25,9 +27,6 @@ CONNECT_SECONDS = 5.0
 LARGEST_BODY_BYTES = 5 * 1024 * 1024
 #: Of an answer that is a work itself and no message about one.
 LARGEST_MEDIA_BYTES = 20 * 1024 * 1024
-
-# Shorter than any key of a vendor: a test's one-letter key must not blank half of an answer.
-SHORTEST_SECRET_TO_BLANK = 8
 
 CUT = "connection cut"
 _WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
@@ -65,6 +64,7 @@ class ProviderHttp:
         self._auth = auth
         self._read_error = read_error
         self._request_id_header = request_id_header
+        self._redaction = Redaction(credentials.api_key)
 
     def get_json(self, path: str, *, seconds: float) -> Answer:
         """Read ``path``. ``seconds`` is how long the whole answer may take once the request is sent.
@@ -156,8 +156,8 @@ class ProviderHttp:
 
     def _read(self, response: requests.Response) -> Answer:
         text = self._read_whole(response, LARGEST_BODY_BYTES)
-        body = _parsed(text)
-        if body is None and not _says_its_length(response):
+        body = self._redaction.json(text)
+        if body is None and not says_its_length(response):
             # Only the end of the connection ended this answer: what cannot be read of it was cut off.
             raise requests.ConnectionError(CUT)
         if not isinstance(body, dict):
@@ -166,10 +166,10 @@ class ProviderHttp:
 
     def _read_bytes(self, response: requests.Response) -> RawAnswer:
         body = self._read_whole(response, LARGEST_MEDIA_BYTES)
-        if not _says_its_length(response):
+        if not says_its_length(response):
             # Nobody can tell a whole recording from half of one.
             raise requests.ConnectionError(CUT)
-        return RawAnswer(body, self._request_id(response))
+        return RawAnswer(self._redaction.data(body), self._request_id(response), self._redaction)
 
     def _read_whole(self, response: requests.Response, limit: int) -> bytes:
         body = _read_at_most(response, limit)
@@ -186,14 +186,11 @@ class ProviderHttp:
             text = _read_at_most(response, LARGEST_BODY_BYTES)
         except (requests.RequestException, urllib3_errors.HTTPError):
             text = None
-        key = self._credentials.api_key
-        if text is not None and len(key) >= SHORTEST_SECRET_TO_BLANK:
-            text = text.replace(key.encode(), b"*")
         answer = ErrorAnswer(
             self._kind,
             response.status_code,
-            response.headers,
-            _parsed(text or b""),
+            CaseInsensitiveDict({name: self._redaction.text(value) for name, value in response.headers.items()}),
+            self._redaction.json(text or b""),
             self._request_id(response),
             seconds_to_wait(response.status_code, response.headers, (text or b"").decode("utf-8", "replace")),
         )
@@ -202,7 +199,7 @@ class ProviderHttp:
 
     def _request_id(self, response: requests.Response) -> str | None:
         value = response.headers.get(self._request_id_header, "")
-        return value if _REQUEST_ID.fullmatch(value) and self._credentials.api_key not in value else None
+        return value if _REQUEST_ID.fullmatch(value) and not self._redaction.holds_key(value) else None
 
 
 class _Body(io.BytesIO):
@@ -225,15 +222,10 @@ def _read_at_most(response: requests.Response, limit: int) -> bytes | None:
     return bytes(body)
 
 
-def _says_its_length(response: requests.Response) -> bool:
-    return bool(response.headers.keys() & {"content-length", "transfer-encoding"})
-
-
-def _parsed(text: bytes) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+def says_its_length(response: requests.Response) -> bool:
+    """Whether a body that is cut off would have been noticed: by its length, or by the end that its pieces have."""
+    codings = response.headers.get("transfer-encoding", "").lower().split(",")
+    return response.headers.get("content-length", "").isdecimal() or "chunked" in (each.strip() for each in codings)
 
 
 def in_our_words(fault: Exception) -> str:

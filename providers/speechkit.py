@@ -5,10 +5,11 @@ older API speaks its own voices at a simpler wire and bills by the character; th
 """
 
 import base64
+import io
 import json
 import time
 import uuid
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import urlencode
 
 from providers import mp3
@@ -17,9 +18,12 @@ from providers.base import Credentials, GenerationRequest, GenerationResult, Lim
 from providers.errors import AnswerLost, ModelNotFound, PassingError, RequestRefused, UnreadableAnswer
 from providers.http import ProviderHttp
 from providers.kinds import ProviderKind, StageType
+from providers.media_types import TELLING_BYTES, media_type_of
 from providers.speechkit_errors import error_in_a_line, read_error
 from providers.speechkit_parts import parts_of
 from providers.speechkit_voices import DEFAULT_VOICE, V1_VOICES, VOICES
+
+MP3 = "audio/mpeg"
 
 V1_PATH = "/speech/v1/tts:synthesize"
 V3_PATH = "/tts/v3/utteranceSynthesis"
@@ -86,7 +90,7 @@ class SpeechKit:
         return GenerationResult(
             model=voice,
             media=mp3.joined(recordings),
-            content_type="audio/mpeg",
+            content_type=MP3,
             request_id=request_id,
             usage={"characters": sum(map(len, parts))},
         )
@@ -143,10 +147,10 @@ class SpeechKit:
     def _sound_of_lines(self, answer: RawAnswer) -> bytes:
         """The sound in an answer of newline-delimited JSON; its ``error`` if one of the lines is one."""
         sound = bytearray()
-        for text in answer.body.split(b"\n"):
+        for text in io.BytesIO(answer.body):
             if not text.strip():
                 continue
-            line = _json(text)
+            line = answer.redaction.json(text)
             if dig(line, "error") is not None:
                 error = error_in_a_line(ErrorAnswer(self.kind, 200, {}, line, answer.request_id, retry_after=None))
                 # Whether sound that came before a fault is billed is said nowhere, so we take it that it is.
@@ -154,7 +158,7 @@ class SpeechKit:
             if not isinstance(dig(line, "result"), dict):
                 raise self._unreadable("not lines of JSON", answer)
             sound += self._sound_of(dig(line, "result", "audioChunk", "data"), answer)
-        return bytes(sound)
+        return answer.redaction.data(bytes(sound))
 
     def _sound_of(self, data: object, answer: RawAnswer) -> bytes:
         if data is None:
@@ -167,7 +171,7 @@ class SpeechKit:
         raise self._unreadable("not base64", answer)
 
     def _refuse_what_is_no_sound(self, sound: bytes, answer: RawAnswer) -> None:
-        if not mp3.is_mp3(sound):
+        if media_type_of(sound[:TELLING_BYTES], "audio") != MP3 or not mp3.is_mp3(sound):
             raise self._unreadable("no MP3", answer)
 
     def _unreadable(self, detail: str, answer: RawAnswer) -> UnreadableAnswer:
@@ -200,10 +204,3 @@ def _loss(error: PassingError) -> AnswerLost:
     return AnswerLost(
         error.kind, error.detail, status=error.status, retry_after=error.retry_after, request_id=error.request_id
     )
-
-
-def _json(text: bytes) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

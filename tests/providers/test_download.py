@@ -294,6 +294,13 @@ def test_a_file_that_only_the_connections_end_has_ended_may_be_half_of_one(fetch
         fetch(url)
 
 
+@pytest.mark.parametrize("header", [b"Transfer-Encoding: identity", b"Content-Length: -1", b"Content-Length: many"])
+def test_a_length_that_says_nothing_is_none(fetch: Fetch, host: FileHost, header: bytes) -> None:
+    half = b"HTTP/1.1 200 OK\r\n" + header + b"\r\n\r\n" + MP3[:1000]
+    with wire_that_says(half) as url, pytest.raises(UnreadableAnswer, match="no length"):
+        fetch(url)
+
+
 def test_a_packed_file_is_not_unpacked(fetch: Fetch, host: FileHost) -> None:
     host.pages["/file"] = lambda _: Response(MP3, 200, {"Content-Encoding": "gzip"})
 

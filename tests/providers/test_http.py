@@ -264,6 +264,15 @@ def test_bytes_that_only_the_connections_end_has_ended_are_lost() -> None:
         post_bytes(base_url)
 
 
+@pytest.mark.parametrize(
+    "header", ["Content-Length: many", "Content-Length: -5", "Transfer-Encoding: identity", "Transfer-Encoding: gzip"]
+)
+def test_a_length_that_says_nothing_is_none(header: str) -> None:
+    said = f"HTTP/1.1 200 OK\r\n{header}\r\n\r\nsound".encode()
+    with wire_that_says(said) as base_url, pytest.raises(AnswerLost, match="connection cut"):
+        post_bytes(base_url)
+
+
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"])
 def test_a_lost_answer_that_does_no_harm_is_plain_unavailable(said: bytes) -> None:
     with wire_that_says(said) as base_url, pytest.raises(Unavailable) as caught:

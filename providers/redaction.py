@@ -1,0 +1,76 @@
+"""Our key, taken out of what a provider says: it may echo it in a text, an id, a link or a header, encoded or not."""
+
+import base64
+import html
+import json
+import re
+from urllib.parse import quote
+
+#: Shorter than any key of a vendor: a test's one-letter key must not blank half of an answer.
+SHORTEST_SECRET = 8
+BLANK = "*"
+#: Levels of JSON. No provider's answer has more than a dozen, and what walks through it can go no deeper than Python.
+DEEPEST = 100
+
+_ESCAPE = re.compile("%[0-9A-F]{2}")
+
+
+class Redaction:
+    """Blanks one key, as it is and in the ways that such a text is usually encoded in."""
+
+    def __init__(self, key: str) -> None:
+        self._forms = _forms_of(key) if len(key) >= SHORTEST_SECRET else ()
+
+    def holds_key(self, text: str) -> bool:
+        """Whether the key is in ``text``."""
+        return any(form in text for form in self._forms)
+
+    def text(self, text: str) -> str:
+        """``text`` with a ``*`` in place of each key."""
+        for form in self._forms:
+            text = text.replace(form, BLANK)
+        return text
+
+    def data(self, data: bytes) -> bytes:
+        """``data`` with as many ``*`` in place of each key as it has bytes, so that a recording stays one."""
+        for form in self._forms:
+            data = data.replace(form.encode(), BLANK.encode() * len(form))
+        return data
+
+    def json(self, text: bytes) -> object:
+        """What ``text`` says as JSON, its texts without the key. None for what is no JSON, or too deep to be read."""
+        try:
+            return self._blanked(json.loads(text), DEEPEST)
+        except (ValueError, RecursionError):
+            return None
+
+    def _blanked(self, value: object, levels: int) -> object:
+        if isinstance(value, str):
+            return self.text(value)
+        if not isinstance(value, dict | list):
+            return value
+        if not levels:
+            raise ValueError("nested too deep")
+        # In its own place: an answer of five megabytes can be a hundred once it is read.
+        for place, item in value.items() if isinstance(value, dict) else enumerate(value):
+            value[place] = self._blanked(item, levels - 1)
+        return value
+
+
+def _forms_of(key: str) -> tuple[str, ...]:
+    """The longest first: one form may be a part of another."""
+    quoted = {quote(key, safe=""), quote(key), "".join(f"%{ord(letter):02X}" for letter in key)}
+    in_small_letters = {_ESCAPE.sub(lambda escape: escape[0].lower(), each) for each in quoted}
+    forms = {key, html.escape(key), json.dumps(key)[1:-1], *quoted, *in_small_letters, *_in_base64(key)}
+    return tuple(sorted(forms, key=len, reverse=True))
+
+
+def _in_base64(key: str) -> set[str]:
+    """What base64 makes of the key wherever it begins in a text, without letters that it shares with its neighbours."""
+    found = set()
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + key.encode()).decode().rstrip("=")
+        shared = (before * 8 + 5) // 6
+        core = encoded[shared : (before + len(key)) * 8 // 6]
+        found |= {core, core.replace("+", "-").replace("/", "_")}
+    return found
