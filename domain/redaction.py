@@ -1,9 +1,9 @@
 """The one place that knows which texts are secret, and takes them out of whatever leaves this process.
 
 Known are the secrets of the environment, from the start on, and each provider's key from the moment that somebody
-typed it in or the vault opened it here. Found are they as they are and in the spellings in which libraries and vendors
-repeat them: escaped for an address, for HTML or for JSON, in base64 alone or behind a few other bytes, in
-hexadecimal digits. What merely has the shape of a key is taken out of logs, too.
+typed it in or the vault opened it here. They are found as they are and in the forms in which libraries and vendors
+repeat them (``providers/redaction.py``, which takes a key out of its own provider's answers before anybody reads
+them). What merely has the shape of a key is taken out of logs, too.
 
 Everything that a text of others can get out by asks here: logs and tracebacks (``web/logs.py``), columns that hold what
 providers say (``RedactedText``, ``RedactedJSON``), answers to browsers and programs (``web/security.py``), alerts
@@ -15,17 +15,14 @@ import json
 import re
 import sys
 import threading
-from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 from sqlalchemy import JSON, Dialect, Text, TypeDecorator
 
+from providers.redaction import SHORTEST_SECRET, forms_of
+
 HIDDEN = "***"
-#: A shorter value would blank innocent words wherever they stand.
-SHORTEST_KNOWN = 8
 #: Keys that came into this process beside the environment's; the ones that were not used for longest are forgotten.
 MOST_KEYS = 64
 _SHAPES = re.compile(
@@ -54,7 +51,7 @@ class Redactor:
 
     def know(self, key: str) -> None:
         """Know a provider's key from now on; a second time costs nothing."""
-        if len(key) < SHORTEST_KNOWN:
+        if len(key) < SHORTEST_SECRET:
             return
         with self._lock:
             is_new = key not in self._keys
@@ -99,7 +96,7 @@ class _Spellings:
     """How some secrets may be written. ``as_written`` are the spellings that our own pages and answers would use."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        found = {spelling for secret in secrets for spelling in _spellings_of(secret)}
+        found = {form for secret in secrets for form in forms_of(secret) if len(form) >= SHORTEST_SECRET}
         # A longer one first, or what is left of it would stand behind the mark.
         longest_first = sorted(found, key=len, reverse=True)
         self.pattern = re.compile("|".join(map(re.escape, longest_first)))
@@ -114,23 +111,7 @@ def looks_like_a_key(text: str) -> bool:
 
 
 def _worth_knowing(secrets: Iterable[str]) -> Iterator[str]:
-    return (each for each in secrets if len(each) >= SHORTEST_KNOWN)
-
-
-@lru_cache(maxsize=2 * MOST_KEYS)
-def _spellings_of(secret: str) -> frozenset[str]:
-    raw = secret.encode()
-    found = {secret, quote(secret, ""), quote(secret), quote_plus(secret), html.escape(secret), raw.hex()}
-    found |= {json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, "").lower()}
-    for before in range(3):
-        # What stands before it moves it against the groups of three bytes; letters that it shares with its neighbours
-        # are left out, and of the shortest secrets no letter more.
-        first = (before * 8 + 5) // 6
-        for encode in (b64encode, urlsafe_b64encode):
-            letters = encode(b"\0" * before + raw).decode().rstrip("=")
-            whole = (before + len(raw)) * 8 // 6
-            found.add(letters[first:whole])
-    return frozenset(each for each in found if len(each) >= SHORTEST_KNOWN)
+    return (each for each in secrets if len(each) >= SHORTEST_SECRET)
 
 
 class RedactedText(TypeDecorator[str]):

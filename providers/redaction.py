@@ -19,7 +19,7 @@ class Redaction:
     """Blanks one key, as it is and in the ways that such a text is usually encoded in."""
 
     def __init__(self, key: str) -> None:
-        self._forms = _forms_of(key) if len(key) >= SHORTEST_SECRET else ()
+        self._forms = forms_of(key) if len(key) >= SHORTEST_SECRET else ()
 
     def holds_key(self, text: str) -> bool:
         """Whether the key is in ``text``."""
@@ -57,11 +57,12 @@ class Redaction:
         return value
 
 
-def _forms_of(key: str) -> tuple[str, ...]:
-    """The longest first: one form may be a part of another."""
+def forms_of(key: str) -> tuple[str, ...]:
+    """``key`` as it is and as libraries and vendors repeat it; the longest first: one may be a part of another."""
     quoted = {quote(key, safe=""), quote(key), "".join(f"%{ord(letter):02X}" for letter in key)}
     in_small_letters = {_ESCAPE.sub(lambda escape: escape[0].lower(), each) for each in quoted}
-    forms = {key, html.escape(key), json.dumps(key)[1:-1], *quoted, *in_small_letters, *_in_base64(key)}
+    written = {key, html.escape(key), json.dumps(key)[1:-1], repr(key)[1:-1], key.encode().hex()}
+    forms = written | quoted | in_small_letters | _in_base64(key)
     return tuple(sorted(forms, key=len, reverse=True))
 
 
