@@ -6,16 +6,18 @@ from flask import Flask, current_app
 
 from domain.redaction import redactor
 from domain.vault import Vault
+from domain.vault_salt import StoredSalt
 from settings import Settings
 
 EXTENSION = "quatrain.vault"
 
 
 def install_vault(app: Flask, settings: Settings) -> None:
-    """Give ``app`` the vault of its ``ADMIN_SECRET_KEY``; derived once, as derivation costs time."""
+    """Give ``app`` the vault of its ``ADMIN_SECRET_KEY``. Needs no database: what costs time is derived when needed."""
     app.extensions[EXTENSION] = Vault(
         settings.admin_secret_key.get_secret_value(),
         tuple(secret.get_secret_value() for secret in settings.admin_secret_key_previous),
+        StoredSalt(),
         hide=redactor.know,
     )
 

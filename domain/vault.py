@@ -1,29 +1,42 @@
 """Seals the providers' keys and opens them again.
 
-A token is ``v1.<key id>.<base64url(nonce, ciphertext, tag)>``: AES-256-GCM under a key that HKDF-SHA256 (RFC 5869)
+A token is ``v1.<key id>.<base64url(nonce, ciphertext, tag)>``: AES-256-GCM under a key that ``domain.sealing_keys``
 derives from ``ADMIN_SECRET_KEY``. The place of the key (stage type, provider, field) is authenticated with it, so a
 token that was copied to another row opens nowhere else.
 """
 
 import base64
-import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from domain.sealing_keys import SaltSource, SealingKeys
 from providers.kinds import ProviderKind, StageType
 
 VERSION = "v1"
 NONCE_BYTES = 12
+KEY_ID = re.compile(r"[0-9a-f]{8}")
+
+
+class Why(StrEnum):
+    """Why a token cannot be opened."""
+
+    UNKNOWN_KEY = "unknown_key"
+    DOES_NOT_OPEN = "does_not_open"
+    NOT_A_TOKEN = "not_a_token"  # noqa: S105  # the name of a reason
 
 
 class Unreadable(Exception):
     """A token cannot be opened here: sealed with a key we do not have, meant for another place, or damaged."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,50 +54,76 @@ class Place:
 
 
 class Vault:
-    """Seals with one secret; opens with it and with earlier ones. ``hide`` is told each text that is in clear here."""
+    """Seals with one secret; opens with it and with earlier ones.
+
+    ``salt`` is asked for only where a secret is a passphrase: without one, tokens of passphrases cannot be opened.
+    ``hide`` is told each text that is in clear here.
+    """
 
     def __init__(
-        self, secret: str, previous: tuple[str, ...] = (), hide: Callable[[str], None] = lambda _text: None
+        self,
+        secret: str,
+        previous: tuple[str, ...] = (),
+        salt: SaltSource | None = None,
+        hide: Callable[[str], None] = lambda _text: None,
     ) -> None:
+        self._keys = SealingKeys(secret, previous, salt)
         self._hide = hide
-        keys = [_derive(text) for text in (secret, *previous)]
-        self._keys = {_key_id(key): key for key in reversed(keys)}
-        self._current = _key_id(keys[0])
 
     @property
     def key_id(self) -> str:
         """Id of the key that seals now; not secret."""
-        return self._current
+        return self._keys.sealing()[0]
+
+    def holds(self, key_id: str) -> bool:
+        """Whether a secret of ours gives the key of that id."""
+        return self._keys.find(key_id) is not None
 
     def seal(self, text: str, place: Place) -> str:
         """A token for ``text`` that opens only at ``place``."""
         self._hide(text)
+        key_id, key = self._keys.sealing()
         nonce = os.urandom(NONCE_BYTES)
-        cipher = AESGCM(self._keys[self._current])
-        sealed = cipher.encrypt(nonce, text.encode(), place.authenticated_with(self._current))
-        return f"{VERSION}.{self._current}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
+        sealed = AESGCM(key).encrypt(nonce, text.encode(), place.authenticated_with(key_id))
+        return f"{VERSION}.{key_id}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
     def open(self, token: str, place: Place) -> str:
         """The text that ``seal`` was given. Raises ``Unreadable``; never returns anything else."""
+        key_id, raw = _parts(token)
+        key = self._keys.find(key_id)
+        if key is None:
+            raise Unreadable(Why.UNKNOWN_KEY)
         try:
-            version, key_id, body = token.split(".")
-            raw = base64.b64decode(body, altchars=b"-_", validate=True)
-            if version != VERSION:
-                raise Unreadable
-            cipher = AESGCM(self._keys[key_id])
-            text = cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place.authenticated_with(key_id)).decode()
-        except (ValueError, KeyError, InvalidTag):
-            raise Unreadable from None
+            text = AESGCM(key).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place.authenticated_with(key_id)).decode()
+        except (ValueError, InvalidTag):
+            raise Unreadable(Why.DOES_NOT_OPEN) from None
         self._hide(text)
         return text
 
+    def opens(self, token: str, place: Place) -> bool:
+        """Whether ``open`` would give a text; it is forgotten at once."""
+        try:
+            self.open(token, place)
+        except Unreadable:
+            return False
+        return True
 
-def _derive(secret: str) -> bytes:
-    """32 bytes that serve only to seal providers' keys."""
-    return HKDF(algorithm=SHA256(), length=32, salt=b"quatrain/v1", info=b"provider-keys/aes-256-gcm").derive(
-        secret.encode()
-    )
+
+def key_id_of(token: str) -> str | None:
+    """Id of the key that ``token`` was sealed with; None if it is no token."""
+    try:
+        return _parts(token)[0]
+    except Unreadable:
+        return None
 
 
-def _key_id(key: bytes) -> str:
-    return hashlib.sha256(b"key-id" + key).hexdigest()[:8]
+def _parts(token: str) -> tuple[str, bytes]:
+    """Key id, and nonce with ciphertext and tag."""
+    try:
+        version, key_id, body = token.split(".")
+        raw = base64.b64decode(body, altchars=b"-_", validate=True)
+    except ValueError:
+        raise Unreadable(Why.NOT_A_TOKEN) from None
+    if version != VERSION or not KEY_ID.fullmatch(key_id):
+        raise Unreadable(Why.NOT_A_TOKEN)
+    return key_id, raw

@@ -84,7 +84,7 @@ def test_a_key_sealed_with_another_secret_blocks_and_is_not_replaced_by_the_envi
     change_settings: Callable[..., None],
 ) -> None:
     change_settings(openai_api_key=SecretStr("sk-fake-environment-0123"))
-    other = Vault("another-obviously-fake-secret-of-forty-chars")
+    other = Vault("0123456789abcdef" * 4)
     openai_section(api_key_encrypted=other.seal(KEY, live_place(POEM, ProviderKind.OPENAI)))
 
     assert blocked() is Reason.UNREADABLE
