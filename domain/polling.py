@@ -19,11 +19,11 @@ from domain.calls import Call
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
 from domain.persistence import persisted
-from domain.provider_configs import Reason
 from providers.base import JobStatus, MediaLink
 from providers.errors import JobUnknown, ProviderError, RateLimited, SettingsError
 from providers.kinds import ProviderKind, StageType
 from providers.registry import JOB_ADAPTERS, open_job_provider
+from settings import current_settings
 
 log = structlog.get_logger(__name__)
 
@@ -107,12 +107,29 @@ def _look_of(stage_id: int, now: datetime, counted_at: float | None) -> _Look | 
         return None
     call = submissions.call_of(stage, attempt)
     if call is None:
-        stages.move(stage, SUBMITTED, reason=Reason.UNREADABLE, due_at=now + REFUSED_INTERVAL, lease_until=None)
+        _wait_for_the_key(stage, attempt, now)
         return None
     attempt.looks += 1
     deadline_at = attempt.deadline_at or now
     call = replace(call, counted_at=counted_at)
     return _Look(call, attempt.job_id, attempt.looks, stage.passing_failures, deadline_at, stage.due_at)
+
+
+def _wait_for_the_key(stage: Stage, attempt: Attempt, now: datetime) -> None:
+    """The job runs at its provider and is paid for: until its key can be opened again it waits, as for a section.
+
+    After ``STAGE_WAIT_HOURS`` a person decides: nobody may have that ``ADMIN_SECRET_KEY`` any more.
+    """
+    waited = now - (attempt.submitted_at or attempt.started_at)
+    given_up = waited > timedelta(hours=current_settings().stage_wait_hours)
+    stages.move(
+        stage,
+        SUBMITTED,
+        state=StageState.ATTENTION if given_up else StageState.SUBMITTED,
+        reason=submissions.JOB_KEY_UNREADABLE,
+        due_at=now + REFUSED_INTERVAL,
+        lease_until=None,
+    )
 
 
 def _ask_and_count(looks: list[_Look]) -> list[tuple[_Look, JobStatus | ProviderError]]:

@@ -53,7 +53,11 @@ def get_provider_config(stage_type: StageType) -> ResolvedConfig:
 
 
 def why_blocked(row: ProviderConfig) -> Reason | None:
-    """Why the live setting of ``row`` cannot serve, from what is stored; None when it can."""
+    """Why the live setting of ``row`` cannot serve, from what is stored; None when it can.
+
+    Whether its key can be opened is tried each time: it takes microseconds, and once the right ``ADMIN_SECRET_KEY`` is
+    back, nothing that was found out without it has to be forgotten.
+    """
     kind = row.provider_kind
     if kind is None:
         return Reason.NOT_CONFIGURED
@@ -65,7 +69,7 @@ def why_blocked(row: ProviderConfig) -> Reason | None:
         return row.reason or Reason.UNAVAILABLE
     if not row.model:
         return row.reason or Reason.NOT_CONFIGURED
-    return None
+    return None if _can_be_opened(row) else Reason.UNREADABLE
 
 
 def open_live_key(row: ProviderConfig) -> str:
@@ -76,6 +80,14 @@ def open_live_key(row: ProviderConfig) -> str:
         return current_vault().open(row.api_key_encrypted, live_place(row.stage_type, row.provider_kind))
     except Unreadable:
         raise SectionBlocked(row.stage_type, Reason.UNREADABLE) from None
+
+
+def _can_be_opened(row: ProviderConfig) -> bool:
+    try:
+        open_live_key(row)
+    except SectionBlocked:
+        return False
+    return True
 
 
 def environment_provider(stage_type: StageType) -> ProviderKind | None:

@@ -24,18 +24,24 @@ def retry_by_hand(stage: Stage, now: datetime) -> bool:
     """Queue a failed stage, or one that needs attention, as if it were new; False if it is neither.
 
     A job whose id we have is looked at again instead: it is paid for. Otherwise the provider is asked anew, which may
-    cost a second time; that is what the person has decided. The caller commits.
+    cost a second time; that is what the person has decided, also of a job whose key nobody can open any more.
+    The caller commits.
     """
     if stage.state not in RETRYABLE_STATES:
         return False
     attempt = submissions.open_attempt(stage.id)
-    if attempt is not None and attempt.state is AttemptState.ACCEPTED:
+    if attempt is not None and attempt.state is AttemptState.ACCEPTED and not _is_out_of_reach(stage, attempt):
         _give_time(attempt, now)
         return stages.move(stage, RETRYABLE_STATES, state=StageState.SUBMITTED, due_at=now, **ANEW)
     if attempt is not None:
         attempt.state, attempt.ended_at, attempt.api_key_encrypted = AttemptState.LOST, now, None
         db.session.flush()
     return stages.move(stage, RETRYABLE_STATES, state=StageState.QUEUED, due_at=now, published_at=now, **ANEW)
+
+
+def _is_out_of_reach(stage: Stage, attempt: Attempt) -> bool:
+    """Whether the person was told that the job's key cannot be opened, and it still cannot."""
+    return stage.reason == submissions.JOB_KEY_UNREADABLE and submissions.call_of(stage, attempt) is None
 
 
 def _give_time(attempt: Attempt, now: datetime) -> None:

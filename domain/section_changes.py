@@ -123,6 +123,7 @@ def restore_previous(stage_type: StageType, actor: str) -> None:
     """Make the setting before this one the candidate, with its key as it is sealed; commits.
 
     It has to pass a check like any other. A second time the candidate is there already, and is checked again.
+    A key that cannot be opened is refused at once: whatever waits beside the live setting stays.
     """
     row = find(stage_type, lock=True)
     if row is None or row.previous_provider_kind is None:
@@ -131,11 +132,14 @@ def restore_previous(stage_type: StageType, actor: str) -> None:
     if row.previous_provider_kind not in allowed_providers(stage_type, dummy=current_settings().dummy_provider):
         db.session.rollback()
         raise ChangeRefused("provider_not_allowed", "provider_kind")
+    sealed = row.previous_api_key_encrypted
+    if sealed and not current_vault().opens(sealed, live_place(stage_type, row.previous_provider_kind)):
+        db.session.rollback()
+        raise ChangeRefused("previous_unreadable")
     now = utc_now()
     row.clear_candidate()
     row.candidate_provider_kind, row.candidate_model = row.previous_provider_kind, row.previous_model
-    row.candidate_api_key_encrypted = row.previous_api_key_encrypted
-    row.candidate_api_key_last4 = row.previous_api_key_last4
+    row.candidate_api_key_encrypted, row.candidate_api_key_last4 = sealed, row.previous_api_key_last4
     row.candidate_status, row.candidate_saved_at = Status.UNKNOWN, now
     row.request_check(now)
     history.record(

@@ -18,6 +18,7 @@ from domain.heartbeats import WORKER, WORKER_SILENCE, Heartbeat
 from domain.held_stages import HELD
 from domain.orders import Attempt, AttemptState, Order, OrderState, Stage, StageState
 from domain.provider_configs import PASSING_REASONS, Reason
+from domain.submissions import JOB_KEY_UNREADABLE
 from providers.kinds import StageType
 from providers.registry import JOB_ADAPTERS
 from settings import current_settings
@@ -45,6 +46,7 @@ class Standstill(StrEnum):
     NO_WORKER = "no_worker"
     NOT_TAKEN_UP = "not_taken_up"
     DISK_FULL = "disk_full"
+    JOB_KEY_UNREADABLE = "job_key_unreadable"
     JOB_KEY_REFUSED = "job_key_refused"
     WORKERS_BUSY = "workers_busy"
     CALL_HANGS = "call_hangs"
@@ -154,6 +156,10 @@ def _rules(now: datetime) -> list[tuple[Standstill, ColumnElement[bool]]]:
             Standstill.DISK_FULL,
             and_(Stage.state.in_((StageState.QUEUED, StageState.SUBMITTED)), Stage.reason == "storage_full"),
         ),
+        (
+            Standstill.JOB_KEY_UNREADABLE,
+            and_(Stage.state.in_((StageState.SUBMITTED, StageState.UNCERTAIN)), Stage.reason == JOB_KEY_UNREADABLE),
+        ),
         (Standstill.JOB_KEY_REFUSED, and_(submitted, Stage.reason.in_(refusals))),
         # Those that are held go on by themselves, at their provider's pace; who wants more of it, buys more.
         (Standstill.WORKERS_BUSY, and_(due, Stage.reason.is_distinct_from(HELD))),
@@ -238,6 +244,9 @@ def _times(  # noqa: PLR0911  # one for each reason
     match why:
         case Standstill.SETTINGS:
             return row.waiting_since, row.waiting_since + timedelta(hours=current_settings().stage_wait_hours)
+        case Standstill.JOB_KEY_UNREADABLE:
+            patience = timedelta(hours=current_settings().stage_wait_hours)
+            return row.submitted_at or row.attempted_at, row.submitted_at and row.submitted_at + patience
         case Standstill.JOB_SLOW | Standstill.JOB_KEY_REFUSED:
             return row.submitted_at, row.deadline_at
         case Standstill.ANSWER_LOST:

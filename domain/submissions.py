@@ -7,7 +7,7 @@ and after that a person decides.
 
 import time
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import select
@@ -37,6 +37,8 @@ RESEND_WAITS = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 300, 
 #: The first look at a job, in parts of the time that it usually takes: whoever calls us when it is done is only looked
 #: at in case that its call got lost.
 FIRST_LOOK, FIRST_LOOK_IF_CALLED = 1.0, 2.0
+#: Why a stage stands whose job can be neither looked at nor sent again: the key that ordered it cannot be opened.
+JOB_KEY_UNREADABLE: Final = "job_key_unreadable"
 TAKEN_STATES = (StageState.RUNNING, StageState.UNCERTAIN, StageState.ATTENTION)
 
 
@@ -100,6 +102,10 @@ def _resolve(taken: Taken, lease: Lease, now: datetime) -> StageType | None:
         return None
     attempt = open_attempt(taken.id)
     call = call_of(stage, attempt) if attempt is not None else None
+    if call is None and attempt is not None and _needs_its_key(attempt):
+        _wait_for_the_key(stage, now)
+        db.session.commit()
+        return None
     order_id, losses, hinted = stage.order_id, stage.lost_answers, attempt.hinted_job_id if attempt else None
     db.session.commit()
     if call is None:
@@ -112,6 +118,21 @@ def _resolve(taken: Taken, lease: Lease, now: datetime) -> StageType | None:
         return _send_again(call, provider, losses, now)
     _leave_to_a_person(taken, order_id, hinted)
     return None
+
+
+def _needs_its_key(attempt: Attempt) -> bool:
+    """Whether there is something to find out at the provider, which its key has to be opened for."""
+    return bool(attempt.hinted_job_id) or JOB_ADAPTERS[attempt.provider_kind].honours_tokens
+
+
+def _wait_for_the_key(stage: Stage, now: datetime) -> None:
+    """Look again whether the key can be opened, as often as an answer would be looked for; then a person decides."""
+    losses = stage.lost_answers
+    if losses < len(RESEND_WAITS):
+        moved = {"reason": JOB_KEY_UNREADABLE, "due_at": now + RESEND_WAITS[losses], "lost_answers": losses + 1}
+    else:
+        moved = {"reason": "answer_lost", "state": StageState.ATTENTION}
+    stages.move(stage, {StageState.UNCERTAIN}, lease_until=None, **moved)
 
 
 def _confirm(call: Call, provider: JobProvider, job_id: str, losses: int, now: datetime) -> bool:
@@ -140,7 +161,7 @@ def open_attempt(stage_id: int) -> Attempt | None:
 
 
 def call_of(stage: Stage, attempt: Attempt) -> Call | None:
-    """The call of an attempt as it was made, with its own key; None if the key cannot be opened any more."""
+    """The call of an attempt as it was made, with its own key; None if the key cannot be opened."""
     place = snapshot_place(stage.stage_type, attempt.provider_kind)
     try:
         key = current_vault().open(attempt.api_key_encrypted or "", place)

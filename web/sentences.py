@@ -140,6 +140,13 @@ REASONS: dict[str, tuple[LazyString, LazyString]] = {
         _("it takes the provider too long"),
         _("The work was handed over long ago and is not ready. Try again to look again: that costs nothing."),
     ),
+    "job_key_unreadable": (
+        _("the key that ordered this work cannot be read"),
+        _(
+            "It was sealed with another ADMIN_SECRET_KEY. With that one in ADMIN_SECRET_KEY_PREVIOUS, try again to look"
+            " for the work, which costs nothing; without it, the work is ordered anew, which may cost again."
+        ),
+    ),
     "job_id_taken": (
         _("the provider named the work of another order"),
         _("Nobody can tell whose work this is. Look at the provider's site; a retry may cost again."),
@@ -191,6 +198,10 @@ REFUSALS: dict[str, LazyString] = {
     "key_is_a_mask": _("This is a hidden key, not the key itself. Copy it from the provider's site."),
     "nothing_to_check": _("There is nothing to check: no provider is set."),
     "provider_missing": _("Choose a provider."),
+    "previous_unreadable": _(
+        "The previous key cannot be read: it was sealed with another ADMIN_SECRET_KEY. Bring that one back as"
+        " ADMIN_SECRET_KEY_PREVIOUS, or enter the key anew."
+    ),
     "no_previous": _("There are no previous settings to go back to."),
     "no_environment_key": _("There is no key in the environment for this section, or it has settings of its own."),
 }

@@ -25,6 +25,13 @@ STANDSTILLS: dict[Standstill, tuple[LazyString, LazyString]] = {
             " A finished song or video is only downloaded again, which costs nothing."
         ),
     ),
+    Standstill.JOB_KEY_UNREADABLE: (
+        _("the key that ordered this work cannot be read"),
+        _(
+            "A new key does not help this work. Put the ADMIN_SECRET_KEY of that time into ADMIN_SECRET_KEY_PREVIOUS"
+            " and restart: the work then goes on, and costs nothing."
+        ),
+    ),
     Standstill.JOB_KEY_REFUSED: (
         _("the key that ordered this work no longer serves"),
         _("A new key does not help this work. Put the old one in order at the provider, or look for the work there."),
@@ -73,6 +80,7 @@ _REASON_SAYS_MORE = (Standstill.SETTINGS, Standstill.DECISION)
 _SAYS_THE_SAME = {
     Standstill.DISK_FULL: "storage_full",
     Standstill.ANSWER_LOST: "answer_lost",
+    Standstill.JOB_KEY_UNREADABLE: "job_key_unreadable",
     Standstill.POEM_UNDECIDED: "no_poem",
     Standstill.POEM_FAILED: "no_poem",
 }

@@ -198,7 +198,8 @@ def _badge(section: Section) -> tuple[str, str | LazyString]:
     if row.status is Status.UNKNOWN:
         return ("info", _("checking")) if row.is_checking else ("secondary", STATUS_WORDS[Status.UNKNOWN])
     if row.status is Status.INVALID:
-        return "warning" if row.reason in PASSING_REASONS else "danger", STATUS_WORDS[Status.INVALID]
+        passes = row.reason in PASSING_REASONS and blocked is not Reason.UNREADABLE
+        return "warning" if passes else "danger", STATUS_WORDS[Status.INVALID]
     if blocked in (None, Reason.CHECKING):
         return "success", STATUS_WORDS[Status.ACTIVE]
     return "danger", reason_words(blocked)
