@@ -57,7 +57,7 @@ def test_the_whole_way_from_one_secret_to_the_next(
     assert done.stdout.endswith(f"re_encrypted 5, skipped 0, empty 2, failed 0.\nThe key {NEW_ID} seals now.\n")
     assert after.stdout.splitlines()[2] == f"{NEW_ID}  seals  2     1          1         1"
     assert after.stdout.splitlines()[3].endswith(" UTC by the command line.")
-    assert verified.stdout == "5 stored keys, all can be read.\n"
+    assert verified.stdout == "Every stored key can be read: 5.\n"
     with app.app_context():
         assert keys_opened_by(Vault(NEW)) == KEYS
 
@@ -69,7 +69,7 @@ def test_a_key_that_cannot_be_read_is_named_and_stops_the_rotation(run: Run, app
     assert (refused.exit_code, verified.exit_code) == (1, 1)
     named = "SONG, live: sealed with the key 0badbad0, which no secret here gives.\n"
     assert refused.stderr.startswith(f"{named}Nothing was changed: a key cannot be read. Bring the ADMIN_SECRET_KEY")
-    assert verified.stderr.startswith(f"{named}1 of 5 stored keys cannot be read. ")
+    assert verified.stderr.startswith(f"{named}Cannot be read: 1 of 5 stored keys. ")
     assert "\n0badbad0  missing  1 " in run("secrets", "status").stdout
     skipped = run("secrets", "rotate", "--skip-unreadable")
     assert skipped.exit_code == 1
@@ -120,5 +120,5 @@ def test_without_any_key_there_is_nothing_to_do(run: Run, app: Flask) -> None:
         db.session.commit()
 
     assert run("secrets", "rotate").stdout.startswith("re_encrypted 0, skipped 0, empty 0, failed 0.")
-    assert run("secrets", "verify").stdout == "0 stored keys, all can be read.\n"
+    assert run("secrets", "verify").stdout == "Every stored key can be read: 0.\n"
     assert run("secrets", "status").stdout.startswith(f"The key {NEW_ID} seals now.\n")

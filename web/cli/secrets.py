@@ -98,11 +98,11 @@ def verify(as_json: bool) -> None:
     if as_json:
         print_json({"readable": len(found) - len(unreadable), "unreadable": list(map(_facts_of, unreadable))})
     elif not unreadable:
-        click.echo(f"{len(found)} stored keys, all can be read.")
+        click.echo(f"Every stored key can be read: {len(found)}.")
     else:
         for each in unreadable:
             click.echo(_sentence(each), err=True)
-        click.echo(f"{len(unreadable)} of {len(found)} stored keys cannot be read. {WHAT_TO_DO}", err=True)
+        click.echo(f"Cannot be read: {len(unreadable)} of {len(found)} stored keys. {WHAT_TO_DO}", err=True)
     if unreadable:
         sys.exit(UNREADABLE)
 
