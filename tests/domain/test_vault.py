@@ -4,7 +4,7 @@ import base64
 import traceback
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from domain.vault import Place, Unreadable, Vault, Why, key_id_of
@@ -15,6 +15,8 @@ OTHER = "Fake5Other6Secret7Of8Forty9Six-NeverUsedWvuTsr"
 OLDEST = "0123456789abcdef" * 4
 POEM = Place(StageType.POEM, ProviderKind.OPENAI)
 
+#: On a busy machine any example may have to wait.
+unhurried = settings(deadline=None)
 texts = st.text(max_size=600)
 places = st.builds(Place, st.sampled_from(StageType), st.sampled_from(ProviderKind), st.text(max_size=20))
 
@@ -24,6 +26,7 @@ def in_app() -> None:
     """These rules need no database, and so no second run on another one."""
 
 
+@unhurried
 @given(texts, places)
 def test_what_is_sealed_opens_again(text: str, place: Place) -> None:
     vault = Vault(SECRET)
@@ -58,6 +61,7 @@ def test_a_token_copied_to_another_place_does_not_open(place: Place) -> None:
         vault.open(vault.seal("sk-canary", POEM), place)
 
 
+@unhurried
 @given(texts, places, places)
 def test_no_two_places_open_the_same_token(text: str, place: Place, elsewhere: Place) -> None:
     assume(place != elsewhere)
@@ -83,6 +87,7 @@ def test_a_previous_secret_opens_but_does_not_seal() -> None:
     assert not Vault(OTHER).holds(Vault(SECRET).key_id)
 
 
+@unhurried
 @given(texts, places, st.permutations((SECRET, OTHER, OLDEST)))
 def test_whatever_the_order_of_secrets_each_of_them_opens(text: str, place: Place, secrets: list[str]) -> None:
     tokens = [Vault(secret).seal(text, place) for secret in secrets]
@@ -97,6 +102,7 @@ def test_a_secret_that_is_also_among_the_earlier_ones_still_seals() -> None:
     assert Vault(SECRET, (OTHER, SECRET)).key_id == Vault(SECRET).key_id
 
 
+@unhurried
 @given(st.text(), st.binary(max_size=40))
 def test_rubbish_is_unreadable_and_nothing_else(text: str, raw: bytes) -> None:
     vault = Vault(SECRET)
@@ -105,6 +111,7 @@ def test_rubbish_is_unreadable_and_nothing_else(text: str, raw: bytes) -> None:
             vault.open(token, POEM)
 
 
+@unhurried
 @given(st.integers(min_value=0), st.integers(1, 255))
 def test_a_token_with_one_byte_changed_does_not_open(place: int, change: int) -> None:
     vault = Vault(SECRET)

@@ -48,6 +48,7 @@ def test_where_it_is_missing_it_is_stored_with_what_it_was_made_for(passphrase: 
 def test_one_that_was_rolled_back_is_forgotten_by_the_process_that_made_it(passphrase: str) -> None:
     vault = Vault(passphrase, salt=StoredSalt())
     vault.seal(KEY, POEM)
+    assert StoredSalt().read() is None
     db.session.rollback()
     token = vault.seal(KEY, POEM)
     db.session.commit()
