@@ -4,10 +4,17 @@ PYTHON ?= python3
 ARGS ?=
 
 IN_VENV := .venv/bin
+# What only looks at the code or pins its libraries lives apart: some of it asks for old versions of what the product uses.
+IN_TOOLS := .venv-tools/bin
+# A file whose hash is not in the list is refused, whoever serves it.
+INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement
+# Never validates: that would send a found key to its vendor.
+FIND_SECRETS := $(IN_TOOLS)/kingfisher scan --no-validate --no-update-check --redact --quiet \
+	--rules-path .ci/secrets.yml --rule-cache-dir .venv-tools/rules
 CATALOGUES := $(wildcard web/translations/*/LC_MESSAGES/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check live faults bench fix
+.PHONY: help run test check scan live faults bench fix lock sbom audit
 # A half-made stamp or catalogue must not pass for a whole one.
 .DELETE_ON_ERROR:
 
@@ -20,12 +27,19 @@ run: .venv/.installed $(CATALOGUES:.po=.mo) ## start everything; prints the addr
 test: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## run all tests; make test ARGS="-k poem -x" passes arguments to pytest
 	@$(IN_VENV)/python -m pytest $(ARGS)
 
-check: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## what CI runs: format, lint, types, layers, tests
+check: .venv/.installed-dev scan $(CATALOGUES:.po=.mo) ## what CI runs: unsafe code and secrets, format, lint, types, layers, tests
 	@$(IN_VENV)/ruff format --check .
 	@$(IN_VENV)/ruff check .
 	@$(IN_VENV)/mypy
 	@$(IN_VENV)/lint-imports
 	@$(IN_VENV)/python -m pytest $(ARGS)
+
+# Looked through is all that git has or would take, and all that it ever had: what was removed again is known all the same.
+scan: .venv-tools/.installed ## look for unsafe code and for secrets, in seconds
+	@$(IN_TOOLS)/bandit --quiet --configfile pyproject.toml --recursive .
+	@git ls-files -z --cached --others --exclude-standard | \
+		xargs -0 $(FIND_SECRETS) "$$(git rev-parse --git-common-dir)" || \
+		{ echo "A secret is in the files or in their history: see 'A secret has leaked' in SECURITY.md." >&2; exit 1; }
 
 live: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## one cheap generation at each provider whose key is in the environment
 	@$(IN_VENV)/python -m pytest -m live -n 0 tests/live $(ARGS)
@@ -40,20 +54,39 @@ fix: .venv/.installed-dev ## format, and mend what ruff can mend
 	@$(IN_VENV)/ruff format .
 	@$(IN_VENV)/ruff check --fix .
 
-.venv/bin/python:
+lock: .venv-tools/.installed ## pin what the requirements*.in ask for, with hashes; ARGS="--upgrade-package flask" renews one
+	@for each in requirements requirements-dev requirements-tools; do \
+		UV_CUSTOM_COMPILE_COMMAND="make lock" $(IN_TOOLS)/uv pip compile --quiet --universal --python-version 3.11 \
+			--generate-hashes --no-strip-extras --output-file $$each.txt $(ARGS) $$each.in >/dev/null || exit 1; \
+	done
+
+sbom: .venv-tools/.installed ## write sbom.json: what the product is made of, in CycloneDX 1.6; the same file each time
+	@$(IN_TOOLS)/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible --validate \
+		--spec-version 1.6 --output-file sbom.json requirements.txt
+	@echo "sbom.json is written."
+
+audit: .venv-tools/.installed ## ask the package index for known holes in what is pinned; needs the network, so no part of check
+	@$(IN_TOOLS)/pip-audit --strict --disable-pip --require-hashes --requirement requirements.txt
+
+.venv/bin/python .venv-tools/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Quatrain needs Python 3.11 or newer and '$(PYTHON)' is not; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@$(PYTHON) -m venv --clear .venv || \
-		{ rm -rf .venv; echo "Python cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(@:/bin/python=) || \
+		{ rm -rf $(@:/bin/python=); echo "Python cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
 
 .venv/.installed: requirements.txt .venv/bin/python
 	@echo "Installing requirements.txt into .venv; the first time takes a minute."
-	@$(IN_VENV)/python -m pip install --quiet --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(IN_VENV)/python $(INSTALL) requirements.txt
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.txt .venv/.installed
 	@echo "Installing requirements-dev.txt into .venv; the first time takes a minute."
-	@$(IN_VENV)/python -m pip install --quiet --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@$(IN_VENV)/python $(INSTALL) requirements-dev.txt
+	@touch $@
+
+.venv-tools/.installed: requirements-tools.txt .venv-tools/bin/python
+	@echo "Installing requirements-tools.txt into .venv-tools; the first time takes a minute."
+	@$(IN_TOOLS)/python $(INSTALL) requirements-tools.txt
 	@touch $@
 
 # After the installation, but a newer installation alone is no reason to compile again.

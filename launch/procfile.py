@@ -26,7 +26,7 @@ def run_release(command: str, env: Mapping[str, str], cwd: Path, log: Path) -> i
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S602  # the command is a line of our own Procfile, written for a shell
             command,
-            shell=True,
+            shell=True,  # nosec B602
             cwd=cwd,
             env=dict(env),
             stdin=subprocess.DEVNULL,
@@ -63,7 +63,7 @@ class ProcfileProcess:
         """Start it. It ends with the thread that calls this. Raises ``OSError``."""
         self._process = subprocess.Popen(  # noqa: S602  # the command is a line of our own Procfile, written for a shell
             self._command,
-            shell=True,
+            shell=True,  # nosec B602
             cwd=self._cwd,
             env=self._env,
             stdin=subprocess.DEVNULL,
