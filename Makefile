@@ -39,7 +39,7 @@ scan: .venv-tools/.installed ## look for unsafe code and for secrets, in seconds
 	@$(IN_TOOLS)/bandit --quiet --configfile pyproject.toml --recursive .
 	@git ls-files -z --cached --others --exclude-standard | \
 		xargs -0 $(FIND_SECRETS) "$$(git rev-parse --git-common-dir)" || \
-		{ echo "A secret is in the files or in their history: see 'A secret has leaked' in SECURITY.md." >&2; exit 1; }
+		{ echo "A secret is in the files or in their history, or git could not tell them: see 'A secret has leaked' in SECURITY.md." >&2; exit 1; }
 
 live: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## one cheap generation at each provider whose key is in the environment
 	@$(IN_VENV)/python -m pytest -m live -n 0 tests/live $(ARGS)
