@@ -35,11 +35,14 @@ check: .venv/.installed-dev scan $(CATALOGUES:.po=.mo) ## what CI runs: unsafe c
 	@$(IN_VENV)/python -m pytest $(ARGS)
 
 # Looked through is all that git has or would take, and all that it ever had: what was removed again is known all the same.
+# A copy without git is looked through as it is.
 scan: .venv-tools/.installed ## look for unsafe code and for secrets, in seconds
 	@$(IN_TOOLS)/bandit --quiet --configfile pyproject.toml --recursive .
-	@git ls-files -z --cached --others --exclude-standard | \
-		xargs -0 $(FIND_SECRETS) "$$(git rev-parse --git-common-dir)" || \
-		{ echo "A secret is in the files or in their history, or git could not tell them: see 'A secret has leaked' in SECURITY.md." >&2; exit 1; }
+	@if git rev-parse --git-dir >/dev/null 2>&1; then \
+		git ls-files -z --cached --others --exclude-standard | xargs -0 $(FIND_SECRETS) "$$(git rev-parse --git-common-dir)"; \
+	else \
+		$(FIND_SECRETS) --exclude '**/.venv*/**' .; \
+	fi || { echo "A secret is in the files or in their history: see 'A secret has leaked' in SECURITY.md." >&2; exit 1; }
 
 live: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## one cheap generation at each provider whose key is in the environment
 	@$(IN_VENV)/python -m pytest -m live -n 0 tests/live $(ARGS)
