@@ -4,6 +4,8 @@ import base64
 import html
 import json
 import re
+import sys
+from typing import Any
 from urllib.parse import quote
 
 #: Shorter than any key of a vendor: a test's one-letter key must not blank half of an answer.
@@ -20,6 +22,7 @@ class Redaction:
 
     def __init__(self, key: str) -> None:
         self._forms = forms_of(key) if len(key) >= SHORTEST_SECRET else ()
+        self._shortest = min(map(len, self._forms), default=sys.maxsize)
 
     def holds_key(self, text: str) -> bool:
         """Whether the key is in ``text``."""
@@ -40,21 +43,22 @@ class Redaction:
     def json(self, text: bytes) -> object:
         """What ``text`` says as JSON, its texts without the key. None for what is no JSON, or too deep to be read."""
         try:
-            return self._blanked(json.loads(text), DEEPEST)
+            whole = [json.loads(text)]
+            self._blank_in(whole, DEEPEST)
         except (ValueError, RecursionError):
             return None
+        return whole[0]
 
-    def _blanked(self, value: object, levels: int) -> object:
-        if isinstance(value, str):
-            return self.text(value)
-        if not isinstance(value, dict | list):
-            return value
-        if not levels:
+    def _blank_in(self, values: Any, levels: int) -> None:
+        """Blank the texts in a list or an object, each in its place: what is five megabytes can be a hundred here."""
+        if levels < 0:
             raise ValueError("nested too deep")
-        # In its own place: an answer of five megabytes can be a hundred once it is read.
-        for place, item in value.items() if isinstance(value, dict) else enumerate(value):
-            value[place] = self._blanked(item, levels - 1)
-        return value
+        for place, value in values.items() if isinstance(values, dict) else enumerate(values):
+            if isinstance(value, str):
+                if len(value) >= self._shortest:
+                    values[place] = self.text(value)
+            elif value and isinstance(value, list | dict):
+                self._blank_in(value, levels - 1)
 
 
 def forms_of(key: str) -> tuple[str, ...]:

@@ -294,6 +294,13 @@ def test_a_file_that_only_the_connections_end_has_ended_may_be_half_of_one(fetch
         fetch(url)
 
 
+@pytest.mark.parametrize("size", [b"-1", b"-5", b"0" * 200_000 + b"5"])
+def test_a_piece_of_no_size_breaks_the_download_off(fetch: Fetch, host: FileHost, size: bytes) -> None:
+    said = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\nsound\r\n0\r\n\r\n"
+    with wire_that_says(said) as url, pytest.raises(Unavailable, match="connection cut"):
+        fetch(url)
+
+
 @pytest.mark.parametrize("header", [b"Transfer-Encoding: identity", b"Content-Length: -1", b"Content-Length: many"])
 def test_a_length_that_says_nothing_is_none(fetch: Fetch, host: FileHost, header: bytes) -> None:
     half = b"HTTP/1.1 200 OK\r\n" + header + b"\r\n\r\n" + MP3[:1000]

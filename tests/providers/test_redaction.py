@@ -64,9 +64,9 @@ def test_what_is_no_json_says_nothing(said: bytes) -> None:
 
 
 def test_json_has_a_bottom() -> None:
-    assert REDACTION.json(b"[" * DEEPEST + b"]" * DEEPEST) is not None
-    assert REDACTION.json(b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1)) is None
-    assert Redaction("").json(b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1)) is None
+    assert REDACTION.json(b"[" * DEEPEST + b"5" + b"]" * DEEPEST) is not None
+    assert REDACTION.json(b"[" * (DEEPEST + 1) + b"5" + b"]" * (DEEPEST + 1)) is None
+    assert Redaction("").json(b"[" * (DEEPEST + 1) + b"5" + b"]" * (DEEPEST + 1)) is None
 
 
 def test_a_key_of_a_few_letters_blanks_nothing() -> None:
