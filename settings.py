@@ -85,6 +85,12 @@ class Settings(BaseSettings):
         description="Names under which we may be asked, comma-separated; .example.com takes its subdomains in. Unset: "
         "any.",
     )
+    session_idle_minutes: float = Field(
+        30,
+        gt=0,
+        description="A session ends when nobody used it for so long; a page that keeps itself up to date is nobody.",
+    )
+    session_hours: float = Field(8, gt=0, description="A session ends so long after signing in, used or not.")
     metrics_token: SecretStr | None = Field(
         None, description="What Prometheus shows at /metrics, as a bearer token; unset, there is no such page."
     )

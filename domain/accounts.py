@@ -2,26 +2,22 @@
 
 import hashlib
 import secrets
-from datetime import datetime
-from functools import cache
+from datetime import datetime, timedelta
+from typing import Any
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Text, func, select
+from sqlalchemy import Text, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.db import Base, UtcDateTime, db, utc_now
+from domain.account_rules import AccountRefused, clean_name
+from domain.db import Base, UtcDateTime, db, utc_now, write_if_free
+from domain.ended_sessions import was_ended
+from domain.passwords import hash_password, is_outdated, is_right
 
 TOKEN_PREFIX = "qt_"  # noqa: S105  # the start of every token, so that scanners of leaked secrets can name it
-SHORTEST_PASSWORD = 8
-LONGEST_PASSWORD = 1024
-
-_hasher = PasswordHasher()
-
-
-class AccountRefused(Exception):
-    """A name or password cannot be taken; the text says why."""
+#: How exactly the last use of a token is known.
+USE_NOTED_EVERY = timedelta(minutes=1)
+LARGEST_FIRST_EPOCH = 2**30
 
 
 class Administrator(Base):
@@ -32,8 +28,10 @@ class Administrator(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = mapped_column(Text, unique=True)
     password_hash: Mapped[str] = mapped_column(Text)
-    epoch: Mapped[int] = mapped_column(default=0)
+    # Begins anywhere: SQLite gives the id of who was removed to who comes next, and the sessions must not go with it.
+    epoch: Mapped[int] = mapped_column(default=lambda: secrets.randbelow(LARGEST_FIRST_EPOCH))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    last_signed_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class ApiToken(Base):
@@ -46,14 +44,13 @@ class ApiToken(Base):
     token_hash: Mapped[str] = mapped_column(Text, unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 def create_administrator(username: str, password: str) -> Administrator:
-    """Store a new administrator and commit. Raises ``AccountRefused`` for a taken name or an unfit password."""
-    username = username.strip()
-    if not username:
-        raise AccountRefused("The name is empty.")
-    administrator = Administrator(username=username, password_hash=_hash(password))
+    """Store a new administrator and commit. Raises ``AccountRefused`` for a taken or unfit name or password."""
+    username = clean_name(username)
+    administrator = Administrator(username=username, password_hash=hash_password(password))
     db.session.add(administrator)
     try:
         db.session.commit()
@@ -65,28 +62,74 @@ def create_administrator(username: str, password: str) -> Administrator:
 
 def set_password(username: str, password: str) -> None:
     """Replace the password, end every session of that administrator, and commit. Raises ``AccountRefused``."""
-    administrator = db.session.scalar(select(Administrator).where(Administrator.username == username.strip()))
-    if administrator is None:
-        raise AccountRefused(f"There is no administrator called {username}.")
-    administrator.password_hash = _hash(password)
+    administrator = _existing_administrator(username)
+    administrator.password_hash = hash_password(password)
     administrator.epoch += 1
     db.session.commit()
 
 
+def remove_administrator(username: str, *, even_the_last: bool = False) -> None:
+    """Remove the administrator, which ends their sessions, and commit. What they did keeps their name.
+
+    Raises ``AccountRefused`` for an unknown name, and for the last one, without whom nobody can sign in.
+    """
+    # Locked, so that of two who are removed at the same time one sees that the other is gone.
+    everybody = list(db.session.scalars(select(Administrator).with_for_update()))
+    administrator = _existing_administrator(username)
+    if everybody == [administrator] and not even_the_last:
+        raise AccountRefused(
+            f"{administrator.username} is the last administrator: nobody could sign in any more."
+            " Create another one first, or say --even-the-last."
+        )
+    db.session.delete(administrator)
+    db.session.commit()
+
+
+def end_all_sessions(administrator_id: int) -> None:
+    """End every session of that administrator, wherever it is, and commit."""
+    db.session.execute(
+        update(Administrator).where(Administrator.id == administrator_id).values(epoch=Administrator.epoch + 1)
+    )
+    db.session.commit()
+
+
 def sign_in(username: str, password: str) -> Administrator | None:
-    """The administrator with this name and password, or None; takes the same time either way."""
-    administrator = db.session.scalar(select(Administrator).where(Administrator.username == username.strip()))
+    """The administrator with this name and password, or None; any text may be asked for, and takes the same time."""
+    administrator = find_by_name(username)
+    is_theirs = is_right(administrator.password_hash if administrator else None, password)
+    return administrator if is_theirs else None
+
+
+def note_sign_in(administrator: Administrator, password: str, now: datetime) -> None:
+    """Write down when they signed in, and hash the password anew if hashes are made otherwise by now.
+
+    Nobody waits for it: while somebody else writes, it is left to the next time.
+    """
+    known = administrator.password_hash
+    facts: dict[str, Any] = {"last_signed_in_at": now}
+    if is_outdated(known):
+        facts["password_hash"] = hash_password(password)
+    # A password that was replaced meanwhile stays replaced.
+    same = (Administrator.id == administrator.id, Administrator.password_hash == known)
+    write_if_free(update(Administrator).where(*same).values(**facts))
+
+
+def find_by_name(username: str) -> Administrator | None:
+    """The administrator of that name; None also for a text that cannot be one."""
     try:
-        _hasher.verify(administrator.password_hash if administrator else _hash_of_nobody(), password[:LONGEST_PASSWORD])
-    except (VerificationError, InvalidHashError):
-        return None
-    return administrator
+        name = clean_name(username)
+    except AccountRefused:
+        # Asked all the same, so that it takes as long; NUL and half a surrogate pair never reach the database.
+        name = ""
+    return db.session.scalar(select(Administrator).where(Administrator.username == name))
 
 
-def find_administrator(administrator_id: int, epoch: int) -> Administrator | None:
+def find_administrator(administrator_id: int, epoch: int, session_id: str) -> Administrator | None:
     """The administrator of a session, or None once the session was ended."""
     return db.session.scalar(
-        select(Administrator).where(Administrator.id == administrator_id, Administrator.epoch == epoch)
+        select(Administrator).where(
+            Administrator.id == administrator_id, Administrator.epoch == epoch, ~was_ended(session_id)
+        )
     )
 
 
@@ -101,25 +144,26 @@ def has_administrators() -> bool:
 
 
 def new_api_token(name: str) -> tuple[str, ApiToken]:
-    """A token that was never seen before, and the row that will know it again; not stored yet."""
+    """A token that was never seen before, and the row that will know it again; not stored yet.
+
+    Raises ``AccountRefused`` for an unfit name.
+    """
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    return token, ApiToken(name=name.strip(), token_hash=_digest(token))
+    return token, ApiToken(name=clean_name(name), token_hash=_digest(token))
 
 
 def create_api_token(name: str) -> str:
     """Store a new token's hash and commit; returns the token, which cannot be shown again.
 
-    Raises ``AccountRefused`` for a taken name.
+    Raises ``AccountRefused`` for a taken or unfit name.
     """
-    if not name.strip():
-        raise AccountRefused("The name is empty.")
     token, row = new_api_token(name)
     db.session.add(row)
     try:
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
-        raise AccountRefused(f"There is a token called {name.strip()} already.") from None
+        raise AccountRefused(f"There is a token called {clean_name(name)} already.") from None
     return token
 
 
@@ -130,9 +174,18 @@ def find_api_token(token: str) -> ApiToken | None:
     )
 
 
+def note_use(token: ApiToken, now: datetime) -> None:
+    """Write down that the token was used, once in each ``USE_NOTED_EVERY``.
+
+    Nobody waits for it: while somebody else writes, it is left to the next request.
+    """
+    if token.last_used_at is None or not timedelta(0) <= now - token.last_used_at < USE_NOTED_EVERY:
+        write_if_free(update(ApiToken).where(ApiToken.id == token.id).values(last_used_at=now))
+
+
 def revoke_api_token(name: str) -> None:
     """Refuse the token from now on, and commit; twice is as good as once. Raises ``AccountRefused`` if unknown."""
-    token = db.session.scalar(select(ApiToken).where(ApiToken.name == name.strip()))
+    token = db.session.scalar(select(ApiToken).where(ApiToken.name == clean_name(name)))
     if token is None:
         raise AccountRefused(f"There is no token called {name}.")
     token.revoked_at = token.revoked_at or utc_now()
@@ -144,17 +197,12 @@ def list_api_tokens() -> list[ApiToken]:
     return list(db.session.scalars(select(ApiToken).order_by(ApiToken.id.desc())))
 
 
-def _hash(password: str) -> str:
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise AccountRefused(f"The password must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.")
-    return _hasher.hash(password)
-
-
-@cache
-def _hash_of_nobody() -> str:
-    """An unknown name costs as much time as a wrong password, so that names cannot be guessed by the clock."""
-    return _hasher.hash(secrets.token_urlsafe(16))
+def _existing_administrator(username: str) -> Administrator:
+    administrator = find_by_name(username)
+    if administrator is None:
+        raise AccountRefused(f"There is no administrator called {username}.")
+    return administrator
 
 
 def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
@@ -20,14 +20,18 @@ from sqlalchemy import (
     Select,
     Table,
     TypeDecorator,
+    Update,
     event,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_TIMEOUT_MS = 15_000
+#: How long PostgreSQL waits for a lock where nobody is to wait; it has no way to say "not at all" for every statement.
+NO_WAIT_MS = 10
 
 #: How SQLite says that its disk takes no more: as a rule, at a commit; over a quota; and, where nobody has had the
 #: database open, already as it is opened to be read.
@@ -122,6 +126,36 @@ def taken_once(query: Select[int]) -> Select[int]:
 def insert_into(table: Table, database: str) -> postgresql.Insert | sqlite.Insert:
     """An insert that can say what happens to a row that is there already; each database has its own."""
     return sqlite.insert(table) if database == "sqlite" else postgresql.insert(table)
+
+
+def write_if_free(statement: Update) -> bool:
+    """Run ``statement`` in a transaction of its own; false when it would have to wait, or failed.
+
+    For what is good to know and not worth anybody's time: nothing that counts may be written so. On SQLite the caller's
+    own transaction has to be one of ``reading``.
+    """
+    try:
+        # Not in turn with the other threads, and with a lock that is asked for once.
+        with reading(), db.engine.connect() as connection, _no_patience(connection):
+            connection.execute(statement)
+            connection.commit()
+    except SQLAlchemyError:
+        return False
+    return True
+
+
+@contextmanager
+def _no_patience(connection: Connection) -> Iterator[None]:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {NO_WAIT_MS}")
+        yield
+        return
+    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
 
 def has_no_room(error: BaseException) -> bool:

@@ -30,7 +30,7 @@ SECRETS = {"ADMIN_SECRET_KEY": secrets.token_hex(32), "SECRET_KEY": secrets.toke
 
 os.environ.update(SECRETS)
 
-from domain import accounts, clock_steps  # noqa: E402
+from domain import accounts, clock_steps, passwords  # noqa: E402
 from domain.db import Base, db, reading  # noqa: E402
 from domain.orders import Stage  # noqa: E402
 from providers import dummy  # noqa: E402
@@ -112,7 +112,7 @@ def migrated_app(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -
 def app(migrated_app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """The application with an empty database and a media folder of its own."""
     monkeypatch.setattr(dummy, "MAKERS", MADE_ONCE)
-    monkeypatch.setattr(accounts, "_hasher", QUICK_HASHER)
+    monkeypatch.setattr(passwords, "_hasher", QUICK_HASHER)
     # What another test has done to the clock is nothing that this process has seen.
     monkeypatch.setattr(clock_steps, "_detector", clock_steps.StepDetector())
     before = migrated_app.config["SETTINGS"]

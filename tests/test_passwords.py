@@ -3,9 +3,9 @@
 from argon2 import PasswordHasher, extract_parameters
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
-from domain import accounts
+from domain import passwords
 
 
 def test_a_password_is_hashed_as_slowly_as_rfc_9106_recommends() -> None:
-    assert isinstance(accounts._hasher, PasswordHasher)
-    assert extract_parameters(accounts._hasher.hash("correct-horse-battery")) == RFC_9106_LOW_MEMORY
+    assert isinstance(passwords._hasher, PasswordHasher)
+    assert extract_parameters(passwords._hasher.hash("correct-horse-battery")) == RFC_9106_LOW_MEMORY

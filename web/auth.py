@@ -1,16 +1,17 @@
 """Signing in and out, and the guard before every page under /admin."""
 
 import structlog
-from flask import Blueprint, Flask, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired
 
 from domain import accounts
-from domain.db import db, reading
+from domain.db import db, reading, utc_now
+from web import sessions
 
 log = structlog.get_logger(__name__)
 blueprint = Blueprint("auth", __name__, url_prefix="/admin")
@@ -20,17 +21,18 @@ OPEN_ENDPOINTS = {"auth.login", "auth.sign_in"}
 
 
 class LoginForm(FlaskForm):
-    """A name and a password; ``csrf_token`` comes with every form."""
+    """A name and a password; ``csrf_token`` comes with every form.
+
+    Only an empty field is named. Whatever else cannot be a name or a password is simply a wrong one.
+    """
 
     username = StringField(
         _("Name"),
-        validators=[InputRequired(), Length(max=200)],
+        validators=[InputRequired()],
         render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True},
     )
     password = PasswordField(
-        _("Password"),
-        validators=[InputRequired(), Length(max=accounts.LONGEST_PASSWORD)],
-        render_kw={"autocomplete": "current-password"},
+        _("Password"), validators=[InputRequired()], render_kw={"autocomplete": "current-password"}
     )
 
 
@@ -43,42 +45,59 @@ def init_app(app: Flask) -> None:
 @blueprint.get("/login")
 def login() -> ResponseReturnValue:
     """The form, or the start page for those who have signed in already."""
-    if _find_signed_in() is not None:
+    if sessions.find_signed_in() is not None:
         return redirect(url_for("admin.start"), code=303)
     return _login_page(LoginForm(), 200)
 
 
 @blueprint.post("/login")
 def sign_in() -> ResponseReturnValue:
-    """Begin a session, a new one whatever came before; it holds who signed in and nothing of theirs."""
+    """Begin a session, a new one whatever came before."""
     form = LoginForm()
     if not form.validate_on_submit():
         return _login_page(form, 422)
+    username, password = str(form.username.data), str(form.password.data)
     # No write lock for as long as the hash takes.
     with reading():
-        administrator = accounts.sign_in(form.username.data, form.password.data)
-    if administrator is None:
-        log.warning("sign-in refused", address=request.remote_addr)
-        form.password.errors = [gettext("The name or the password is wrong.")]
-        return _login_page(form, 422)
-    session.clear()
-    session.permanent = True
-    session["administrator_id"], session["epoch"] = administrator.id, administrator.epoch
+        administrator = accounts.sign_in(username, password)
+        if administrator is None:
+            _log_refusal(username)
+            form.password.errors = [gettext("The name or the password is wrong.")]
+            return _login_page(form, 422)
+        accounts.note_sign_in(administrator, password, utc_now())
+    sessions.begin(administrator)
     log.info("signed in", administrator=administrator.username, address=request.remote_addr)
     return redirect(url_for("admin.start"), code=303)
 
 
 @blueprint.post("/logout")
 def logout() -> ResponseReturnValue:
-    """End the session."""
-    session.clear()
+    """End the session, copies of its cookie included; the administrator's other ones go on."""
+    sessions.end()
+    log.info("signed out", administrator=g.actor, address=request.remote_addr)
     flash(gettext("You have signed out."), "success")
     return redirect(url_for("auth.login"), code=303)
 
 
+@blueprint.post("/logout-everywhere")
+def logout_everywhere() -> ResponseReturnValue:
+    """End every session of the administrator."""
+    sessions.end_everywhere()
+    log.info("signed out everywhere", administrator=g.actor, address=request.remote_addr)
+    flash(gettext("You have signed out on all devices."), "success")
+    return redirect(url_for("auth.login"), code=303)
+
+
+def _log_refusal(username: str) -> None:
+    """A name that nobody has is a password at times, typed into the wrong field: it is in no log."""
+    known = accounts.find_by_name(username)
+    log.warning("sign-in refused", administrator=known.username if known else None, address=request.remote_addr)
+
+
 def _login_page(form: LoginForm, status: int) -> ResponseReturnValue:
-    nobody = not accounts.has_administrators()
-    return render_template("login.html", form=form, nobody_can_sign_in=nobody), status
+    with reading():
+        nobody = not accounts.has_administrators()
+    return render_template("login.html", form=form, nobody_can_sign_in=nobody, is_over=sessions.is_over()), status
 
 
 def _require_sign_in() -> ResponseReturnValue | None:
@@ -87,19 +106,14 @@ def _require_sign_in() -> ResponseReturnValue | None:
     if not inside or request.endpoint in OPEN_ENDPOINTS:
         return None
     with reading():
-        administrator = _find_signed_in()
+        administrator = sessions.find_signed_in()
     if administrator is None:
+        sessions.note_that_it_is_over()
         return redirect(url_for("auth.login"), code=303)
+    sessions.note_use()
     # A plain text: pages of errors show it too, when the database may be away.
     g.actor = administrator.username
     # Ends the read, so that a change that follows begins its own transaction with nothing seen before it.
     if request.method == "POST":
         db.session.rollback()
     return None
-
-
-def _find_signed_in() -> accounts.Administrator | None:
-    administrator_id, epoch = session.get("administrator_id"), session.get("epoch")
-    if administrator_id is None or epoch is None:
-        return None
-    return accounts.find_administrator(administrator_id, epoch)

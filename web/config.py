@@ -6,7 +6,6 @@ from typing import Any
 from domain.db import engine_options
 from settings import Settings
 
-SESSION_LIVES = timedelta(hours=8)
 #: Whoever asks from this machine, such as a check of health, needs no name of ours.
 OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
@@ -29,7 +28,8 @@ def config_of(settings: Settings) -> dict[str, Any]:
         "SESSION_COOKIE_SECURE": https,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
-        "PERMANENT_SESSION_LIFETIME": SESSION_LIVES,
+        # For the browser; web/sessions.py is what ends a session.
+        "PERMANENT_SESSION_LIFETIME": timedelta(hours=settings.session_hours),
         # A page that refreshes itself must not keep its session alive for ever.
         "SESSION_REFRESH_EACH_REQUEST": False,
         # A form stays good for as long as its session, so that nobody types for an hour in vain.

@@ -1,11 +1,22 @@
 """Administrators and tokens."""
 
-import pytest
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from domain import accounts
-from domain.accounts import AccountRefused
+import pytest
+from argon2 import PasswordHasher, extract_parameters
+from flask import Flask, current_app
+
+from domain import accounts, passwords
+from domain.account_rules import AccountRefused
+from domain.db import db, reading, utc_now
 
 PASSWORD = "correct-horse-battery"
+#: Letters that keyboards put together differently, characters of many kinds, and the longest.
+PASSWORDS = ["пароль с пробелами ", "Å\u00e9\u0439 \U0001f980 ½ \t\u0000", "x" * 64, "ы" * 1024, "short-ok"]
+#: Nothing of it can be the name of anybody.
+ODD_NAMES = ["", "   ", "anna\x00", "\ud800", "an\nna", "x" * 201, "x" * 20_000, "\u202eanna"]
 
 
 def test_an_administrator_signs_in_with_name_and_password() -> None:
@@ -20,16 +31,71 @@ def test_an_administrator_signs_in_with_name_and_password() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "password"), [("anna", "wrong-password"), ("nobody", PASSWORD), ("", ""), ("ANNA", "")]
+    ("name", "password"),
+    [
+        ("anna", "wrong-password"),
+        ("nobody", PASSWORD),
+        ("", ""),
+        ("ANNA", PASSWORD),
+        ("anna", PASSWORD + "x" * 1024),
+        ("anna", PASSWORD + "\ud800"),
+        *((name, PASSWORD) for name in ODD_NAMES),
+    ],
 )
-def test_anything_else_does_not_sign_in(name: str, password: str) -> None:
+def test_anything_else_does_not_sign_in_and_costs_the_same(
+    name: str, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     accounts.create_administrator("anna", PASSWORD)
+    compared: list[str] = []
+
+    class Watched(PasswordHasher):
+        def verify(self, hash: Any, password: Any) -> Any:  # noqa: A002  # the library's own name
+            compared.append(hash)
+            return super().verify(hash, password)
+
+    monkeypatch.setattr(passwords, "_hasher", Watched(time_cost=1, memory_cost=8, parallelism=1))
 
     assert accounts.sign_in(name, password) is None
+    assert len(compared) == 1
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_any_characters_make_a_password_whichever_keyboard_types_them(password: str) -> None:
+    accounts.create_administrator("anna", unicodedata.normalize("NFD", password))
+
+    assert accounts.sign_in("anna", unicodedata.normalize("NFC", password)) is not None
+    assert accounts.sign_in("anna", password + " ") is None
+    assert accounts.sign_in("anna", password[:-1]) is None
+
+
+def test_characters_that_only_look_alike_are_not_the_same_password() -> None:
+    accounts.create_administrator("anna", "password ②")
+
+    assert accounts.sign_in("anna", "password 2") is None
+
+
+def test_a_password_longer_than_any_does_not_sign_in_with_its_beginning() -> None:
+    accounts.create_administrator("anna", "x" * 1024)
+
+    assert accounts.sign_in("anna", "x" * 1025) is None
+
+
+def test_a_name_is_the_same_whichever_keyboard_types_it() -> None:
+    accounts.create_administrator("Андре\u0438\u0306", PASSWORD)
+
+    assert accounts.sign_in("Андре\u0439", PASSWORD) is not None
 
 
 @pytest.mark.parametrize(
-    ("name", "password"), [("", PASSWORD), ("  ", PASSWORD), ("olga", "short"), ("olga", "x" * 1025)]
+    ("name", "password"),
+    [
+        *((name, PASSWORD) for name in ODD_NAMES),
+        ("olga", "short"),
+        ("olga", "x" * 1025),
+        # Eight on paper, seven when they are put together.
+        ("olga", "abcdefe\u0301"),
+        ("olga", "not-utf-8-\udcff"),
+    ],
 )
 def test_an_unfit_name_or_password_is_refused(name: str, password: str) -> None:
     with pytest.raises(AccountRefused):
@@ -48,7 +114,7 @@ def test_a_name_is_taken_once() -> None:
 
 def test_a_new_password_ends_the_sessions_of_the_old_one() -> None:
     created = accounts.create_administrator("anna", PASSWORD)
-    session = (created.id, created.epoch)
+    session = (created.id, created.epoch, "its-id")
     assert accounts.find_administrator(*session) is not None
 
     accounts.set_password("anna", "another-long-password")
@@ -56,6 +122,84 @@ def test_a_new_password_ends_the_sessions_of_the_old_one() -> None:
     assert accounts.find_administrator(*session) is None
     assert accounts.sign_in("anna", PASSWORD) is None
     assert accounts.sign_in("anna", "another-long-password") is not None
+
+
+def test_signing_in_is_noted_and_renews_a_hash_that_was_made_otherwise() -> None:
+    created = accounts.create_administrator("anna", PASSWORD)
+    created.password_hash = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1).hash(PASSWORD)
+    epoch, now = created.epoch, utc_now()
+    db.session.commit()
+
+    with reading():
+        accounts.note_sign_in(created, PASSWORD, now)
+
+    db.session.rollback()
+    assert created.last_signed_in_at == now
+    assert extract_parameters(created.password_hash) == extract_parameters(passwords._hasher.hash(PASSWORD))
+    assert accounts.sign_in("anna", PASSWORD) is not None
+    assert created.epoch == epoch
+
+
+def test_a_password_that_is_replaced_meanwhile_stays_replaced() -> None:
+    created = accounts.create_administrator("anna", PASSWORD)
+    created.password_hash = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1).hash(PASSWORD)
+    db.session.commit()
+    with reading():
+        signing_in = accounts.sign_in("anna", PASSWORD)
+        assert signing_in is not None
+        with ThreadPoolExecutor(1) as somebody_else:
+            somebody_else.submit(_replace_password, current_app._get_current_object()).result()
+
+        accounts.note_sign_in(signing_in, PASSWORD, utc_now())
+
+    db.session.rollback()
+    assert accounts.sign_in("anna", PASSWORD) is None
+
+
+def _replace_password(app: Flask) -> None:
+    with app.app_context():
+        accounts.set_password("anna", "another-password")
+
+
+def test_a_removed_administrator_neither_signs_in_nor_goes_on() -> None:
+    anna = accounts.create_administrator("anna", PASSWORD)
+    accounts.create_administrator("olga", PASSWORD)
+    session = (anna.id, anna.epoch, "its-id")
+
+    accounts.remove_administrator("anna")
+
+    assert accounts.sign_in("anna", PASSWORD) is None
+    assert accounts.find_administrator(*session) is None
+    assert [each.username for each in accounts.list_administrators()] == ["olga"]
+
+
+def test_the_last_administrator_is_removed_only_by_who_says_so() -> None:
+    accounts.create_administrator("anna", PASSWORD)
+
+    with pytest.raises(AccountRefused, match="the last administrator"):
+        accounts.remove_administrator("anna")
+    assert accounts.has_administrators()
+    accounts.remove_administrator("anna", even_the_last=True)
+
+    assert not accounts.has_administrators()
+
+
+@pytest.mark.parametrize("name", ["nobody", *ODD_NAMES])
+def test_an_unknown_administrator_can_be_neither_changed_nor_removed(name: str) -> None:
+    accounts.create_administrator("anna", PASSWORD)
+
+    with pytest.raises(AccountRefused):
+        accounts.set_password(name, "another-password")
+    with pytest.raises(AccountRefused):
+        accounts.remove_administrator(name, even_the_last=True)
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_token_has_a_name_that_can_be_printed(name: str) -> None:
+    with pytest.raises(AccountRefused):
+        accounts.create_api_token(name)
+
+    assert accounts.list_api_tokens() == []
 
 
 def test_a_token_is_found_until_it_is_revoked_and_is_not_stored() -> None:

@@ -7,14 +7,17 @@ import select
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 from flask import Flask
+from flask.testing import FlaskClient
 from pydantic import SecretStr
 
 from domain import accounts
+from domain.db import reading
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct-horse-battery"
@@ -95,10 +98,59 @@ def test_a_password_is_replaced(run: Run, app: Flask) -> None:
 
 
 @pytest.mark.usefixtures("administrator")
+def test_an_administrator_is_removed_and_the_last_one_only_on_demand(run: Run, app: Flask) -> None:
+    run("admin", "create", "maria", typed=PASSWORD)
+
+    removed, unknown, last = (run("admin", "remove", name) for name in ("maria", "maria", "admin"))
+
+    assert (removed.exit_code, removed.stdout) == (
+        0,
+        "The administrator maria is removed; their sessions have ended.\n",
+    )
+    assert (unknown.exit_code, unknown.stderr) == (1, "There is no administrator called maria.\n")
+    assert last.exit_code == 1
+    assert "admin is the last administrator" in last.stderr
+    assert can_sign_in(app, "admin", PASSWORD)
+    assert run("admin", "remove", "admin", "--even-the-last").exit_code == 0
+    assert not can_sign_in(app, "admin", PASSWORD)
+
+
+@pytest.mark.usefixtures("administrator")
+def test_the_list_says_who_signed_in_when(run: Run, app: Flask) -> None:
+    with app.app_context(), reading():
+        administrator = accounts.sign_in("admin", PASSWORD)
+        assert administrator is not None
+        accounts.note_sign_in(administrator, PASSWORD, datetime(2026, 11, 27, 9, 30, tzinfo=UTC))
+
+    assert run("admin", "list").stdout.rstrip().endswith("2026-11-27T09:30:00Z")
+
+
+def test_the_list_of_tokens_says_which_is_used(run: Run, app: Flask, client: FlaskClient) -> None:
+    token = run("api-token", "create", "shop").stdout.strip()
+    run("api-token", "create", "idle")
+    client.get("/api/v1/stages", headers={"Authorization": f"Bearer {token}"})
+
+    lines = run("api-token", "list").stdout.splitlines()
+
+    time = r"\d{4}-\d\d-\d\dT[\d:]+Z"
+    assert re.split(r"  +", lines[0]) == ["NAME", "CREATED", "LAST USED", "REVOKED"]
+    assert re.fullmatch(rf"idle +{time} +- +-", lines[1])
+    assert re.fullmatch(rf"shop +{time} +{time} +-", lines[2])
+
+
+@pytest.mark.parametrize("name", ["", "two\nlines", "x" * 201])
+def test_a_token_needs_a_name_that_can_be_printed(run: Run, name: str) -> None:
+    result = run("api-token", "create", name)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("The name ")
+
+
+@pytest.mark.usefixtures("administrator")
 def test_administrators_are_listed_without_their_hashes(run: Run) -> None:
     result = run("admin", "list")
 
-    assert re.fullmatch(r"NAME +CREATED\nadmin +\d{4}-\d\d-\d\dT[\d:]+Z\n", result.stdout)
+    assert re.fullmatch(r"NAME +CREATED +LAST SIGN-IN\nadmin +\d{4}-\d\d-\d\dT[\d:]+Z +-\n", result.stdout)
 
 
 def test_a_token_is_printed_once_and_then_only_its_name(run: Run, app: Flask) -> None:
@@ -167,7 +219,7 @@ def test_a_password_typed_at_a_terminal_is_asked_twice_and_not_shown(environment
     )
     os.close(theirs)
     seen = b""
-    for question in (b"Password: ", b"Repeat for confirmation: "):
+    for question in (b"better 15: ", b"Repeat for confirmation: "):
         seen += read_until(ours, question)
         os.write(ours, PASSWORD.encode() + b"\n")
     seen += read_until(ours, b"maria.")

@@ -2,8 +2,8 @@
 
 from flask import g, request
 
-from domain.accounts import find_api_token
-from domain.db import db, reading
+from domain.accounts import find_api_token, note_use
+from domain.db import db, reading, utc_now
 from web.api.errors import ApiFault
 
 
@@ -15,6 +15,8 @@ def require_token() -> None:
     with reading():
         token = find_api_token(authorization.token)
         name = token.name if token else None
+        if token:
+            note_use(token, utc_now())
     db.session.rollback()
     if name is None:
         challenge = 'Bearer realm="Quatrain", error="invalid_token"'

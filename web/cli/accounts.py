@@ -3,9 +3,11 @@
 import click
 
 from domain import accounts
-from domain.accounts import AccountRefused
+from domain.account_rules import ADVISED_PASSWORD, SHORTEST_PASSWORD, AccountRefused
 from settings import current_settings
 from web.cli.terminal import DatabaseGroup, Refused, print_table, read_secret
+
+PASSWORD_PROMPT = f"Password of {SHORTEST_PASSWORD} characters or more, better {ADVISED_PASSWORD}"
 
 administrators = DatabaseGroup("admin", help="Administrators: who signs in to the pages.")
 api_tokens = DatabaseGroup("api-token", help="API tokens: what a shop's programs sign in with.")
@@ -17,6 +19,8 @@ api_tokens = DatabaseGroup("api-token", help="API tokens: what a shop's programs
 def create_administrator(name: str | None, first: bool) -> None:
     """Create the administrator NAME; the password is asked for, or read from standard input.
 
+    A password has 8 to 1024 characters of any kind; 15 or more are advised, such as a few words.
+
     Example: flask --app wsgi admin create maria
     """
     if first == bool(name):
@@ -25,7 +29,7 @@ def create_administrator(name: str | None, first: bool) -> None:
         create_first_administrator()
         return
     try:
-        administrator = accounts.create_administrator(str(name), read_secret("Password"))
+        administrator = accounts.create_administrator(str(name), read_secret(PASSWORD_PROMPT))
     except AccountRefused as refused:
         raise Refused(str(refused)) from None
     click.echo(f"Created the administrator {administrator.username}.")
@@ -39,16 +43,32 @@ def set_password(name: str) -> None:
     Example: flask --app wsgi admin set-password maria
     """
     try:
-        accounts.set_password(name, read_secret("New password"))
+        accounts.set_password(name, read_secret(PASSWORD_PROMPT))
     except AccountRefused as refused:
         raise Refused(str(refused)) from None
     click.echo(f"The password of {name} is set; their sessions have ended.")
 
 
+@administrators.command("remove")
+@click.argument("name")
+@click.option("--even-the-last", is_flag=True, help="Also when nobody could sign in any more.")
+def remove_administrator(name: str, even_the_last: bool) -> None:
+    """Remove the administrator NAME, which ends all of their sessions; histories keep the name.
+
+    Example: flask --app wsgi admin remove maria
+    """
+    try:
+        accounts.remove_administrator(name, even_the_last=even_the_last)
+    except AccountRefused as refused:
+        raise Refused(str(refused)) from None
+    click.echo(f"The administrator {name} is removed; their sessions have ended.")
+
+
 @administrators.command("list")
 def list_administrators() -> None:
     """List the administrators."""
-    print_table(("NAME", "CREATED"), ((each.username, each.created_at) for each in accounts.list_administrators()))
+    rows = ((each.username, each.created_at, each.last_signed_in_at) for each in accounts.list_administrators())
+    print_table(("NAME", "CREATED", "LAST SIGN-IN"), rows)
 
 
 @api_tokens.command("create")
@@ -66,9 +86,10 @@ def create_api_token(name: str) -> None:
 
 @api_tokens.command("list")
 def list_api_tokens() -> None:
-    """List the tokens, newest first; the tokens themselves are not known any more."""
-    rows = ((each.name, each.created_at, each.revoked_at) for each in accounts.list_api_tokens())
-    print_table(("NAME", "CREATED", "REVOKED"), rows)
+    """List the tokens, newest first, each with its last use to the minute; the tokens themselves are not known."""
+    tokens = accounts.list_api_tokens()
+    rows = ((each.name, each.created_at, each.last_used_at, each.revoked_at) for each in tokens)
+    print_table(("NAME", "CREATED", "LAST USED", "REVOKED"), rows)
 
 
 @api_tokens.command("revoke")

@@ -59,8 +59,9 @@ async function watch(root, address, turn = 0) {
   });
   try {
     const answer = await fetch(address, { credentials: "same-origin", cache: "no-store" });
-    if (answer.redirected) return location.reload();
-    if (answer.ok) {
+    // The session is over. What somebody has typed or listens to is not taken from them.
+    if (answer.redirected && !partsOf(document).some(isBusy)) return location.reload();
+    if (answer.ok && !answer.redirected) {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById(root.id);
       const next = fresh && update(root, fresh);

@@ -3,10 +3,14 @@
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
+from structlog.testing import capture_logs
 
 from domain import accounts
+from domain.db import db
 from tests.conftest import ADMIN_PASSWORD, production_settings
 from tests.web.admin.browser import Page, post, token_of
+from web import sessions
 from web.config import config_of
 
 PAGES = ["/admin", "/admin/providers", "/admin/providers/POEM", "/admin/orders", "/admin/orders/new", "/admin/orders/1"]
@@ -24,10 +28,14 @@ def test_a_signed_out_browser_is_sent_to_the_login_page(client: FlaskClient, pat
     assert (answer.status_code, answer.location) == (303, "/admin/login")
 
 
-def test_signing_in_leads_to_the_start_page_and_opens_the_others(client: FlaskClient, administrator: str) -> None:
+def test_signing_in_leads_to_the_start_page_and_opens_the_others(
+    app: Flask, client: FlaskClient, administrator: str
+) -> None:
     answer = sign_in(client, administrator, ADMIN_PASSWORD)
 
     assert (answer.status_code, answer.location) == (303, "/admin")
+    with app.app_context():
+        assert accounts.list_administrators()[0].last_signed_in_at is not None
     assert [client.get(path).status_code for path in PAGES] == [200, 200, 200, 200, 200, 404]
 
 
@@ -38,6 +46,63 @@ def test_a_wrong_password_and_an_unknown_name_are_answered_alike(client: FlaskCl
     assert [Page(answer).by_id("password-error").text for answer in answers] == ["Имя или пароль не подходят."] * 2
     assert all(ADMIN_PASSWORD not in answer.text and "wrong-password" not in answer.text for answer in answers)
     assert client.get("/admin").status_code == 303
+
+
+ODD_FIELDS = ["%20%20", "admin%00", "%ff%fe", "%ed%a0%80", "x" * 5000, "%F0%9F%A6%80", "%E2%80%AEadmin"]
+
+
+@pytest.mark.parametrize("odd", ODD_FIELDS)
+@pytest.mark.parametrize("field", ["username", "password"])
+def test_whatever_stands_in_a_field_is_answered_like_a_wrong_password(
+    client: FlaskClient, administrator: str, field: str, odd: str
+) -> None:
+    values = {"username": administrator, "password": "wrong-password", field: odd}
+    token = token_of(client.get("/admin/login"))
+    body = "&".join(f"{name}={value}" for name, value in {"csrf_token": token, **values}.items())
+
+    answer = client.post("/admin/login", data=body, content_type="application/x-www-form-urlencoded")
+
+    assert answer.status_code == 422
+    assert [error.text for error in Page(answer).all("div", class_="invalid-feedback")] == [
+        "Имя или пароль не подходят."
+    ]
+
+
+def test_signing_in_leads_to_the_start_page_wherever_a_link_would_like_to_lead(
+    client: FlaskClient, administrator: str
+) -> None:
+    form = {"username": administrator, "password": ADMIN_PASSWORD, "next": "//evil.example"}
+    token = token_of(client.get("/admin/login?next=//evil.example"))
+
+    assert post(client, "/admin/login?next=//evil.example", form, token=token).location == "/admin"
+
+
+def test_signing_in_goes_on_while_the_database_is_written_to(
+    app: Flask, client: FlaskClient, administrator: str
+) -> None:
+    with app.app_context(), db.engine.connect() as somebody:
+        somebody.execute(update(accounts.Administrator).values(last_signed_in_at=None))
+        answer = sign_in(client, administrator, ADMIN_PASSWORD)
+        somebody.rollback()
+
+    assert answer.status_code == 303
+    assert client.get("/admin").status_code == 200
+
+
+def test_who_signs_in_and_out_is_in_the_log_without_the_password(client: FlaskClient, administrator: str) -> None:
+    with capture_logs() as events:
+        sign_in(client, administrator, "wrong-password")
+        sign_in(client, administrator, ADMIN_PASSWORD)
+        post(client, "/admin/logout")
+        sign_in(client, administrator, ADMIN_PASSWORD)
+        post(client, "/admin/logout-everywhere")
+
+    told = [(event["event"], event["administrator"], event["address"]) for event in events]
+    assert told == [
+        (event, administrator, "127.0.0.1")
+        for event in ("sign-in refused", "signed in", "signed out", "signed in", "signed out everywhere")
+    ]
+    assert not any(password in str(events) for password in ("wrong-password", ADMIN_PASSWORD))
 
 
 @pytest.mark.parametrize("missing", ["username", "password"])
@@ -59,7 +124,7 @@ def test_a_session_from_before_signing_in_does_not_live_on(client: FlaskClient, 
     sign_in(client, administrator, ADMIN_PASSWORD)
 
     with client.session_transaction() as session:
-        assert set(session) == {"administrator_id", "epoch", "_permanent"}
+        assert set(session) == {*sessions.IDENTITY, "_permanent"}
     client.get("/admin")
     with client.session_transaction() as session:
         assert session["csrf_token"] != token_before

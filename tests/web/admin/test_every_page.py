@@ -105,7 +105,7 @@ def post_routes(app: Flask) -> list[str]:
 
 def test_every_form_is_refused_without_a_token_or_with_another_ones(app: Flask, filled: FlaskClient) -> None:
     routes = post_routes(app)
-    assert len(routes) == 10
+    assert len(routes) == 11
     foreign = app.test_client()
     token = token_of(foreign.get("/admin/login"))
 

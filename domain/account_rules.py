@@ -1,0 +1,42 @@
+"""What may be a name and what may be a password, for whoever makes or changes an account."""
+
+import unicodedata
+
+LONGEST_NAME = 200
+SHORTEST_PASSWORD = 8
+#: What a person is advised; shorter ones are taken.
+ADVISED_PASSWORD = 15
+LONGEST_PASSWORD = 1024
+
+
+class AccountRefused(Exception):
+    """A name or password cannot be taken; the text says why."""
+
+
+def clean_name(name: str) -> str:
+    """``name`` as it is kept: composed, without white space around it. Raises ``AccountRefused`` if it is none."""
+    clean = composed(name.strip())
+    if not clean:
+        raise AccountRefused("The name is empty.")
+    if len(clean) > LONGEST_NAME or not clean.isprintable():
+        raise AccountRefused(f"The name must have 1 to {LONGEST_NAME} characters, all of them printable.")
+    return clean
+
+
+def clean_password(password: str) -> str:
+    """``password`` as it is hashed: composed, and nothing taken off. Raises ``AccountRefused`` if it cannot be one."""
+    clean = composed(password)
+    if not SHORTEST_PASSWORD <= len(clean) <= LONGEST_PASSWORD:
+        raise AccountRefused(f"The password must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.")
+    # Bytes that are not UTF-8 become such halves on their way in, and no browser could send them.
+    if any(unicodedata.category(character) == "Cs" for character in clean):
+        raise AccountRefused("The password is not text in UTF-8.")
+    return clean
+
+
+def composed(text: str) -> str:
+    """The same text whichever keyboard typed it: é is one character on some and two on others (RFC 8265, 4.2.2).
+
+    NFC and not NFKC, which would make ② and 2 the same password.
+    """
+    return unicodedata.normalize("NFC", text)

@@ -1,0 +1,84 @@
+"""What is only good to know is written when nobody has to wait for it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from sqlalchemy import select, text, update
+
+from domain import accounts
+from domain.accounts import ApiToken
+from domain.db import BUSY_TIMEOUT_MS, db, reading, utc_now, write_if_free
+
+NOW = utc_now()
+
+
+def new_token() -> int:
+    accounts.create_api_token("shop")
+    (token,) = accounts.list_api_tokens()
+    token_id = token.id
+    db.session.rollback()
+    return token_id
+
+
+@contextmanager
+def somebody_writes_to(token_id: int) -> Iterator[None]:
+    """SQLite is locked whole meanwhile, PostgreSQL that row."""
+    with db.engine.connect() as connection:
+        connection.execute(update(ApiToken).where(ApiToken.id == token_id).values(name="renamed"))
+        yield
+        connection.rollback()
+
+
+def last_used(token_id: int) -> object:
+    value = db.session.scalar(select(ApiToken.last_used_at).where(ApiToken.id == token_id))
+    db.session.rollback()
+    return value
+
+
+def note(token_id: int) -> bool:
+    return write_if_free(update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=NOW))
+
+
+def test_it_is_written_when_nobody_else_writes() -> None:
+    token_id = new_token()
+
+    assert note(token_id)
+    assert last_used(token_id) == NOW
+
+
+def test_nobody_waits_for_somebody_who_writes() -> None:
+    token_id = new_token()
+
+    with somebody_writes_to(token_id):
+        began = time.monotonic()
+        assert not note(token_id)
+        assert time.monotonic() - began < 1
+
+    assert last_used(token_id) is None
+
+
+def test_who_writes_something_that_counts_waits_as_long_as_before() -> None:
+    note(new_token())
+
+    with db.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            assert connection.scalar(text("PRAGMA busy_timeout")) == BUSY_TIMEOUT_MS
+        else:
+            assert connection.scalar(text("SHOW lock_timeout")) == "0"
+
+
+def test_the_use_of_a_token_is_noted_once_a_minute() -> None:
+    token = accounts.create_api_token("shop")
+    seen = []
+    for seconds in (0, 59, 60, 61, -300):
+        with reading():
+            found = accounts.find_api_token(token)
+            assert found is not None
+            accounts.note_use(found, NOW + timedelta(seconds=seconds))
+        db.session.rollback()
+        seen.append(last_used(found.id))
+
+    # A clock that was set back does not keep the last use in the future.
+    assert seen == [NOW + timedelta(seconds=seconds) for seconds in (0, 0, 60, 60, -300)]

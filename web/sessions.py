@@ -1,0 +1,95 @@
+"""The session of who has signed in: what its cookie holds, and when it is over.
+
+The cookie is signed, not sealed, and a copy of it is as good as itself. So each request asks for everything that ends a
+session: its two time limits, whether it was signed out, and whether all of that administrator's were ended.
+"""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import request, session
+
+from domain import accounts
+from domain.db import utc_now
+from domain.ended_sessions import end_session
+from settings import current_settings
+
+#: What says who has signed in; the rest (the token of forms, messages) is of no account.
+IDENTITY = ("administrator_id", "epoch", "session_id", "signed_in_at", "seen_at")
+#: Which part of the idle time may pass before the cookie is written again.
+EXACTNESS = 30
+#: Answers that pages ask for by themselves. See static/live.js and the meta refresh of pages without JavaScript.
+LIVE_ENDPOINTS = {"admin.section"}
+LIVE_ARGUMENTS = {"part", "live"}
+
+
+def begin(administrator: accounts.Administrator) -> None:
+    """A new session, whatever came before; it holds who signed in and nothing of theirs."""
+    session.clear()
+    session.permanent = True
+    session.update(contents(administrator.id, administrator.epoch))
+
+
+def contents(administrator_id: int, epoch: int) -> dict[str, Any]:
+    """What a session that begins now holds. Times are in seconds since 1970."""
+    now = utc_now().timestamp()
+    values = (administrator_id, epoch, secrets.token_urlsafe(16), now, now)
+    return dict(zip(IDENTITY, values, strict=True))
+
+
+def find_signed_in() -> accounts.Administrator | None:
+    """Whose session this is; None if it is nobody's or over. One query at the most."""
+    if not _is_whole() or not _is_in_time(utc_now().timestamp()):
+        return None
+    return accounts.find_administrator(session["administrator_id"], session["epoch"], session["session_id"])
+
+
+def note_use() -> None:
+    """Put off the end of the idle time, unless the page has asked by itself."""
+    if request.endpoint in LIVE_ENDPOINTS or LIVE_ARGUMENTS & set(request.args):
+        return
+    now = utc_now().timestamp()
+    if not 0 <= now - session["seen_at"] < _idle_seconds() / EXACTNESS:
+        session["seen_at"] = now
+
+
+def note_that_it_is_over() -> None:
+    """Forget who had signed in, if anybody, and remember to say so; an open form's token stays good for signing in."""
+    if session.pop("administrator_id", None) is not None:
+        session["is_over"] = True
+    for name in IDENTITY:
+        session.pop(name, None)
+
+
+def is_over() -> bool:
+    """Whether this browser had a session that has ended, and nobody has signed in since."""
+    return bool(session.get("is_over"))
+
+
+def end() -> None:
+    """Sign out: neither this cookie nor a copy of it serves any more. Commits."""
+    session_id, signed_in_at = session["session_id"], session["signed_in_at"]
+    session.clear()
+    until = datetime.fromtimestamp(signed_in_at, UTC) + timedelta(hours=current_settings().session_hours)
+    end_session(session_id, until, utc_now())
+
+
+def end_everywhere() -> None:
+    """Sign out this browser and every other one of the same administrator. Commits."""
+    accounts.end_all_sessions(session["administrator_id"])
+    session.clear()
+
+
+def _is_whole() -> bool:
+    """Sessions of earlier releases are not."""
+    return all(name in session for name in IDENTITY)
+
+
+def _is_in_time(now: float) -> bool:
+    longest = current_settings().session_hours * 3600
+    return now - session["signed_in_at"] < longest and now - session["seen_at"] < _idle_seconds()
+
+
+def _idle_seconds() -> float:
+    return current_settings().session_idle_minutes * 60
