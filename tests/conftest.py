@@ -35,6 +35,7 @@ from domain.db import Base, db, reading  # noqa: E402
 from domain.orders import Stage  # noqa: E402
 from providers import dummy  # noqa: E402
 from web import create_app  # noqa: E402
+from web.limits import limiter  # noqa: E402
 
 #: A hash of a password is meant to take long, but not several hundred times.
 QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -113,6 +114,7 @@ def app(migrated_app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """The application with an empty database and a media folder of its own."""
     monkeypatch.setattr(dummy, "MAKERS", MADE_ONCE)
     monkeypatch.setattr(passwords, "_hasher", QUICK_HASHER)
+    limiter.reset()
     # What another test has done to the clock is nothing that this process has seen.
     monkeypatch.setattr(clock_steps, "_detector", clock_steps.StepDetector())
     before = migrated_app.config["SETTINGS"]

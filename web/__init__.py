@@ -8,7 +8,7 @@ from domain.context import install_vault
 from domain.db import db, prepare_sqlite
 from settings import Settings
 from tasks import celery_init_app
-from web import admin, api, auth, callbacks, cli, errors, health, languages, metrics, reads, security
+from web import admin, api, auth, callbacks, cli, errors, health, languages, limits, metrics, reads, security
 from web.config import config_of, is_https
 from web.converters import StageTypeConverter
 from web.extensions import bootstrap, csrf, migrate
@@ -30,6 +30,7 @@ def create_app(settings: Settings) -> Flask:
     security.init_app(app, https=is_https(settings), proxies=settings.trusted_proxies)
     languages.init_app(app)
     csrf.init_app(app)
+    limits.init_app(app)
     bootstrap.init_app(app)
     errors.init_app(app)
     auth.init_app(app)

@@ -12,6 +12,7 @@ from wtforms.validators import InputRequired
 from domain import accounts
 from domain.db import db, reading, utc_now
 from web import sessions
+from web.limits import SIGN_INS_OF_ADDRESS, SIGN_INS_OF_NAME, keep_count, limiter, name_that_is_tried
 
 log = structlog.get_logger(__name__)
 blueprint = Blueprint("auth", __name__, url_prefix="/admin")
@@ -51,8 +52,14 @@ def login() -> ResponseReturnValue:
 
 
 @blueprint.post("/login")
+@limiter.limit(SIGN_INS_OF_ADDRESS)
+@limiter.limit(SIGN_INS_OF_NAME, key_func=name_that_is_tried)
 def sign_in() -> ResponseReturnValue:
-    """Begin a session, a new one whatever came before."""
+    """Begin a session, a new one whatever came before.
+
+    Failures are limited by address and by name. While a limit holds, the right password is refused as well (429): it
+    would tell who guesses that it is right. The limit passes by itself, and tries while it holds do not prolong it.
+    """
     form = LoginForm()
     if not form.validate_on_submit():
         return _login_page(form, 422)
@@ -61,6 +68,7 @@ def sign_in() -> ResponseReturnValue:
     with reading():
         administrator = accounts.sign_in(username, password)
         if administrator is None:
+            keep_count()
             _log_refusal(username)
             form.password.errors = [gettext("The name or the password is wrong.")]
             return _login_page(form, 422)

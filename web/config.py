@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.db import engine_options
 from settings import Settings
+from web.quick_redis import speaks_redis
 
 #: Whoever asks from this machine, such as a check of health, needs no name of ours.
 OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -13,6 +14,11 @@ OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
 def is_https(settings: Settings) -> bool:
     """Whether browsers reach us over HTTPS only."""
     return settings.public_url.startswith("https://")
+
+
+def redis_for_limits(settings: Settings) -> str:
+    """The URL of the Redis that counts failures for all web processes; empty where there is none."""
+    return next((url for url in (settings.redis_url, settings.broker_url) if speaks_redis(url)), "")
 
 
 def config_of(settings: Settings) -> dict[str, Any]:
@@ -34,6 +40,7 @@ def config_of(settings: Settings) -> dict[str, Any]:
         "SESSION_REFRESH_EACH_REQUEST": False,
         # A form stays good for as long as its session, so that nobody types for an hour in vain.
         "WTF_CSRF_TIME_LIMIT": None,
+        "RATELIMIT_STORAGE_OPTIONS": {"redis_url": redis_for_limits(settings)},
         "MAX_CONTENT_LENGTH": 64 * 1024,
         "MAX_FORM_MEMORY_SIZE": 16 * 1024,
         "MAX_FORM_PARTS": 50,

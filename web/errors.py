@@ -4,14 +4,17 @@ from typing import cast
 
 import structlog
 from flask import Flask, Response, render_template, request
+from flask_babel import format_timedelta, gettext
 from flask_babel import lazy_gettext as _
+from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.exceptions import HTTPException, SecurityError, TooManyRequests
 
 from domain.db import has_no_room
 from domain.media_bucket import MediaStoreAway
+from web import limits
 from web.api.errors import FAULTS, RETRY_AFTER, ApiFault, answer_fault, answer_http_error
 
 log = structlog.get_logger(__name__)
@@ -49,6 +52,7 @@ OUTDATED_FORM = (
 def init_app(app: Flask) -> None:
     """Answer every error of ``app`` with a page of ours."""
     app.register_error_handler(HTTPException, _answer_http_error)
+    app.register_error_handler(RateLimitExceeded, _answer_limit)
     app.register_error_handler(Exception, _answer_crash)
     for failure in (OperationalError, InterfaceError, PoolTimeout):
         app.register_error_handler(failure, _answer_database_failure)
@@ -64,12 +68,28 @@ def _answer_http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400 or error.response is not None:
         return cast(Response, Response.force_type(error.get_response()))
-    words = OUTDATED_FORM if isinstance(error, CSRFError) else PAGES.get(status, PAGES[400 if status < 500 else 500])
-    response = _page(status, *words)
+    response = _page(status, *_words_for(error, status))
     response.headers.extend(
         (name, value) for name, value in error.get_headers() if name.lower() not in {"content-type", "content-length"}
     )
     return response
+
+
+def _words_for(error: HTTPException, status: int) -> tuple[object, object]:
+    if isinstance(error, CSRFError):
+        return OUTDATED_FORM
+    heading, advice = PAGES.get(status, PAGES[400 if status < 500 else 500])
+    if isinstance(error, TooManyRequests) and isinstance(error.retry_after, int):
+        when = format_timedelta(error.retry_after, granularity="second", add_direction=True)
+        return heading, gettext("Try again %(when)s.", when=when)
+    return heading, advice
+
+
+def _answer_limit(error: RateLimitExceeded) -> Response:
+    error.retry_after = limits.seconds_to_wait()
+    facts = {"path": request.path, "address": request.remote_addr, "limit": str(error.limit.limit)}
+    log.warning("too many failures", **facts, retry_after=error.retry_after)
+    return _answer_http_error(error)
 
 
 def _answer_crash(error: Exception) -> Response:

@@ -12,12 +12,20 @@ from structlog.typing import EventDict, Processor
 from domain.redaction import redactor
 from settings import Settings
 
-#: What these say of each message is said once by our own events, every few seconds for each sweep otherwise.
-CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
+#: What these say of each message or request is said once by our own events; of sweeps, every few seconds otherwise.
+CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.beat", "flask-limiter")
 #: Below these levels they write whole addresses, statements or rows.
 TALKATIVE = {"urllib3": logging.INFO, "sqlalchemy": logging.WARNING}
 #: They bring handlers of their own, which know no secrets.
-STUBBORN = ("gunicorn.error", "gunicorn.access", "celery", "celery.task", "celery.redirected", "werkzeug")
+STUBBORN = (
+    "gunicorn.error",
+    "gunicorn.access",
+    "celery",
+    "celery.task",
+    "celery.redirected",
+    "werkzeug",
+    "flask-limiter",
+)
 
 
 def _without_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -13,12 +13,16 @@ from web.api.language import in_callers_language
 from web.api.shapes import ErrorAnswer, ErrorBody
 
 #: When to come back, in seconds, for what passes without the caller's doing.
-RETRY_AFTER = {"database_away": 5, "media_away": 5, "storage_full": 60}
+RETRY_AFTER = {"too_many_unknown_tokens": 60, "database_away": 5, "media_away": 5, "storage_full": 60}
 LONGEST_FIELD = 100
 
 FAULTS: dict[str, tuple[HTTPStatus, LazyString]] = {
     "token_missing": (HTTPStatus.UNAUTHORIZED, _("Send an API token: “Authorization: Bearer …”.")),
     "token_unknown": (HTTPStatus.UNAUTHORIZED, _("This API token was never issued or has been revoked.")),
+    "too_many_unknown_tokens": (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        _("Too many requests with unknown tokens come from this address. Requests with a good one are answered."),
+    ),
     "not_json": (HTTPStatus.BAD_REQUEST, _("The body is not JSON in UTF-8.")),
     "doubled_name": (HTTPStatus.BAD_REQUEST, _("A name stands twice in one JSON object.")),
     "idempotency_key_unfit": (
@@ -58,6 +62,7 @@ CODES_OF_STATUSES = {
     413: "too_large",
     415: "not_sent_as_json",
     416: "range_unfit",
+    429: "too_many_unknown_tokens",
     500: "internal_error",
 }
 

@@ -20,7 +20,14 @@ PREFIX = "/api/v1/"
 SCHEMAS = "#/components/schemas/"
 MEDIA: Final = "media"
 MEDIA_TYPES = ("text/plain", "audio/*", "video/*")
-ALWAYS_REFUSED = ("token_missing", "token_unknown", "internal_error", "database_away", "storage_full")
+ALWAYS_REFUSED = (
+    "token_missing",
+    "token_unknown",
+    "too_many_unknown_tokens",
+    "internal_error",
+    "database_away",
+    "storage_full",
+)
 
 INTRODUCTION = """\
 Place orders for personal gifts and fetch the works that were made: a poem, the poem read aloud, sung, and filmed.

@@ -5,10 +5,15 @@ from flask import g, request
 from domain.accounts import find_api_token, note_use
 from domain.db import db, reading, utc_now
 from web.api.errors import ApiFault
+from web.limits import count_unknown_token
 
 
 def require_token() -> None:
-    """Note who calls, or raise ``ApiFault`` with 401. Ends its transaction, so that the view begins its own."""
+    """Note who calls, or raise ``ApiFault`` with 401. Ends its transaction, so that the view begins its own.
+
+    Unknown tokens are limited by address (429, ``RateLimitExceeded``). A token is looked for first: one that is good
+    is answered whatever else its address sends, and nobody who has one waits for a count.
+    """
     authorization = request.authorization
     if authorization is None or authorization.type != "bearer" or not authorization.token:
         raise ApiFault("token_missing", headers={"WWW-Authenticate": 'Bearer realm="Quatrain"'})
@@ -19,6 +24,7 @@ def require_token() -> None:
             note_use(token, utc_now())
     db.session.rollback()
     if name is None:
+        count_unknown_token()
         challenge = 'Bearer realm="Quatrain", error="invalid_token"'
         raise ApiFault("token_unknown", headers={"WWW-Authenticate": challenge})
     g.api_caller = f"token:{name}"

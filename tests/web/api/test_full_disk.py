@@ -74,4 +74,4 @@ def test_who_has_to_come_back_is_told_when(client: FlaskClient) -> None:
         for operation in methods.values():
             answers = operation["responses"].items()
             told = {status for status, answer in answers if "Retry-After" in answer.get("headers", {})}
-            assert told == {"503", "507"}
+            assert told == {"429", "503", "507"}
