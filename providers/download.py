@@ -28,6 +28,8 @@ LONGEST_SECONDS = 150.0
 MOST_REDIRECTS = 3
 #: How often a download that breaks off is taken up again, the first time included.
 MOST_CONNECTIONS = 5
+#: Of a size that is told; Python reads no number of thousands of them.
+MOST_DIGITS = 18
 
 _CHUNK_BYTES = 64 * 1024
 #: What hosts of files say to a link that has run out (Google's and Amazon's stores say 400 and 403), or is too early.
@@ -182,7 +184,7 @@ class _Download:
         else:
             self._begin_anew()
             self._validator = _validator_of(response)
-        if size.isdecimal() and self.received + int(size) > LARGEST_BYTES:
+        if size.isdecimal() and (len(size) > MOST_DIGITS or self.received + int(size) > LARGEST_BYTES):
             raise UnreadableAnswer(self._kind, "too large", status=response.status_code)
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:

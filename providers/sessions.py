@@ -1,7 +1,13 @@
 """The sessions of ``requests`` that all our calls to providers and their file hosts are made with."""
 
+import logging
+
 import requests
 from requests.adapters import HTTPAdapter
+
+# Of headers that it cannot read urllib3 warns with all their words and with the whole address: the first may hold our
+# key, and the second be as good as one.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 class _Session(requests.Session):

@@ -242,8 +242,8 @@ def test_another_status_is_no_file(
     assert caught.value.retry_after == wait
 
 
-def test_a_file_that_says_that_it_is_too_large_is_not_begun(fetch: Fetch, host: FileHost) -> None:
-    size = str(room.LARGEST_BYTES + 1)
+@pytest.mark.parametrize("size", [str(room.LARGEST_BYTES + 1), "9" * 5000])
+def test_a_file_that_says_that_it_is_too_large_is_not_begun(fetch: Fetch, host: FileHost, size: str) -> None:
     host.pages["/file"] = lambda _: Response(host.counted(repeat(MP3)), 200, {"Content-Length": size})
 
     with pytest.raises(UnreadableAnswer, match="too large"):

@@ -151,6 +151,14 @@ def test_the_target_of_a_redirect_is_not_even_looked_at(location: str) -> None:
     assert caught.value.__context__ is None
 
 
+def test_headers_that_cannot_be_read_are_not_written_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    said = f"HTTP/1.1 200 OK\r\n{CANARY}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+    with wire_that_says(said) as base_url:
+        open_http(base_url).get_json("/secret", seconds=5)
+
+    assert caplog.records == []
+
+
 def test_the_body_of_a_redirect_is_not_read() -> None:
     with FileHost() as host:
         pages = (b"x" * 65536 for _ in range(800))
