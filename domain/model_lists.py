@@ -123,7 +123,8 @@ def _note_changes(row: ProviderConfig, models: Sequence[str], now: datetime) -> 
     known, listed = _keys(row.models_cache), _keys(models)
     added = [str(each) for each in models if key_of(each) not in known]
     gone = [each for each in row.models_cache if key_of(each) not in listed]
-    still_new = {each: at for each, at in row.models_added.items() if each in models and is_new(row, each, now)}
+    spelled = set(models)
+    still_new = {each: at for each, at in row.models_added.items() if each in spelled and is_new(row, each, now)}
     row.models_added = still_new | dict.fromkeys(added, now.isoformat())
     if added or gone:
         history.record_check(
