@@ -148,6 +148,7 @@ LARGE: dict[str, Spoil] = {
     "a chunk of all that comes": _flood(b"-1\r\n"),
     "a size of a chunk of 400 MB": _flood(b"0"),
     "20 MB of empty lines": _body(lambda _: b"\n" * (20 * MEGABYTE)),
+    "a million lines": _body(lambda _: b'{"result": {}}\n' * 1_000_000),
     "20 MB of false beginnings": _body(lambda _: b"\xff\xfb\x90\x00" * (5 * MEGABYTE)),
     "a packed gigabyte": _packed("200 OK\r\nContent-Encoding: gzip", 1),
     "a gigabyte packed twice": _packed("200 OK\r\nContent-Encoding: gzip, gzip", 2),
