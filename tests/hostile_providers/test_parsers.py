@@ -40,7 +40,8 @@ EXAMPLES = settings(
 NAMES = st.sampled_from((
     "error", "code", "message", "type", "param", "status", "details", "reason", "@type", "retryDelay", "violations",
     "quotaValue", "quotaId", "data", "task_id", "taskId", "callbackType", "response", "sunoData", "audioUrl",
-    "duration", "errorCode", "videos", "video", "url", "id", "name", "created", "shutdown_date", "supportedGenerationMethods",
+    "duration", "errorCode", "videos", "video", "url", "id", "name", "created", "shutdown_date",
+    "supportedGenerationMethods",
     "api_id", "category", "function", "call", "input_schema", "required", "vendor", "grpcCode", "error_code",
     "error_message", "detail", "title",
 ))  # fmt: skip
