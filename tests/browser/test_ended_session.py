@@ -1,0 +1,47 @@
+"""A page that keeps itself up to date when its session ends."""
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+pytestmark = pytest.mark.browser
+
+
+FRAGMENT, LOGIN = "**/admin/providers/POEM", "**/admin/login"
+
+
+@pytest.fixture
+def asking(page: Page, context: BrowserContext) -> Route:
+    """The page of the sections, which watches the first of them as it does while a check runs, asks for it.
+
+    The session is over meanwhile; the question goes on its way with ``continue_``.
+    """
+    asked: list[Route] = []
+
+    def watch(route: Route) -> None:
+        answer = route.fetch()
+        watching = answer.text().replace('id="poem"', 'id="poem" data-live="/admin/providers/POEM"', 1)
+        route.fulfill(response=answer, body=watching)
+
+    page.route("**/admin/providers", watch, times=1)
+    page.route(FRAGMENT, lambda route: asked.append(route), times=1)  # noqa: PLW0108  # no built-in function will do
+    with page.expect_request(FRAGMENT):
+        page.goto("/admin/providers")
+    context.clear_cookies()
+    return asked[0]
+
+
+def test_it_leads_to_the_login_page(page: Page, asking: Route) -> None:
+    asking.continue_()
+
+    page.wait_for_url(LOGIN)
+
+
+def test_it_takes_nothing_from_who_is_typing(page: Page, asking: Route) -> None:
+    page.fill("#poem-api-key", "sk-fake-typed-0123456789")
+
+    # It asks again and again, and is sent to the login page each time.
+    for ask in (asking.continue_, lambda: None):
+        with page.expect_response(LOGIN):
+            ask()
+
+    expect(page.locator("#poem-api-key")).to_have_value("sk-fake-typed-0123456789")
