@@ -74,7 +74,7 @@ def count_uses() -> list[KeyUse]:
     """Which keys are in use, the one that seals now first. Reads only."""
     vault = current_vault()
     present = vault.key_id
-    counted = Counter((key.key_id, key.column.role) for key in stored_keys() if key.token)
+    counted = Counter((key.key_id, key.column.role) for key in stored_keys() if key.token is not None)
     others = {key_id for key_id, _ in counted} - {present}
     ids = [present, *sorted(others, key=lambda key_id: key_id or "")]
     return [
@@ -91,7 +91,7 @@ def count_uses() -> list[KeyUse]:
 def verify() -> list[Found]:
     """Every key that is stored, each tried whether it can be read. Reads only."""
     vault = current_vault()
-    return [_found(key, _why_unreadable(key, vault)) for key in stored_keys() if key.token]
+    return [_found(key, _why_unreadable(key, vault)) for key in stored_keys() if key.token is not None]
 
 
 def rotate(actor: str, *, dry_run: bool = False, skip_unreadable: bool = False) -> Rotation:
@@ -127,7 +127,7 @@ def latest_rotation() -> HistoryEntry | None:
 
 
 def _seal_anew(key: SealedKey, vault: Vault, present: str) -> tuple[Found, Outcome]:
-    if not key.token:
+    if key.token is None:
         return _found(key, None), Outcome.EMPTY
     found = _found(key, _why_unreadable(key, vault))
     if found.why is not None:

@@ -68,7 +68,7 @@ class SealedKey:
     @property
     def key_id(self) -> str | None:
         """Id of the key that it was sealed with; None where it is no token, or none is stored."""
-        return key_id_of(self.token) if self.token else None
+        return key_id_of(self.token) if self.token is not None else None
 
     def open(self, vault: Vault) -> str:
         """The key in clear. Raises ``domain.vault.Unreadable``."""

@@ -133,7 +133,7 @@ def restore_previous(stage_type: StageType, actor: str) -> None:
         db.session.rollback()
         raise ChangeRefused("provider_not_allowed", "provider_kind")
     sealed = row.previous_api_key_encrypted
-    if sealed and not current_vault().opens(sealed, live_place(stage_type, row.previous_provider_kind)):
+    if sealed is not None and not current_vault().opens(sealed, live_place(stage_type, row.previous_provider_kind)):
         db.session.rollback()
         raise ChangeRefused("previous_unreadable")
     now = utc_now()

@@ -204,6 +204,13 @@ def test_a_key_without_its_provider_is_unreadable_and_stops_nobody() -> None:
         SealedKey(COLUMNS[0], section(SONG), SONG).open(current_vault())
 
 
+def test_an_empty_text_is_no_key_and_not_passed_over() -> None:
+    replace_token("", stage_type=SONG)
+
+    assert [each.why for each in rotation.verify() if each.why] == [Why.NOT_A_TOKEN]
+    assert not rotate("command line").is_kept
+
+
 def test_a_key_that_is_being_saved_meanwhile_is_not_replaced_by_the_one_before_it(app: Flask) -> None:
     row = find(SONG, lock=True)
     assert row is not None
