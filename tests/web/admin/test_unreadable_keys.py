@@ -118,8 +118,8 @@ def test_a_provider_that_was_away_does_not_hide_it(app: Flask, admin: FlaskClien
 
     with other_secret(app):
         assert UNREADABLE in card(admin)
-        answer = Page(admin.get("/admin/providers"))
-        assert answer.all("div", inside="poem-status", class_="alert alert-danger py-2 mb-2")
+        badge = Page(admin.get("/admin/providers")).one("span", inside="poem", class_="badge text-bg-danger")
+        assert badge.text == "не работает"
     assert "не читается" not in card(admin)
 
 
