@@ -14,8 +14,7 @@ from domain.calls import snapshot_place
 from domain.db import db
 from domain.orders import Attempt, Stage
 from domain.provider_configs import ProviderConfig, live_place
-from domain.vault import Place, Vault, Why, key_id_of
-from domain.vault import Unreadable as CannotBeOpened
+from domain.vault import Place, Unreadable, Vault, Why, key_id_of
 from providers.kinds import ProviderKind, StageType
 
 
@@ -90,7 +89,7 @@ class SealedKey:
     def _place(self) -> Place:
         kind = getattr(self.row, self.column.provider_kind.key)
         if kind is None:
-            raise CannotBeOpened(Why.DOES_NOT_OPEN)
+            raise Unreadable(Why.DOES_NOT_OPEN)
         return self.column.place_of(self.stage_type, kind)
 
 

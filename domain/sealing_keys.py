@@ -52,8 +52,9 @@ class SealingKeys:
     def __init__(self, secret: str, previous: tuple[str, ...], salt: SaltSource | None) -> None:
         self._secret, self._salt = secret, salt
         self._passphrases = tuple(each for each in (secret, *previous) if is_passphrase(each))
-        self._quick = {key_id(key): key for key in (_expand(each.encode()) for each in (*previous, secret))}
-        self._quick_id = None if secret in self._passphrases else next(reversed(self._quick))
+        present, *earlier = (_expand(each.encode()) for each in (secret, *previous))
+        self._quick = {key_id(key): key for key in (present, *earlier)}
+        self._quick_id = None if is_passphrase(secret) else key_id(present)
 
     def sealing(self) -> tuple[str, bytes]:
         """Id and key that seal now. Raises ``ValueError`` for a passphrase without a source of salts."""

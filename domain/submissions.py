@@ -284,8 +284,8 @@ def _look_again(call: Call, losses: int, now: datetime) -> None:
     if losses >= len(RESEND_WAITS):
         stages.move(call, {StageState.UNCERTAIN}, state=StageState.ATTENTION, reason="answer_lost", lease_until=None)
     else:
-        due_at = now + RESEND_WAITS[losses]
-        stages.move(call, {StageState.UNCERTAIN}, due_at=due_at, lost_answers=losses + 1, lease_until=None)
+        moved = {"due_at": now + RESEND_WAITS[losses], "lost_answers": losses + 1, "reason": "answer_lost"}
+        stages.move(call, {StageState.UNCERTAIN}, lease_until=None, **moved)
     db.session.commit()
 
 

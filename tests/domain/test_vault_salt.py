@@ -50,11 +50,11 @@ def test_one_that_was_rolled_back_is_forgotten_by_the_process_that_made_it(passp
     vault.seal(KEY, POEM)
     assert StoredSalt().read() is None
     db.session.rollback()
-    token = vault.seal(KEY, POEM)
+    token = Vault(passphrase, salt=StoredSalt()).seal(KEY, POEM)
     db.session.commit()
 
     assert vault.open(token, POEM) == KEY
-    assert Vault(passphrase, salt=StoredSalt()).open(token, POEM) == KEY
+    assert vault.seal(KEY, POEM).split(".")[1] == token.split(".")[1]
 
 
 def test_two_processes_that_make_it_at_once_share_one(app: Flask) -> None:

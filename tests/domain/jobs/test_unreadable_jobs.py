@@ -129,7 +129,10 @@ def test_a_submit_without_an_answer_is_sent_again_when_its_key_is_back(emulator:
         look(order, CLIP)
     assert where(order, CLIP) == (StageState.UNCERTAIN, JOB_KEY_UNREADABLE)
     assert standing_still.of_order(order.id, utc_now())[CLIP].why is Standstill.JOB_KEY_UNREADABLE
+    emulator.pika.fail("submit", cut=True)
 
+    look(order, CLIP)
+    assert where(order, CLIP) == (StageState.UNCERTAIN, "answer_lost")
     look(order, CLIP)
     look(order, CLIP)
 
