@@ -1,8 +1,10 @@
 """How often somebody may fail: to sign in, or to call the API with a token that is none.
 
-A try is counted before it is made, so that tries side by side are all counted, and taken back unless it failed: who
-signs in all day is never limited. Counts live in Redis and in each web process (``SteadyStorage``); emptying Redis
-(FLUSHALL) and restarting the web processes forgets them. No count locks anybody out for longer than its span.
+A try is counted before it is made, and taken back unless it failed: who signs in all day is never limited.
+(Flask-Limiter's ``deduct_when`` counts afterwards: of sixteen tries side by side it lets all sixteen through.)
+
+Counts live in Redis and in each web process (``SteadyStorage``); emptying Redis (FLUSHALL) and restarting the web
+processes forgets them. No count locks anybody out for longer than its span.
 """
 
 import hashlib
