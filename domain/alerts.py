@@ -151,7 +151,7 @@ def _troubles_of(section: Section, now: datetime) -> dict[Subject, Found]:
     # Nobody misses a section that was never set, until an order does.
     is_missed = section.waiting or (reason is not Reason.NOT_CONFIGURED)
     if reason is not None and reason is not Reason.CHECKING and is_missed:
-        since = row.status_since if row is not None else section.waiting_since or now
+        since = section.noted_since or section.waiting_since or now
         found[Trouble.BLOCKED, stage_type] = Found(since, reason, section.waiting)
     if row is not None and row.model_gone_at is not None:
         found[Trouble.MODEL_GONE, stage_type] = Found(row.model_missing_since or now, row.model, section.waiting)

@@ -39,6 +39,13 @@ class Section:
         return self.row.provider_kind if self.row else self.environment
 
     @property
+    def noted_since(self) -> datetime | None:
+        """Since when the row says what it says; None where it knows nothing of what blocks it, as of a lost secret."""
+        if self.row is None or (self.blocked is Reason.UNREADABLE and self.row.reason is not Reason.UNREADABLE):
+            return None
+        return self.row.status_since
+
+    @property
     def model(self) -> str | None:
         """The model that is in use; None where the first of the list would be taken."""
         return self.row.model if self.row else None

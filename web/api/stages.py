@@ -42,7 +42,7 @@ def _shown(section: Section, has_room: bool) -> SectionShown:
         model=section.model,
         reason=reason,
         message=f"{words[:1].upper()}{words[1:]}." if reason else None,
-        since=section.row.status_since if section.row and reason and reason not in NOBODY_NOTED else None,
+        since=section.noted_since if reason and reason not in NOBODY_NOTED else None,
         waiting=section.waiting,
     )
 

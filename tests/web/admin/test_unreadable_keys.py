@@ -60,6 +60,8 @@ def test_the_page_says_so_and_only_the_stage_of_that_key_waits(app: Flask, admin
         assert "Введите ключ заново" in admin.get(f"/admin/orders/{poem.id}").text
         [alert] = alerts.notice_sections(utc_now())
         assert (alert.stage_type, alert.reason) == (POEM, Reason.UNREADABLE)
+        # Not since the section began to work, which is what its row knows.
+        assert alert.since == stage_of(poem).waiting_since
 
 
 def test_the_environments_key_does_not_step_in(

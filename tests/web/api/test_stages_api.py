@@ -63,6 +63,17 @@ def test_a_section_that_was_refused_says_why_and_since_when(api: Api, app: Flask
     assert datetime.fromisoformat(section["since"]).tzinfo == UTC
 
 
+def test_a_section_whose_key_cannot_be_read_is_not_ready_and_nobody_knows_since_when(api: Api, app: Flask) -> None:
+    with app.app_context():
+        row = builders.working_section(StageType.POEM)
+        row.api_key_encrypted = "v1.0badbad0.AAAA"
+        db.session.commit()
+
+    section = api("GET", "/stages").json["POEM"]
+
+    assert (section["ready"], section["reason"], section["since"]) == (False, "unreadable", None)
+
+
 def test_a_section_whose_provider_is_away_still_takes_orders_and_says_so(api: Api, app: Flask) -> None:
     with app.app_context():
         row = builders.working_section(StageType.POEM)
