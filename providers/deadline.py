@@ -2,7 +2,7 @@
 
 ``requests`` starts its read timeout anew with every byte that comes, headers included, so a server that
 drips one byte now and then could hold a thread for hours. Here the timeout is a total: it starts when the
-request has been sent and ends status line, headers and body alike. What it reads ahead of the body has bounds, too.
+request has been sent and ends status line, headers and body alike.
 """
 
 import io
@@ -14,8 +14,6 @@ from typing import Any
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-
-LONGEST_LINE_BYTES = 65536
 
 
 class _Clocked(io.RawIOBase):
@@ -43,23 +41,11 @@ class _Clocked(io.RawIOBase):
         super().close()
 
 
-class _ShortLines(io.BufferedReader):
-    """Reads no line without an end: urllib3 sets none to the line that tells the size of a chunk."""
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size >= 0:
-            return super().readline(size)
-        line = super().readline(LONGEST_LINE_BYTES)
-        if len(line) == LONGEST_LINE_BYTES:
-            raise HTTPException("a line without an end")
-        return line
-
-
 class _ClockedResponse(HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         # The reader that http.client made is kept, unread: while it is open, so is the socket.
-        self.fp = _ShortLines(_Clocked(sock, self.fp))
+        self.fp = io.BufferedReader(_Clocked(sock, self.fp))
 
     def _safe_read(self, amt: int) -> bytes:
         """What urllib3 reads a chunk with, whose size may be below nothing, which would be all that comes."""

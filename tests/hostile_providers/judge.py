@@ -1,9 +1,11 @@
 """Whether what came of a call can be stored, shown, sent again and paid for without harm."""
 
+import base64
 import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from providers.answers import LONGEST_MODEL_ID, LONGEST_POEM, MOST_MODELS
 from providers.base import GenerationResult, JobStatus, Ticket
@@ -14,6 +16,8 @@ from providers.media_types import TELLING_BYTES, media_type_of
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 _URL = re.compile(r"https?://[\x21-\x7e]{1,2000}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}")
+_STANDARD_BASE64 = str.maketrans("-_", "+/")
 _ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -46,6 +50,18 @@ def faults_of(found: object) -> Iterator[str]:
 def is_free_again(error: ProviderError) -> bool:
     """Whether the order would be handed in again as if nothing could have been charged."""
     return isinstance(error, PassingError | JobUnknown) and not isinstance(error, UnreadableAnswer | AnswerLost)
+
+
+def tells(key: str, text: str) -> bool:
+    """Whether whoever reads ``text`` can find ``key`` in it. Knows nothing of how our own code looks for it."""
+    if key in text or key in unquote(text):
+        return True
+    letters = [run.translate(_STANDARD_BASE64) for run in _BASE64.findall(text)]
+    return any(
+        key.encode() in base64.b64decode(run[start:] + "A" * (-len(run[start:]) % 4))
+        for run in letters
+        for start in range(4)
+    )
 
 
 def said_by(found: object) -> str:

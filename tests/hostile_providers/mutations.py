@@ -7,6 +7,7 @@ from typing import Any
 
 MISSING = "missing"
 TWICE = "there twice"
+UNHASHABLE = "an empty list"
 _HERE = "\ue000here\ue000"
 
 #: What is put in the place of each value, as it is written in JSON.
@@ -33,7 +34,7 @@ GARBAGE: dict[str, str] = {
     "a text that runs back": r'"\u202egpt\u2066"',
     "100 kB of text": '"' + "Ы" * 50_000 + '"',
     "300 letters": '"' + "x" * 300 + '"',
-    "an empty list": "[]",
+    UNHASHABLE: "[]",
     "an empty object": "{}",
     "a list of null": "[null]",
     "an object of null": '{"a": null}',
@@ -47,6 +48,8 @@ GARBAGE: dict[str, str] = {
 MOST_ITEMS = 2
 
 Place = tuple[str | int, ...]
+#: Puts another text in the place of a document.
+Put = Callable[[str], bytes]
 
 
 def places_in(document: object, place: Place = ()) -> Iterator[Place]:
@@ -98,7 +101,7 @@ def _replaced(document: Any, place: Place, value: object) -> Any:
     return changed
 
 
-def documents_in(body: bytes) -> list[tuple[Any, Callable[[str], bytes]]]:
+def documents_in(body: bytes) -> list[tuple[Any, Put]]:
     """The JSON in ``body``, one document or one a line, each with how to put another text in its place."""
     lines = body.splitlines(keepends=True)
     try:
@@ -110,7 +113,7 @@ def documents_in(body: bytes) -> list[tuple[Any, Callable[[str], bytes]]]:
     except ValueError:
         return []
 
-    def putter(number: int) -> Callable[[str], bytes]:
+    def putter(number: int) -> Put:
         return lambda text: b"".join([*lines[:number], text.encode() + b"\n", *lines[number + 1 :]])
 
     return [(document, putter(number)) for number, document in enumerate(documents[:MOST_ITEMS])]

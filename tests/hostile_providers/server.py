@@ -56,6 +56,8 @@ class HostileServer:
         with connection:
             try:
                 asked = _read(connection)
+                if asked is None:
+                    return
                 self.asked.append(asked)
                 for piece in self.respond(asked):
                     connection.sendall(piece)
@@ -65,9 +67,13 @@ class HostileServer:
                 """The client has heard enough."""
 
 
-def _read(connection: socket.socket) -> Asked:
+def _read(connection: socket.socket) -> Asked | None:
+    """The request, or None from a client that has gone before it asked."""
     with connection.makefile("rb") as stream:
-        method, path, _ = stream.readline().decode().split(" ")
+        first = stream.readline().decode()
+        if not first:
+            return None
+        method, path, _ = first.split(" ")
         headers = {}
         while line := stream.readline().decode().strip():
             name, _, value = line.partition(": ")

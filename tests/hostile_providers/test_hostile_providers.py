@@ -16,7 +16,7 @@ from tests.hostile_providers.operations import DOWNLOAD, Operation, record, refu
 from tests.hostile_providers.wire_garbage import AT_ONCE, ENDLESS, LARGE
 
 #: ``python -m tests.hostile_providers`` tries all; of so many, the suite tries one.
-OF_ANSWERS, OF_REFUSALS = 9, 23
+OF_ANSWERS, OF_REFUSALS = 13, 61
 #: They all read an answer in the same place; these read one of each kind.
 ONE_OF_EACH_KIND = ("openai-gateway generate", "speechkit-v3 generate", "a file download")
 
@@ -53,7 +53,7 @@ def test_an_answer_with_one_thing_in_it_that_should_not_be_there(operations: lis
 
 
 def test_a_refusal_with_one_thing_in_it_that_should_not_be_there() -> None:
-    assert_all_well(carry_out(json_tries(refusals(), OF_REFUSALS)), at_least=800)
+    assert_all_well(carry_out(json_tries(refusals(), OF_REFUSALS)), at_least=300)
 
 
 def test_our_key_in_an_answer(operations: list[Operation]) -> None:
