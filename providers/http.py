@@ -137,7 +137,7 @@ class ProviderHttp:
                     stream=True,
                 ) as response,
             ):
-                self._refuse_a_failure(response)
+                self._refuse_a_failure(response, is_order=body is not None and not repeatable)
                 return read(response)
         except ProviderError as error:
             failure = error
@@ -148,9 +148,11 @@ class ProviderHttp:
             failure = (AnswerLost if lost else Unavailable)(self._kind, in_our_words(fault))
         raise failure
 
-    def _refuse_a_failure(self, response: requests.Response) -> None:
+    def _refuse_a_failure(self, response: requests.Response, *, is_order: bool) -> None:
         if 300 <= response.status_code < 400:
-            raise Unavailable(self._kind, "redirect", status=response.status_code)
+            # 303 says that it was carried out, and that the outcome is elsewhere (RFC 9110, 15.4.4).
+            error_class = AnswerLost if is_order and response.status_code == 303 else Unavailable
+            raise error_class(self._kind, "redirect", status=response.status_code)
         if response.status_code >= 400:
             raise self._refusal(response)
 

@@ -102,7 +102,7 @@ AT_ONCE: dict[str, Spoil] = {
     "a redirect elsewhere": _say("302 Found\r\nLocation: http://127.0.0.1:9/steal", b"x"),
     "a redirect to half an address": _say("307 Moved\r\nLocation: http://[", b"x"),
     "a redirect in no encoding": _say("308 Moved\r\nLocation: \xff\xfe\x80", b"x"),
-    "a redirect after the work": _say("303 See Other\r\nLocation: /done", b"x"),
+    "the work is elsewhere": _say("303 See Other\r\nLocation: /done", b"x"),
     "a second answer in a header": _with_headers("X-A: b\r\n\r\nHTTP/1.1 200 OK", "X-Evil: 1"),
     "1,000 headers": _with_headers(*(f"X-{number}: 1" for number in range(1000))),
     "a header of 100 kB": _with_headers("X-Long: " + "x" * 100_000),

@@ -151,6 +151,24 @@ def test_the_target_of_a_redirect_is_not_even_looked_at(location: str) -> None:
     assert caught.value.__context__ is None
 
 
+@pytest.mark.parametrize(("status", "expected"), [(302, Unavailable), (303, AnswerLost), (307, Unavailable)])
+def test_an_order_whose_outcome_is_elsewhere_may_have_been_carried_out(
+    emulator: Emulator, status: int, expected: type[ProviderError]
+) -> None:
+    emulator.openai.fail(status=status, body="", headers={"Location": "/elsewhere"}, times=3)
+    http = open_http(emulator.base_url(KIND))
+
+    with pytest.raises(Unavailable, match="redirect") as ordered:
+        http.post_json("/responses", {}, seconds=5)
+    with pytest.raises(Unavailable, match="redirect") as asked:
+        http.get_json("/models", seconds=5)
+    with pytest.raises(Unavailable, match="redirect") as repeatable:
+        http.post_for_bytes("/responses", b"", content_type="a/b", seconds=5, repeatable=True)
+
+    assert type(ordered.value) is expected
+    assert {type(asked.value), type(repeatable.value)} == {Unavailable}
+
+
 def test_headers_that_cannot_be_read_are_not_written_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
     said = f"HTTP/1.1 200 OK\r\n{CANARY}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
     with wire_that_says(said) as base_url:
