@@ -8,6 +8,7 @@ from tests.hostile_providers import campaign
 from tests.hostile_providers.campaign import Tally
 from tests.hostile_providers.operations import DOWNLOAD, record, refusals
 from tests.hostile_providers.wire_garbage import AT_ONCE, ENDLESS, LARGE
+from tests.providers.wires import WIRES
 
 HEADS = ("garbages", "calls", "results", "our errors", *campaign.WRONGS, "seconds")
 
@@ -23,7 +24,7 @@ def main() -> int:
         "refusals, one thing in them changed": lambda: campaign.carry_out(campaign.json_tries(refusals())),
         "our key in the answer": lambda: campaign.carry_out(campaign.echo_tries(operations)),
     }
-    print(f"{len(operations)} operations of {len({each.wire_name for each in operations})} adapters' ways to speak\n")
+    print(f"{len(operations) - 1} calls of adapters in {len(WIRES)} ways to speak, and a download\n")
     print(f"| what comes | {' | '.join(HEADS)} |\n|---|{'---:|' * len(HEADS)}")
     wrong: list[str] = []
     for name, carry_out in parts.items():
