@@ -14,12 +14,12 @@ FIND_SECRETS := $(IN_TOOLS)/kingfisher scan --no-validate --no-update-check --re
 CATALOGUES := $(wildcard web/translations/*/LC_MESSAGES/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check scan live faults bench fix lock sbom audit
+.PHONY: help run test check scan live faults hostile bench fix lock sbom audit
 # A half-made stamp or catalogue must not pass for a whole one.
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
 
 run: .venv/.installed $(CATALOGUES:.po=.mo) ## start everything; prints the address; Ctrl-C stops it
 	@$(IN_VENV)/python -m launch
@@ -49,6 +49,9 @@ live: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## one cheap generation at each
 
 faults: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## ten minutes of faults; prints figures and seed; CHAOS_SEED=1 repeats one
 	@$(IN_VENV)/python -m tests.faults
+
+hostile: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## every bad input in every place; prints how many, and what got through
+	@$(IN_VENV)/python -m tests.hostile $(ARGS)
 
 bench: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## measure what counts, as ratios, into bench/RESULTS.md; BENCH=many_orders measures one
 	@$(IN_VENV)/python -m bench

@@ -8,7 +8,21 @@ from domain.context import install_vault
 from domain.db import db, prepare_sqlite
 from settings import Settings
 from tasks import celery_init_app
-from web import admin, api, auth, callbacks, cli, errors, health, languages, limits, metrics, reads, security
+from web import (
+    admin,
+    api,
+    auth,
+    callbacks,
+    cli,
+    errors,
+    form_requests,
+    health,
+    languages,
+    limits,
+    metrics,
+    reads,
+    security,
+)
 from web.config import config_of, is_https
 from web.converters import StageTypeConverter
 from web.extensions import bootstrap, csrf, migrate
@@ -25,10 +39,12 @@ def create_app(settings: Settings) -> Flask:
     _open_database(app, settings)
     celery_init_app(app)
 
-    # The order counts: reads before whoever asks the database, the check of forms before the check of who sends them.
+    # The order counts: reads before whoever asks the database, forms before what is in them is checked, and that
+    # before the check of who sends them.
     reads.init_app(app)
     security.init_app(app, https=is_https(settings), proxies=settings.trusted_proxies)
     languages.init_app(app)
+    form_requests.init_app(app)
     csrf.init_app(app)
     limits.init_app(app)
     bootstrap.init_app(app)

@@ -13,7 +13,7 @@ from domain.retrying import retry_by_hand
 from providers.kinds import StageType
 from tasks.messages import send_stages
 from web.admin.blueprint import blueprint
-from web.admin.requests import accept_form
+from web.form_requests import accept_form
 from web.media_files import send_media, send_text
 
 ORDER = f"/orders/<int(max={order_lists.LARGEST_ID}):order_id>"

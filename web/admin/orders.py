@@ -19,7 +19,7 @@ from domain.retrying import RETRYABLE_STATES
 from tasks.messages import send_stages
 from web.admin.blueprint import blueprint
 from web.admin.forms import OrderForm
-from web.admin.requests import accept_form
+from web.form_requests import accept_form
 from web.sentences import ORDER_STATES, STAGE_NAMES, STAGE_STATES
 
 Word = TypeVar("Word", bound=StrEnum)

@@ -13,8 +13,8 @@ from providers.kinds import ProviderKind, StageType
 from tasks.messages import send_check
 from web.admin.blueprint import blueprint
 from web.admin.forms import SectionForm
-from web.admin.requests import accept_form
 from web.admin.section_cards import Answer, anchor_of, build_card, keep_answer, take_answer
+from web.form_requests import accept_form
 from web.history_sentences import history_sentence
 
 HISTORY_PAGE = 50
