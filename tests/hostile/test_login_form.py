@@ -1,0 +1,36 @@
+"""Bad input to whoever is not signed in: the form of the login page."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.hostile.pages import bones
+from tests.hostile.sending import send_form
+from tests.hostile.strings import is_text, strings_for
+from tests.hostile.tally import Tally
+from tests.web.admin.browser import Page, token_of
+
+ORIGIN = "form of the login page"
+LOGIN = "/admin/login"
+
+
+@pytest.mark.usefixtures("administrator")
+def test_no_text_is_a_name_or_a_password(client: FlaskClient, tally: Tally) -> None:
+    token = token_of(client.get(LOGIN))
+    harmless = set()
+    for plain in ("", "plain", "plain" * 50):
+        harmless |= bones(Page(send_form(client, LOGIN, sign_in(token, plain))))
+
+    for text in strings_for("login"):
+        answer = send_form(client, LOGIN, sign_in(token, text))
+        tally.answered(text, answer.status_code)
+        tally.refuse_that(text, let_in=answer.status_code != (422 if is_text(text) else 400))
+        if answer.status_code == 422:
+            page = Page(answer)
+            assert bones(page) <= harmless, text
+            assert page.one("input", name="username").get("value") == text
+            assert page.one("input", name="password").get("value") in (None, "")
+    assert client.get("/admin").location == LOGIN
+
+
+def sign_in(token: str, text: str) -> list[tuple[str, str]]:
+    return [("csrf_token", token), ("username", text), ("password", text)]
