@@ -12,6 +12,7 @@ from wtforms.validators import InputRequired
 from domain import accounts
 from domain.db import db, reading, utc_now
 from web import sessions
+from web.form_requests import accept_form
 from web.limits import SIGN_INS_OF_ADDRESS, SIGN_INS_OF_NAME, keep_count, limiter, name_that_is_tried
 
 log = structlog.get_logger(__name__)
@@ -26,6 +27,8 @@ class LoginForm(FlaskForm):
 
     Only an empty field is named. Whatever else cannot be a name or a password is simply a wrong one.
     """
+
+    FIELDS = ("username", "password")
 
     username = StringField(
         _("Name"),
@@ -60,6 +63,7 @@ def sign_in() -> ResponseReturnValue:
     Failures are limited by address and by name. While a limit holds, the right password is refused as well (429): it
     would tell who guesses that it is right. The limit passes by itself, and tries while it holds do not prolong it.
     """
+    accept_form(LoginForm.FIELDS)
     form = LoginForm()
     if not form.validate_on_submit():
         return _login_page(form, 422)
@@ -81,6 +85,7 @@ def sign_in() -> ResponseReturnValue:
 @blueprint.post("/logout")
 def logout() -> ResponseReturnValue:
     """End the session, copies of its cookie included; the administrator's other ones go on."""
+    accept_form(())
     sessions.end()
     log.info("signed out", administrator=g.actor, address=request.remote_addr)
     flash(gettext("You have signed out."), "success")
@@ -90,6 +95,7 @@ def logout() -> ResponseReturnValue:
 @blueprint.post("/logout-everywhere")
 def logout_everywhere() -> ResponseReturnValue:
     """End every session of the administrator."""
+    accept_form(())
     sessions.end_everywhere()
     log.info("signed out everywhere", administrator=g.actor, address=request.remote_addr)
     flash(gettext("You have signed out on all devices."), "success")

@@ -1,6 +1,7 @@
 """Bad input to whoever is not signed in: the form of the login page."""
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.hostile.pages import bones
@@ -34,3 +35,33 @@ def test_no_text_is_a_name_or_a_password(client: FlaskClient, tally: Tally) -> N
 
 def sign_in(token: str, text: str) -> list[tuple[str, str]]:
     return [("csrf_token", token), ("username", text), ("password", text)]
+
+
+BODIES = (
+    "[1]",
+    "[[1, 2]]",
+    '"x"',
+    "null",
+    '{"username": 5, "password": 6}',
+    '{"username": ["a"], "password": {}}',
+    "{",
+)
+
+
+@pytest.mark.parametrize("path", [LOGIN, "/admin/logout"])
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/xml", ""])
+def test_what_is_no_form_is_refused(admin: FlaskClient, csrf: str, tally: Tally, path: str, content_type: str) -> None:
+    for body in BODIES:
+        answer = admin.post(path, data=body, content_type=content_type, headers={"X-CSRFToken": csrf})
+        tally.answered(body, answer.status_code)
+        tally.refuse_that(body, let_in=answer.status_code != 415)
+    assert admin.get("/admin").status_code == 200
+
+
+def test_a_form_that_is_not_the_one_of_the_page_is_refused(app: Flask, client: FlaskClient, tally: Tally) -> None:
+    token = token_of(client.get(LOGIN))
+
+    for more in ([("next", "//elsewhere.example")], [("username", "b")], [("csrf_token", token)]):
+        answer = send_form(client, LOGIN, [*sign_in(token, "a"), *more])
+        tally.answered(more, answer.status_code)
+        tally.refuse_that(more, let_in=answer.status_code != 400)
