@@ -1,6 +1,7 @@
 """Who is calling: the token in the Authorization header."""
 
 from flask import g, request
+from werkzeug.datastructures import Authorization
 
 from domain.accounts import find_api_token, note_use
 from domain.db import db, reading, utc_now
@@ -14,7 +15,7 @@ def require_token() -> None:
     Unknown tokens are limited by address (429, ``RateLimitExceeded``). A token is looked for first: one that is good
     is answered whatever else its address sends, and nobody who has one waits for a count.
     """
-    authorization = request.authorization
+    authorization = _authorization()
     if authorization is None or authorization.type != "bearer" or not authorization.token:
         raise ApiFault("token_missing", headers={"WWW-Authenticate": 'Bearer realm="Quatrain"'})
     with reading():
@@ -28,6 +29,14 @@ def require_token() -> None:
         challenge = 'Bearer realm="Quatrain", error="invalid_token"'
         raise ApiFault("token_unknown", headers={"WWW-Authenticate": challenge})
     g.api_caller = f"token:{name}"
+
+
+def _authorization() -> Authorization | None:
+    try:
+        return request.authorization
+    except ValueError:
+        # Werkzeug 3.1.9, of "Basic" with letters that are not ASCII.
+        return None
 
 
 def caller() -> str:
