@@ -10,12 +10,13 @@ from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, SecurityError, TooManyRequests
+from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from domain.db import has_no_room
 from domain.media_bucket import MediaStoreAway
 from web import limits
 from web.api.errors import FAULTS, RETRY_AFTER, ApiFault, answer_fault, answer_http_error
+from web.security import NAMELESS
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +63,7 @@ def init_app(app: Flask) -> None:
 def _answer_http_error(error: HTTPException) -> Response:
     if request.path.startswith(API_PATH):
         return answer_http_error(error)
-    if isinstance(error, SecurityError):
+    if isinstance(error, NAMELESS):
         # In plain words: a page has links, and nobody knows where they would lead under that name.
         return Response(str(STRANGE_NAME), status=400, mimetype="text/plain")
     status = error.code or 500

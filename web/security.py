@@ -2,7 +2,7 @@
 
 import structlog
 from flask import Flask, Response, request
-from werkzeug.exceptions import SecurityError
+from werkzeug.exceptions import BadHost, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from domain.redaction import redactor
@@ -36,6 +36,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), browsing-topics=()",
 }
 PRIVATE_PATH = "/admin"
+#: A name that is not ours, or can be nobody's: under it there are no addresses, for links and redirects alike.
+NAMELESS = (SecurityError, BadHost)
 #: What we write ourselves; media files are passed on as they are.
 WRITTEN_TYPES = ("text/html", "text/plain", "application/json")
 
@@ -50,8 +52,8 @@ def init_app(app: Flask, *, https: bool, proxies: int) -> None:
 
     @app.before_request
     def _refuse_names_that_are_not_ours() -> None:
-        # Before anything makes an address: under a strange name there are none.
-        if isinstance(request.routing_exception, SecurityError):
+        # Before anything makes an address.
+        if isinstance(request.routing_exception, NAMELESS):
             raise request.routing_exception
 
     @app.after_request

@@ -30,8 +30,8 @@ HEADERS: dict[str, tuple[str, ...]] = {
         *('multipart/form-data; boundary="\x00"', "multipart/form-data; boundary=", "multipart/mixed; boundary=x"),
     ),
     "HOST": (
-        *("", "a b", "\x00", "[::1", "evil:99999999", "ho/st", "a\r\nb", "://"),
-        *("host:port", "..", "\xff.example", "-", "@", MARK + ".example"),
+        *("", "a b", "\x00", "a" * 64, "a" * 9000, "a." * 100, "[::1", "evil:99999999", "ho/st", "a\r\nb", "://"),
+        *("host:port", "..", "\xff.example", "xn--\xff", "-", "@", MARK + ".example"),
     ),
     "IF_MODIFIED_SINCE": ("x", "Thu, 01 Jan 99999 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:00 +9999999999", "\x00"),
     "IF_NONE_MATCH": ('"', "*", 'W/"x', "\x00", '"a"' * 3000),
@@ -93,6 +93,11 @@ def test_no_header_is_answered_with_a_crash(
             tally.answered((header, text, path), answer.status_code)
             if header != "HOST":
                 tally.refuse_that((header, text, path), let_in=MARK in str(answer.headers))
+
+
+def test_a_host_that_can_be_none_is_400(client: FlaskClient) -> None:
+    for path in ("/admin", "/admin/login", "/api/v1/stages", "/healthz", "/nothing"):
+        assert client.get(path, headers={"Host": "a" * 64}).status_code == 400
 
 
 @on_one_database
