@@ -17,7 +17,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from providers.base import Limits
 from providers.kinds import ProviderKind
 
-LIMIT = re.compile(r"(?P<kind>\w+)=(?:(?P<calls>[1-9]\d*)/(?P<seconds>\d+(?:\.\d+)?)s|(?P<jobs>[1-9]\d*)jobs)")
+LIMIT = re.compile(
+    r"(?P<kind>\w+)=(?:(?P<calls>[1-9]\d{0,8})/(?P<seconds>\d{1,9}(?:\.\d{1,9})?)s|(?P<jobs>[1-9]\d{0,8})jobs)",
+    re.ASCII,
+)
 HOW_TO_MAKE_ONE = 'make one with: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
 SHORTEST_SECRET = 32
 #: What Celery is given while REDIS_URL is not set: commands that send no message need no broker.
@@ -32,6 +35,12 @@ FALLBACK_KEYS = {
     ProviderKind.GEMINI: "gemini_api_key",
     ProviderKind.OPENAI: "openai_api_key",
 }
+
+#: More than these is a slip of the keyboard, and would stop whatever counts with it.
+Hours = Annotated[float, Field(gt=0, le=100_000)]
+Seconds = Annotated[float, Field(gt=0, le=100_000_000)]
+Threads = Annotated[int, Field(ge=1, le=10_000)]
+Megabytes = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 
 class SettingsFault(Exception):
@@ -121,27 +130,22 @@ class Settings(BaseSettings):
         description="What a provider allows us, where that is not what its documentation says: SUNO=20/10s is calls in "
         "seconds, PIKA=20jobs is works at the same time; comma-separated.",
     )
-    worker_threads: int = Field(64, ge=1, description="Provider calls that one worker makes at the same time.")
-    min_free_disk_mb: int = Field(
+    worker_threads: Threads = Field(64, description="Provider calls that one worker makes at the same time.")
+    min_free_disk_mb: Megabytes = Field(
         100,
-        ge=0,
         description="Megabytes on the disk of MEDIA_DIR that are kept for orders which were accepted already.",
     )
-    web_workers: int = Field(2, ge=1, description="Processes of the web server.")
-    web_threads: int = Field(8, ge=1, description="Threads of each web process.")
-    stage_wait_hours: float = Field(72, gt=0, description="How long a stage waits for its section before it fails.")
-    sweep_interval_seconds: float = Field(2, gt=0, description="How often work that stands still is looked for.")
-    poll_interval_seconds: float = Field(3, gt=0, description="How often due jobs at providers are looked for.")
-    refresh_interval_seconds: float = Field(
-        3600, gt=0, description="How often sections with an old list are looked for."
+    web_workers: Threads = Field(2, description="Processes of the web server.")
+    web_threads: Threads = Field(8, description="Threads of each web process.")
+    stage_wait_hours: Hours = Field(72, description="How long a stage waits for its section before it fails.")
+    sweep_interval_seconds: Seconds = Field(2, description="How often work that stands still is looked for.")
+    poll_interval_seconds: Seconds = Field(3, description="How often due jobs at providers are looked for.")
+    refresh_interval_seconds: Seconds = Field(3600, description="How often sections with an old list are looked for.")
+    alerts_interval_seconds: Seconds = Field(15, description="How often troubles to be told of are looked for.")
+    watchdog_seconds: Seconds = Field(
+        60, description="A worker that hears nothing for so long while messages wait ends, to be started anew."
     )
-    alerts_interval_seconds: float = Field(15, gt=0, description="How often troubles to be told of are looked for.")
-    watchdog_seconds: float = Field(
-        60, gt=0, description="A worker that hears nothing for so long while messages wait ends, to be started anew."
-    )
-    models_max_age_hours: float = Field(
-        24, gt=0, description="Age at which a section's list of models is fetched anew."
-    )
+    models_max_age_hours: Hours = Field(24, description="Age at which a section's list of models is fetched anew.")
 
     @field_validator("admin_secret_key_previous", "trusted_hosts", mode="before")
     @classmethod
@@ -175,6 +179,9 @@ class Settings(BaseSettings):
         text = value.get_secret_value().strip()
         if len(text) < SHORTEST_SECRET:
             raise ValueError(f"is shorter than {SHORTEST_SECRET} characters; {HOW_TO_MAKE_ONE}")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            # Bytes of the environment that are not UTF-8: what signs and seals could not use them.
+            raise ValueError(f"holds what is no text; {HOW_TO_MAKE_ONE}")
         if len(set(text)) < 8 or text.lower().replace("-", "_") in KNOWN_SECRETS:
             raise ValueError(f"can be guessed; {HOW_TO_MAKE_ONE}")
         return SecretStr(text)

