@@ -38,6 +38,7 @@ FALLBACK_KEYS = {
 
 #: More than these is a slip of the keyboard, and would stop whatever counts with it.
 Hours = Annotated[float, Field(gt=0, le=100_000)]
+Minutes = Annotated[float, Field(gt=0, le=1_000_000)]
 Seconds = Annotated[float, Field(gt=0, le=100_000_000)]
 Threads = Annotated[int, Field(ge=1, le=10_000)]
 Megabytes = Annotated[int, Field(ge=0, le=1_000_000_000)]
@@ -94,12 +95,11 @@ class Settings(BaseSettings):
         description="Names under which we may be asked, comma-separated; .example.com takes its subdomains in. Unset: "
         "any.",
     )
-    session_idle_minutes: float = Field(
+    session_idle_minutes: Minutes = Field(
         30,
-        gt=0,
         description="A session ends when nobody used it for so long; a page that keeps itself up to date is nobody.",
     )
-    session_hours: float = Field(8, gt=0, description="A session ends so long after signing in, used or not.")
+    session_hours: Hours = Field(8, description="A session ends so long after signing in, used or not.")
     metrics_token: SecretStr | None = Field(
         None, description="What Prometheus shows at /metrics, as a bearer token; unset, there is no such page."
     )

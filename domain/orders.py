@@ -128,7 +128,7 @@ class Stage(Base):
     lost_answers: Mapped[int] = mapped_column(default=0)
 
     provider_kind: Mapped[ProviderKind | None] = mapped_column(enum_type(ProviderKind))
-    model: Mapped[str | None] = mapped_column(RedactedText)
+    model: Mapped[str | None] = mapped_column(Text)
     provider_request_id: Mapped[str | None] = mapped_column(RedactedText)
     usage: Mapped[dict[str, Any]] = mapped_column(RedactedJSON, default=dict)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

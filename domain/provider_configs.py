@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Select, Text, select
+from sqlalchemy import JSON, Select, Text, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.db import Base, UtcDateTime, db, enum_type, utc_now
-from domain.redaction import RedactedJSON, RedactedText
+from domain.redaction import RedactedText
 from domain.vault import Place
 from providers.kinds import ProviderKind, StageType
 
@@ -83,21 +83,21 @@ class ProviderConfig(Base):
     api_key_last4: Mapped[str | None] = mapped_column(Text)
     #: The ``version`` with which this key came into force: jobs of an older one still run with the key before it.
     key_version: Mapped[int] = mapped_column(default=0)
-    model: Mapped[str | None] = mapped_column(RedactedText)
+    model: Mapped[str | None] = mapped_column(Text)
 
     #: What became of the list is a verdict of its own, beside that of the key (``domain.model_lists``).
-    models_cache: Mapped[list[str]] = mapped_column(RedactedJSON, default=list)
+    models_cache: Mapped[list[str]] = mapped_column(JSON, default=list)
     models_cache_updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: Why the list could not be fetched when it was asked for last, though the key was accepted.
     models_reason: Mapped[Reason | None] = mapped_column(enum_type(Reason))
     models_detail: Mapped[str] = mapped_column(RedactedText, default="")
     models_tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: A list that is not believed yet, and since when the provider gives it.
-    models_doubted: Mapped[list[str]] = mapped_column(RedactedJSON, default=list)
+    models_doubted: Mapped[list[str]] = mapped_column(JSON, default=list)
     models_doubted_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: When models that are new were first seen, and when those end that will; in ISO 8601.
-    models_added: Mapped[dict[str, str]] = mapped_column(RedactedJSON, default=dict)
-    models_retiring: Mapped[dict[str, str]] = mapped_column(RedactedJSON, default=dict)
+    models_added: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    models_retiring: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     #: Since when the chosen model is missing in the list, and when a second list has confirmed it.
     model_missing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     model_gone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -116,13 +116,13 @@ class ProviderConfig(Base):
     previous_provider_kind: Mapped[ProviderKind | None] = mapped_column(enum_type(ProviderKind))
     previous_api_key_encrypted: Mapped[str | None] = mapped_column(Text)
     previous_api_key_last4: Mapped[str | None] = mapped_column(Text)
-    previous_model: Mapped[str | None] = mapped_column(RedactedText)
+    previous_model: Mapped[str | None] = mapped_column(Text)
 
     candidate_provider_kind: Mapped[ProviderKind | None] = mapped_column(enum_type(ProviderKind))
     candidate_api_key_encrypted: Mapped[str | None] = mapped_column(Text)
     candidate_api_key_last4: Mapped[str | None] = mapped_column(Text)
-    candidate_model: Mapped[str | None] = mapped_column(RedactedText)
-    candidate_models: Mapped[list[str]] = mapped_column(RedactedJSON, default=list)
+    candidate_model: Mapped[str | None] = mapped_column(Text)
+    candidate_models: Mapped[list[str]] = mapped_column(JSON, default=list)
     candidate_status: Mapped[Status | None] = mapped_column(enum_type(Status))
     candidate_reason: Mapped[Reason | None] = mapped_column(enum_type(Reason))
     candidate_detail: Mapped[str] = mapped_column(RedactedText, default="")

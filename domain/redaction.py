@@ -1,20 +1,23 @@
 """The one place that knows which texts are secret, and takes them out of whatever leaves this process.
 
 Known are the secrets of the environment, from the start on, and each provider's key from the moment that somebody
-typed it in or the vault opened it here. They are found as they are and in the forms in which libraries and vendors
-repeat them (``providers/redaction.py``, which takes a key out of its own provider's answers before anybody reads
-them). What merely has the shape of a key is taken out of logs, too.
+typed it in or the vault opened it here, for as long as a call with it may go on. They are found as they are and in the
+forms in which libraries and vendors repeat them (``providers/redaction.py``, which takes a key out of its own
+provider's answers before anybody reads them). What merely has the shape of a key is taken out of logs, too.
 
 Everything that a text of others can get out by asks here: logs and tracebacks (``web/logs.py``), columns that hold what
-providers say (``RedactedText``, ``RedactedJSON``), answers to browsers and programs (``web/security.py``), alerts
+providers say (``RedactedText``, ``RedactedJSON``; ids of models, which have to stay what they are, only lose the key
+that they were asked for with), answers to browsers and programs (``web/security.py``), alerts
 (``domain/alert_delivery.py``).
 """
 
 import html
 import json
+import math
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -25,6 +28,9 @@ from providers.redaction import SHORTEST_SECRET, forms_of
 HIDDEN = "***"
 #: Keys that came into this process beside the environment's; the ones that were not used for longest are forgotten.
 MOST_KEYS = 64
+#: A key is known for so long after its latest use: longer than any call takes, and what was typed into the wrong field,
+#: such as the name of a model, is not hidden for ever.
+KNOWN_SECONDS = 15 * 60
 _SHAPES = re.compile(
     r"(?i:\b(?:bearer|api-key)\s+)[\w.~+/=-]{8,}"
     r"|\bAIza[\w-]{20,}|\bsk-[\w-]{8,}|\bAQVN[\w-]{20,}|\bqt_[\w-]{20,}"
@@ -40,31 +46,33 @@ class Redactor:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._of_environment: tuple[str, ...] = ()
-        self._keys: dict[str, None] = {}
+        #: When each was used last, on the clock of ``time.monotonic``; the latest one stands last.
+        self._keys: dict[str, float] = {}
+        self._forget_at = math.inf
         self._spellings = _Spellings(())
 
     def know_environment(self, secrets: Iterable[str]) -> None:
-        """Know these for good, in place of what was given here before."""
+        """Know these for good, and nothing that was known before: so a process begins."""
         with self._lock:
             self._of_environment = tuple(_worth_knowing(secrets))
-            self._spellings = _Spellings((*self._of_environment, *self._keys))
+            self._keys = {}
+            self._rebuild()
 
     def know(self, key: str) -> None:
-        """Know a provider's key from now on; a second time costs nothing."""
+        """Know a provider's key for a while from now on; a second time costs nothing."""
         if len(key) < SHORTEST_SECRET:
             return
         with self._lock:
-            is_new = key not in self._keys
-            self._keys.pop(key, None)
-            self._keys[key] = None
+            is_new = self._keys.pop(key, None) is None
+            self._keys[key] = time.monotonic()
             if len(self._keys) > MOST_KEYS:
                 del self._keys[next(iter(self._keys))]
             if is_new:
-                self._spellings = _Spellings((*self._of_environment, *self._keys))
+                self._rebuild()
 
     def clean(self, text: str) -> str:
         """``text`` without secrets that are known."""
-        known = self._spellings
+        known = self._known()
         # Most texts are states, names and numbers, and shorter than any key.
         return text if len(text) < known.shortest else known.pattern.sub(HIDDEN, text)
 
@@ -87,9 +95,22 @@ class Redactor:
 
     def clean_body(self, body: bytes) -> bytes:
         """An answer's body without secrets that are known; in the spellings in which we would write them."""
-        if not any(each in body for each in self._spellings.as_written):
+        if not any(each in body for each in self._known().as_written):
             return body
         return self.clean(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+    def _known(self) -> "_Spellings":
+        now = time.monotonic()
+        if now >= self._forget_at:
+            with self._lock:
+                self._keys = {key: at for key, at in self._keys.items() if now - at < KNOWN_SECONDS}
+                self._rebuild()
+        return self._spellings
+
+    def _rebuild(self) -> None:
+        """The lock has to be held."""
+        self._spellings = _Spellings((*self._of_environment, *self._keys))
+        self._forget_at = min(self._keys.values(), default=math.inf) + KNOWN_SECONDS
 
 
 class _Spellings:

@@ -207,6 +207,9 @@ def _locked_row(stage_type: StageType, version: int | None) -> ProviderConfig:
 
 def _save_new_key(row: ProviderConfig, new: NewSettings, key: str) -> Saved:
     """Store a provider with its own key: as candidate, or at once where nothing has ever worked."""
+    if key in {*row.models_cache, *row.candidate_models}:
+        # It would be hidden as a secret wherever it is to be seen.
+        raise ChangeRefused("model_as_key", "api_key")
     now, kind = utc_now(), new.provider_kind
     # With another provider chosen, the model of the old one is only what the form still showed.
     model = new.model if kind == row.provider_kind or new.model != row.model else ""

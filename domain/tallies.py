@@ -9,7 +9,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.db import Base, db, enum_type, taken_once
 from domain.orders import Attempt, AttemptState
-from domain.redaction import RedactedText
 from providers.kinds import ProviderKind
 
 #: Seconds that a call took at the most, from when it was written down to its end; for jobs, to that of the job.
@@ -26,7 +25,7 @@ class Tally(Base):
     __tablename__ = "tallies"
 
     provider_kind: Mapped[ProviderKind] = mapped_column(enum_type(ProviderKind), primary_key=True)
-    model: Mapped[str] = mapped_column(RedactedText, primary_key=True)
+    model: Mapped[str] = mapped_column(Text, primary_key=True)
     #: ``answered``, or the code of what went wrong.
     outcome: Mapped[str] = mapped_column(Text, primary_key=True)
     seconds: Mapped[float] = mapped_column(Float, primary_key=True)

@@ -33,6 +33,7 @@ os.environ.update(SECRETS)
 from domain import accounts, clock_steps, passwords  # noqa: E402
 from domain.db import Base, db, reading  # noqa: E402
 from domain.orders import Stage  # noqa: E402
+from domain.redaction import redactor  # noqa: E402
 from providers import dummy  # noqa: E402
 from web import create_app  # noqa: E402
 from web.limits import limiter  # noqa: E402
@@ -115,6 +116,8 @@ def app(migrated_app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(dummy, "MAKERS", MADE_ONCE)
     monkeypatch.setattr(passwords, "_hasher", QUICK_HASHER)
     limiter.reset()
+    # Nor what was typed as a key there.
+    redactor.know_environment([])
     # What another test has done to the clock is nothing that this process has seen.
     monkeypatch.setattr(clock_steps, "_detector", clock_steps.StepDetector())
     before = migrated_app.config["SETTINGS"]

@@ -195,6 +195,7 @@ REFUSALS: dict[str, LazyString] = {
         "The key holds a space, a line break or a letter that no key has. Copy it again, with nothing around it."
     ),
     "key_as_model": _("What stands in the field of the model looks like an API key. Put it into the field of the key."),
+    "model_as_key": _("This is the name of a model, not a key. Copy the key from the provider's site."),
     "key_is_a_mask": _("This is a hidden key, not the key itself. Copy it from the provider's site."),
     "nothing_to_check": _("There is nothing to check: no provider is set."),
     "provider_missing": _("Choose a provider."),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.redaction import HIDDEN, MOST_KEYS, Redactor, looks_like_a_key
+from domain.redaction import HIDDEN, KNOWN_SECONDS, MOST_KEYS, Redactor, looks_like_a_key
 
 KEY = 'fake<canary>&"key"+/=\\\'0123456789'
 #: Without the asterisk, which stands where a key was.
@@ -115,6 +115,24 @@ def test_keys_that_were_not_used_for_longest_are_forgotten_and_secrets_of_the_en
         knows.know(f"fake-key-number-{number}")
 
     assert knows.clean("first-fake-key second-fake-key secret-of-the-environment") == "*** second-fake-key ***"
+
+
+def test_a_key_is_forgotten_once_no_call_with_it_can_be_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    knows = Redactor()
+    knows.know_environment(["secret-of-the-environment"])
+    knows.know("first-fake-key")
+    now += KNOWN_SECONDS - 1
+    knows.know("second-fake-key")
+    assert knows.clean("first-fake-key second-fake-key") == "*** ***"
+
+    now += 2
+
+    assert knows.clean("first-fake-key second-fake-key") == "first-fake-key ***"
+    knows.know("first-fake-key")
+    now += KNOWN_SECONDS
+    assert knows.clean("first-fake-key, secret-of-the-environment") == "first-fake-key, ***"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from tests.hostile.tally import PROPERTY, Tally, table
 from tests.web.admin.browser import token_of
 from tests.web.admin.conftest import admin, openai_section  # noqa: F401
 from tests.web.api.conftest import api, token  # noqa: F401
+from web.limits import limiter
 
 #: For what is refused before a database hears of it.
 on_one_database = pytest.mark.parametrize("migrated_app", ["sqlite"], indirect=True)
@@ -36,6 +37,12 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
     request.node.user_properties.append((PROPERTY, figures))
     if counted.verdict():
         pytest.fail(counted.verdict(), pytrace=False)
+
+
+@pytest.fixture
+def no_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is told to wait, however often he is refused."""
+    monkeypatch.setattr(limiter, "enabled", False)
 
 
 @pytest.fixture

@@ -101,6 +101,7 @@ def test_a_host_that_can_be_none_is_400(client: FlaskClient) -> None:
 
 
 @on_one_database
+@pytest.mark.usefixtures("no_limits")
 def test_no_text_is_a_token(client: FlaskClient, tally: Tally) -> None:
     for text in strings_for("token"):
         environ = {"HTTP_AUTHORIZATION": as_bytes_arrive(f"Bearer {text}")}

@@ -85,11 +85,10 @@ def store_what_a_provider_said(house: House) -> str:
     return _dump("provider_configs")
 
 
-def store_a_list(house: House) -> str:
-    builders.section().models_cache = ["gpt-5.4", KEY]
-    history.record("check", "list_changed", StageType.POEM, detail=KEY)
+def tell_the_history(house: House) -> str:
+    history.record("check", "candidate_refused", StageType.POEM, detail=KEY)
     db.session.commit()
-    return _dump("provider_configs") + _dump("history")
+    return _dump("history")
 
 
 def show_a_page(house: House) -> str:
@@ -135,7 +134,7 @@ DOORS: dict[str, tuple[Callable[[House], str], str]] = {
     "the traceback of a page": (crash_in_a_page, "clean_for_log"),
     "the traceback of a process": (crash_a_process, "clean_for_log"),
     "a stored reason": (store_what_a_provider_said, "clean"),
-    "a stored list and the history": (store_a_list, "clean_all"),
+    "the history": (tell_the_history, "clean_all"),
     "a page": (show_a_page, "clean_body"),
     "an answer to a program": (answer_a_program, "clean_body"),
     "an alert": (post_an_alert, "clean_all"),
@@ -181,3 +180,14 @@ def test_a_key_in_the_field_of_the_model_is_refused_and_not_kept(house: House) -
         assert KEY not in str(refused.value.facts)
     answer = house.admin.get("/admin/providers")
     assert vendor_shaped not in answer.text
+
+
+def test_the_name_of_a_model_is_no_key_and_stays_to_be_seen(house: House) -> None:
+    builders.section().models_cache = ["gpt-5.4-mini"]
+    db.session.commit()
+
+    with pytest.raises(ChangeRefused) as refused:
+        builders.save_section(StageType.POEM, ProviderKind.OPENAI, api_key="gpt-5.4-mini")
+
+    assert refused.value.code == "model_as_key"
+    assert "gpt-5.4-mini" in house.admin.get("/admin/providers").text
