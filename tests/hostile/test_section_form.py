@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain.context import current_vault
+from domain.db import db
 from domain.provider_configs import ProviderConfig, live_place
 from providers.kinds import ProviderKind, StageType
 from tests import builders
@@ -113,3 +114,21 @@ def test_a_model_whose_list_is_not_known_yet_is_kept_and_shown_as_it_was_typed(
             page = Page(admin.get("/admin/providers/POEM"))
             assert bones(page) <= harmless, text
             assert as_shown(text) in page.by_id("poem").text, text
+
+
+@on_one_database
+def test_models_of_a_list_are_shown_and_chosen_by_their_names(admin: FlaskClient, save: Save) -> None:
+    row = builders.section()
+    harmless = bones(Page(admin.get("/admin/providers")))
+    names = [
+        text for text in map(str.strip, strings_for("list of models")) if text.isprintable() and 0 < len(text) <= 200
+    ]
+    row.models_cache = [*names, *row.models_cache]
+    db.session.commit()
+
+    page = Page(admin.get("/admin/providers"))
+    assert bones(page) <= harmless
+    assert set(names) <= set(page.options("poem-model"))
+
+    for name in names[::10]:
+        assert save("model", name)[1].model == name
