@@ -62,6 +62,7 @@ class _Look:
     unknown: int
     deadline_at: datetime
     due_at: datetime
+    taken_at: datetime
 
 
 def poll_due(now: datetime) -> Polled:
@@ -112,7 +113,8 @@ def _look_of(stage_id: int, now: datetime, counted_at: float | None) -> _Look | 
     attempt.looks += 1
     deadline_at = attempt.deadline_at or now
     call = replace(call, counted_at=counted_at)
-    return _Look(call, attempt.job_id, attempt.looks, stage.passing_failures, deadline_at, stage.due_at)
+    taken_at = attempt.submitted_at or attempt.started_at
+    return _Look(call, attempt.job_id, attempt.looks, stage.passing_failures, deadline_at, stage.due_at, taken_at)
 
 
 def _wait_for_the_key(stage: Stage, attempt: Attempt, now: datetime) -> None:
@@ -120,8 +122,7 @@ def _wait_for_the_key(stage: Stage, attempt: Attempt, now: datetime) -> None:
 
     After ``STAGE_WAIT_HOURS`` a person decides: nobody may have that ``ADMIN_SECRET_KEY`` any more.
     """
-    waited = now - (attempt.submitted_at or attempt.started_at)
-    given_up = waited > timedelta(hours=current_settings().stage_wait_hours)
+    given_up = _is_given_up(attempt.submitted_at or attempt.started_at, now)
     stages.move(
         stage,
         SUBMITTED,
@@ -130,6 +131,11 @@ def _wait_for_the_key(stage: Stage, attempt: Attempt, now: datetime) -> None:
         due_at=now + REFUSED_INTERVAL,
         lease_until=None,
     )
+
+
+def _is_given_up(taken_at: datetime, now: datetime) -> bool:
+    """Whether a job whose key does not serve has waited for as long as a stage waits for its section."""
+    return now - taken_at > timedelta(hours=current_settings().stage_wait_hours)
 
 
 def _ask_and_count(looks: list[_Look]) -> list[tuple[_Look, JobStatus | ProviderError]]:
@@ -171,7 +177,8 @@ def _settle(look: _Look, found: JobStatus | ProviderError, now: datetime) -> Sta
         log.info("job failed", **call.facts, job_id=look.job_id, outcome=found.error.code, charged=found.charged)
         return outcomes.record_failed_job(call, found.error, charged=found.charged)
     check = None
-    if isinstance(found, SettingsError):
+    if isinstance(found, SettingsError) and not _is_given_up(look.taken_at, now):
+        # Past its deadline, too: the key can be put in order, and the job is paid for.
         _look_again(look, now + REFUSED_INTERVAL, reason=found.code, detail=found.detail)
         check = outcomes.doubt_section(call, found, now)
     elif isinstance(found, JobUnknown) and look.unknown + 1 >= UNKNOWN_LOOKS:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -155,6 +156,24 @@ def test_a_key_that_is_refused_while_a_job_runs_keeps_the_job(
     emulator.rooms[KINDS[stage_type]].clear_faults()
     look(order, stage_type)
     assert stage_of(order, stage_type).state is StageState.DONE
+    assert charges(emulator) == 1
+
+
+def test_a_key_that_stays_refused_leaves_its_job_to_a_person_once_stages_have_waited_long_enough(
+    order: Order, stage_type: StageType, emulator: Emulator
+) -> None:
+    run(order, stage_type)
+    emulator.rooms[KINDS[stage_type]].play("revoked", times=None)
+    [attempt] = attempts_of(order, stage_type)
+    for hours, state in ((71, StageState.SUBMITTED), (73, StageState.ATTENTION)):
+        attempt.deadline_at = utc_now() - timedelta(hours=1)
+        attempt.submitted_at = utc_now() - timedelta(hours=hours)
+        db.session.commit()
+
+        look(order, stage_type)
+
+        assert stage_of(order, stage_type).state is state, hours
+    assert stage_of(order, stage_type).reason == "job_too_long"
     assert charges(emulator) == 1
 
 
