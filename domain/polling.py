@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import case
 
-from domain import fetching, leases, outcomes, quotas, stages, submissions
+from domain import fetching, leases, lost_submits, outcomes, quotas, stages, submissions
 from domain.calls import Call
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, Ready, Stage, StageState
@@ -70,7 +70,7 @@ def poll_due(now: datetime) -> Polled:
 
     Commits at each step. Two rounds at once take different jobs.
     """
-    checks = submissions.resolve_due(now)
+    checks = lost_submits.resolve_due(now)
     asked_at = time.monotonic()
     looks, again_at = _take_looks(now)
     finished: list[tuple[Call, str, JobStatus, MediaLink]] = []

@@ -54,7 +54,7 @@ def killed_after_the_submit(order: Order, stage_type: StageType, monkeypatch: py
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("domain.submissions._store_ticket", die)
+        patch.setattr("domain.submissions.store_ticket", die)
         with pytest.raises(Killed):
             run(order, stage_type)
     db.session.rollback()
