@@ -53,6 +53,16 @@ def list_page(
     return Page(list(rows[:size]), rows[size - 1].id if len(rows) > size else None)
 
 
+def find_newest() -> Order | None:
+    """The order that was placed last, without its stages; None before the first."""
+    return db.session.scalar(select(Order).order_by(Order.id.desc()).limit(1))
+
+
+def any_is_done() -> bool:
+    """Whether any order has all its works."""
+    return db.session.scalar(select(Order.id).where(Order.state == OrderState.DONE).limit(1)) is not None
+
+
 def count_by_state() -> dict[OrderState, int]:
     """How many orders are in each state that is not final."""
     rows = db.session.execute(

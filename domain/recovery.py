@@ -11,6 +11,7 @@ from domain import (
     clock_steps,
     heartbeats,
     letting_go,
+    order_days,
     placing,
     second_tries,
     stages,
@@ -62,6 +63,7 @@ def sweep(now: datetime, waiting_messages: int = 0) -> Sweep:
     ready += _unheard(now, waiting_messages)
     released = letting_go.release_held(now)
     tallies.count_up()
+    order_days.count_up(now)
     return Sweep(ready + released.ready, checks.due_checks(now, CHECK_PATIENCE), released.again_at)
 
 

@@ -89,18 +89,18 @@ _poem = aliased(Stage)
 
 def of_order(order_id: int, now: datetime) -> dict[StageType, Standing]:
     """The stages of one order that stand; those too that follow from an end, such as a poem that failed."""
-    found = _standing(_query(now, ended=True).where(Stage.order_id == order_id), now)
+    found = _standing(select_standing(now, ended=True).where(Stage.order_id == order_id), now)
     return {each.stage_type: each for each in found}
 
 
 def of_orders(order_ids: Collection[int], now: datetime) -> dict[int, list[Standing]]:
     """The stages of these orders that stand."""
-    return _by_order(_standing(_query(now).where(Stage.order_id.in_(order_ids)).order_by(Stage.id), now))
+    return _by_order(_standing(select_standing(now).where(Stage.order_id.in_(order_ids)).order_by(Stage.id), now))
 
 
 def list_page(now: datetime, size: int, before_id: int | None = None, state: OrderState | None = None) -> Page:
     """Orders in which a stage stands, newest first, from ``before_id`` downwards."""
-    query = _query(now).order_by(Stage.order_id.desc(), Stage.id).limit((size + 1) * STAGES_OF_AN_ORDER)
+    query = select_standing(now).order_by(Stage.order_id.desc(), Stage.id).limit((size + 1) * STAGES_OF_AN_ORDER)
     if before_id is not None:
         query = query.where(Stage.order_id < before_id)
     if state is not None:
@@ -112,9 +112,12 @@ def list_page(now: datetime, size: int, before_id: int | None = None, state: Ord
     return Page(list(orders), ids[-1] if len(found) > size else None, {each: found[each] for each in ids})
 
 
-def _query(now: datetime, *, ended: bool = False) -> Select[*tuple[Any, ...]]:
-    """Every stage that stands, why, and the times that tell since when."""
-    rules = _rules(now)
+def select_standing(now: datetime, *, ended: bool = False, at_once: bool = False) -> Select[*tuple[Any, ...]]:
+    """Every stage that stands, why, and the times that tell since when.
+
+    ``at_once``: also what has begun to wait for its settings just now.
+    """
+    rules = _rules(now, timedelta(0) if at_once else PATIENCE)
     if ended:
         poem_failed = and_(Stage.state == StageState.BLOCKED, _poem.state == StageState.FAILED)
         rules.append((Standstill.POEM_FAILED, poem_failed))
@@ -142,7 +145,7 @@ def _query(now: datetime, *, ended: bool = False) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _rules(now: datetime) -> list[tuple[Standstill, ColumnElement[bool]]]:
+def _rules(now: datetime, patience: timedelta) -> list[tuple[Standstill, ColumnElement[bool]]]:
     """Each reason with what makes it true; where several are, the first counts."""
     someone_works = exists().where(Heartbeat.name == WORKER, Heartbeat.seen_at > now - WORKER_SILENCE)
     left, due = _left_lying(now), _overdue(now)
@@ -167,7 +170,7 @@ def _rules(now: datetime) -> list[tuple[Standstill, ColumnElement[bool]]]:
         (Standstill.CLOCK_SET, and_(in_line, Stage.due_at > now + LONGEST_PLAN)),
         (Standstill.JOB_SLOW, and_(submitted, _slow(now))),
         (Standstill.ANSWER_LOST, and_(Stage.state == StageState.UNCERTAIN, Attempt.started_at < now - PATIENCE)),
-        (Standstill.SETTINGS, and_(Stage.state == StageState.WAITING, Stage.waiting_since < now - PATIENCE)),
+        (Standstill.SETTINGS, and_(Stage.state == StageState.WAITING, Stage.waiting_since <= now - patience)),
         (Standstill.DECISION, Stage.state == StageState.ATTENTION),
         (
             Standstill.POEM_UNDECIDED,
@@ -225,10 +228,11 @@ def _slow(now: datetime) -> ColumnElement[bool]:
 
 
 def _standing(query: Select[*tuple[Any, ...]], now: datetime) -> list[Standing]:
-    return [_read(row, now) for row in db.session.execute(query)]
+    return [read_standing(row, now) for row in db.session.execute(query)]
 
 
-def _read(row: Row[*tuple[Any, ...]], now: datetime) -> Standing:
+def read_standing(row: Row[*tuple[Any, ...]], now: datetime) -> Standing:
+    """What a row of ``select_standing`` says, or one with the same names."""
     why = Standstill(row.why)
     since, until = _times(row, why)
     since = min(since or row.updated_at, now)

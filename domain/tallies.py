@@ -1,21 +1,19 @@
 """What has come of the calls to each provider, counted up as they end, so that nobody ever has to count all of them."""
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Float, Text, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain import call_days
+from domain.call_days import bound_of
 from domain.db import Base, db, enum_type, taken_once
-from domain.orders import Attempt, AttemptState
-from providers.kinds import ProviderKind
+from domain.orders import Attempt, AttemptState, Stage
+from providers.kinds import ProviderKind, StageType
 
-#: Seconds that a call took at the most, from when it was written down to its end; for jobs, to that of the job.
-BOUNDS = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 1800)
-ANSWERED = AttemptState.ANSWERED.value
-#: What stands for no bound.
-LONGER = -1.0
 BATCH = 500
 
 
@@ -55,21 +53,32 @@ def count_up() -> int:
         .where(Attempt.id.in_(taken_once(ended)))
         .values(counted=True)
         .returning(
-            Attempt.provider_kind, Attempt.model, Attempt.state, Attempt.code, Attempt.started_at, Attempt.ended_at
+            Attempt.stage_id,
+            Attempt.provider_kind,
+            Attempt.model,
+            Attempt.state,
+            Attempt.code,
+            Attempt.started_at,
+            Attempt.ended_at,
         )
         .execution_options(synchronize_session=False)
     ).all()
+    stage_types = _stage_types({row.stage_id for row in rows})
     calls: Counter[_Kind] = Counter()
+    by_day: Counter[call_days.Kind] = Counter()
     totals: dict[_Kind, float] = defaultdict(float)
     for row in rows:
         took = max((row.ended_at - row.started_at).total_seconds(), 0.0)
-        bound = next((bound for bound in BOUNDS if took <= bound), LONGER)
-        kind = _Kind(row.provider_kind, row.model, row.code or row.state, bound)
+        outcome, bound = row.code or row.state, bound_of(took)
+        kind = _Kind(row.provider_kind, row.model, outcome, bound)
         calls[kind] += 1
         totals[kind] += took
+        stage_type = stage_types[row.stage_id]
+        by_day[call_days.Kind(row.ended_at.date(), stage_type, row.provider_kind, outcome, bound)] += 1
     # In one order for everybody, so that two who count cannot lock each other out.
     for kind in sorted(calls, key=lambda each: (each.provider_kind, each.model, each.outcome, each.seconds)):
         _add(kind, calls[kind], totals[kind])
+    call_days.add(by_day)
     db.session.commit()
     return len(rows)
 
@@ -77,6 +86,11 @@ def count_up() -> int:
 def all_tallies() -> list[Tally]:
     """Everything that has been counted, sorted by provider, model and outcome."""
     return list(db.session.scalars(select(Tally).order_by(Tally.provider_kind, Tally.model, Tally.outcome)))
+
+
+def _stage_types(stage_ids: Collection[int]) -> dict[int, StageType]:
+    rows = db.session.execute(select(Stage.id, Stage.stage_type).where(Stage.id.in_(stage_ids)))
+    return {stage_id: stage_type for stage_id, stage_type in rows}  # noqa: C416  # a Row is not a pair to the type checker
 
 
 def _add(kind: _Kind, calls: int, seconds: float) -> None:

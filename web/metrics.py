@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from domain import backlog, quotas, sections, tallies
+from domain import backlog, call_days, quotas, sections, tallies
 from domain.db import utc_now
 from domain.orders import StageState
 from domain.tallies import Tally
@@ -117,7 +117,7 @@ def _answers() -> Iterator[Metric]:
     for (kind, model, outcome), tallied in groupby(rows, lambda row: (row.provider_kind, row.model, row.outcome)):
         of_outcome = list(tallied)
         answers.add_metric([kind, model, outcome], sum(row.calls for row in of_outcome))
-        if outcome == tallies.ANSWERED:
+        if outcome == call_days.ANSWERED:
             times.add_metric([kind, model], _buckets(of_outcome), sum(row.total_seconds for row in of_outcome))
     yield answers
     yield times
@@ -126,10 +126,10 @@ def _answers() -> Iterator[Metric]:
 def _buckets(rows: list[Tally]) -> list[tuple[str, float]]:
     calls = {row.seconds: row.calls for row in rows}
     buckets, so_far = [], 0
-    for bound in tallies.BOUNDS:
+    for bound in call_days.BOUNDS:
         so_far += calls.get(bound, 0)
         buckets.append((str(float(bound)), float(so_far)))
-    return [*buckets, ("+Inf", float(so_far + calls.get(tallies.LONGER, 0)))]
+    return [*buckets, ("+Inf", float(so_far + calls.get(call_days.LONGER, 0)))]
 
 
 def _queues() -> Iterator[Metric]:

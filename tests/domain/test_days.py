@@ -1,0 +1,134 @@
+"""What is counted day by day: how calls went, and how many orders were placed."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from domain import call_days, order_days, tallies
+from domain.db import db, utc_now
+from domain.order_days import Orders
+from domain.orders import Attempt, Order, OrderState
+from providers.kinds import ProviderKind, StageType
+from tests.builders import place_order, run, working_section
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def in_app(app: Flask) -> Iterator[None]:
+    with app.app_context():
+        yield
+
+
+def calls_took(*seconds: float, ended_at: datetime = NOON) -> None:
+    """So many poems, each made in so many seconds."""
+    for each in seconds:
+        order = place_order()
+        run(order)
+        db.session.execute(
+            update(Attempt)
+            .where(Attempt.stage_id == order.stages[0].id)
+            .values(started_at=ended_at - timedelta(seconds=each), ended_at=ended_at)
+        )
+    db.session.commit()
+
+
+def placed_at(*moments: datetime) -> list[int]:
+    ids = []
+    for moment in moments:
+        order = place_order()
+        order.created_at = moment
+        ids.append(order.id)
+        db.session.commit()
+    return ids
+
+
+def give(order_id: int, state: OrderState) -> None:
+    db.session.execute(update(Order).where(Order.id == order_id).values(state=state))
+    db.session.commit()
+
+
+def test_times_are_known_by_kind_of_work_and_day() -> None:
+    working_section()
+    calls_took(*[7] * 8, 50, 50)
+    calls_took(0.3, ended_at=NOON - DAY)
+    tallies.count_up()
+
+    days = call_days.since(NOON.date())
+
+    assert set(days.times) == {StageType.POEM}
+    assert set(days.times[StageType.POEM]) == {NOON.date()}
+    times = days.times[StageType.POEM][NOON.date()]
+    assert times.works == 10
+    assert 5 < times.median <= 10
+    assert 30 < times.most <= 60
+    assert call_days.since(NOON.date() - DAY).overall[StageType.POEM].works == 11
+
+
+def test_what_is_counted_twice_adds_up_and_nothing_is_counted_twice() -> None:
+    working_section()
+    calls_took(1)
+    tallies.count_up()
+    calls_took(1, 1)
+    tallies.count_up()
+    tallies.count_up()
+
+    assert call_days.since(NOON.date()).overall[StageType.POEM].works == 3
+
+
+def test_a_time_longer_than_all_bounds_counts_as_the_longest() -> None:
+    working_section()
+    calls_took(7200)
+    tallies.count_up()
+
+    assert call_days.since(NOON.date()).overall[StageType.POEM].median == call_days.BOUNDS[-1]
+
+
+def test_failures_are_known_by_provider_with_their_reasons() -> None:
+    working_section()
+    for details in ("", "!refused", "!unavailable", "!unavailable"):
+        run(place_order(details=details))
+    tallies.count_up()
+
+    failures = call_days.since(utc_now().date()).failures
+
+    assert set(failures) == {ProviderKind.DUMMY}
+    assert (failures[ProviderKind.DUMMY].calls, failures[ProviderKind.DUMMY].failed) == (4, 3)
+    assert failures[ProviderKind.DUMMY].reasons == [("unavailable", 2), ("request_refused", 1)]
+
+
+def test_orders_are_counted_by_the_day_they_were_placed_on_and_by_what_became_of_them() -> None:
+    ids = placed_at(NOON - 3 * DAY, NOON - DAY, NOON - DAY, NOON, NOON, NOON)
+    for order_id, state in zip(ids, ["done", "done", "failed", "done", "waiting", "failed"], strict=True):
+        give(order_id, OrderState(state))
+    before = order_days.since(NOON.date(), NOON.date() - DAY)
+    while order_days.count_up(NOON + DAY):
+        pass
+
+    for found in (before, order_days.since(NOON.date(), NOON.date() - DAY)):
+        assert [(each.placed, each.done, each.failed, each.unfinished) for each in found] == [
+            (3, 1, 1, 1),
+            (5, 2, 2, 1),
+        ]
+    assert order_days.since(NOON.date() + DAY) == [Orders(0, 0, 0)]
+
+
+def test_an_order_that_may_have_older_neighbours_still_to_come_is_not_counted_for_good() -> None:
+    placed_at(NOON - timedelta(seconds=61), NOON - timedelta(seconds=59))
+
+    assert [order_days.count_up(NOON) for _ in range(2)] == [1, 0]
+    assert order_days.since(NOON.date())[0].placed == 2
+
+
+def test_two_who_count_the_same_orders_count_them_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    placed_at(NOON, NOON)
+    order_days.count_up(NOON + DAY)
+    monkeypatch.setattr(order_days, "_last_counted", lambda: 0)
+    order_days.count_up(NOON + DAY)
+    monkeypatch.undo()
+
+    assert order_days.since(date(2026, 11, 1))[0].placed == 2
