@@ -28,6 +28,8 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(file_size)
     app.add_template_filter(exact_time)
     app.add_template_filter(day)
+    app.add_template_filter(short_day)
+    app.add_template_filter(format_decimal, "number")
     app.add_template_global(page_language, "page_language")
     app.add_template_global(language_url, "language_url")
     app.after_request(_remember)
@@ -64,6 +66,11 @@ def exact_time(moment: datetime) -> Markup:
 def day(moment: date) -> str:
     """A day as people write it."""
     return format_date(moment, "long")
+
+
+def short_day(moment: date) -> str:
+    """A day of these weeks, for tables and plots."""
+    return format_date(moment, "ccc, d MMM")
 
 
 def _with_exact_time(moment: datetime, words: str) -> Markup:

@@ -2,7 +2,7 @@
 // A part in which somebody is typing, whose form was filled in, or that plays something is left alone until later.
 "use strict";
 
-// Milliseconds. A check of a section has ended in a fraction of a second, if its provider answers; a song takes minutes.
+// Milliseconds; data-pause is an element's own. A check of a section has ended in a fraction of a second, if its provider answers; a song takes minutes.
 const FIRST_PAUSES = [150, 150, 300, 600, 1000];
 const PAUSE = 1500;
 const HIDDEN_PAUSE = 30000;
@@ -52,7 +52,8 @@ function update(root, fresh) {
 }
 
 async function watch(root, address, turn = 0) {
-  const pause = document.hidden ? HIDDEN_PAUSE : FIRST_PAUSES[turn] ?? PAUSE;
+  const own = Number(root.dataset.pause);
+  const pause = document.hidden ? HIDDEN_PAUSE : own || (FIRST_PAUSES[turn] ?? PAUSE);
   await new Promise((resolve) => {
     const timer = setTimeout(resolve, pause);
     document.addEventListener("visibilitychange", () => { clearTimeout(timer); resolve(); }, { once: true });
