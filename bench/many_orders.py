@@ -5,7 +5,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 from flask import Flask
@@ -14,7 +15,7 @@ from flask_migrate import upgrade
 from sqlalchemy import insert, text, update
 
 from bench.figure import Figure, repeated
-from domain import accounts, checks, polling, recovery, stages
+from domain import accounts, call_days, checks, order_days, polling, recovery, stages
 from domain.db import db, utc_now
 from domain.orders import Order, OrderState, Stage, StageState
 from domain.provider_configs import ProviderConfig
@@ -30,18 +31,21 @@ BATCH = 5_000
 
 
 def measure() -> list[Figure]:
-    """On PostgreSQL: two pages against an empty database, and three steps against a small one."""
+    """On PostgreSQL: three pages against an empty database, and three steps against a small one."""
     with LocalPostgres() as server, _app_on(server) as empty, _app_on(server) as small, _app_on(server) as large:
         _fill(small, FEW)
         _fill(large, MANY)
-        pages = repeated(lambda: _page(large, "/admin/orders") / _page(empty, "/admin/orders"))
+        pages = {
+            path: repeated(lambda path=path: _page(large, path) / _page(empty, path))
+            for path in ("/admin", "/admin/orders")
+        }
         steps = {
             name: repeated(lambda step=step: _step(large, step) / _step(small, step)) for name, step in STEPS.items()
         }
         _fill_sections(large)
         sections = repeated(lambda: _page(large, "/admin/providers") / _page(empty, "/admin/providers"))
     return [
-        Figure("GET /admin/orders with 100,000 orders / with none", 2.0, True, pages),
+        *(Figure(f"GET {path} with 100,000 orders / with none", 2.0, True, values) for path, values in pages.items()),
         Figure("GET /admin/providers with 1,000 models in each section / with none", 2.0, True, sections),
         *(Figure(f"{name} at 100,000 orders / at 1,000", 1.5, True, values) for name, values in steps.items()),
     ]
@@ -74,8 +78,19 @@ def _fill(app: Flask, number: int) -> None:
                 insert(Stage), [_stage(each, stage_type, now) for each in ids for stage_type in StageType]
             )
         db.session.commit()
+        while order_days.count_up(now):
+            pass
+        call_days.add(dict.fromkeys(_calls(now), 1000))
         db.session.execute(text("ANALYZE"))
         db.session.commit()
+
+
+def _calls(now: datetime) -> Iterator[call_days.Kind]:
+    """Calls of a week, of all four works, and with failures."""
+    for stage_type, ago in product(StageType, range(7)):
+        answered = [(call_days.ANSWERED, seconds) for seconds in call_days.BOUNDS]
+        for outcome, seconds in [*answered, *product(("unavailable", "rate_limited"), call_days.BOUNDS[:2])]:
+            yield call_days.Kind((now - timedelta(days=ago)).date(), stage_type, ProviderKind.DUMMY, outcome, seconds)
 
 
 def _order(order_id: int, created_at: object) -> dict[str, object]:

@@ -14,7 +14,7 @@ from domain.standing_still import Standing
 from providers.kinds import StageType
 
 #: As many stages as are looked at; with more, the numbers are the least that there are.
-MOST = 5_000
+MOST = 1_000
 #: What stands in a row tells the times, so the earliest of each are those of the group.
 _TIMES = (
     "due_at",
