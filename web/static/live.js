@@ -1,16 +1,18 @@
 // Keeps [data-live] elements up to date: fetches their address, and replaces those parts that have changed.
-// A part in which somebody is typing, whose form was filled in, or that plays something is left alone until later.
+// A part in which somebody is typing or marks words, whose form was filled in, or that plays something is left alone
+// until later. A tab that nobody sees asks for nothing.
 "use strict";
 
-// Milliseconds; data-pause is an element's own. A check of a section has ended in a fraction of a second, if its provider answers; a song takes minutes.
+// Milliseconds; data-live-pause is an element's own. A check of a section has ended in a fraction of a second, if its
+// provider answers; a song takes minutes.
 const FIRST_PAUSES = [150, 150, 300, 600, 1000];
 const PAUSE = 1500;
-const HIDDEN_PAUSE = 30000;
 const shown = new Map();
 
 const partsOf = (root) => [...root.querySelectorAll("[data-part]")];
-// The token of a form is signed anew each time and means the same.
-const signature = (part) => part.outerHTML.replace(/<input[^>]*name="csrf_token"[^>]*>/g, "");
+// The token of a form is signed anew each time and means the same, and so do the words of a time, "3 minutes ago".
+const signature = (part) => part.outerHTML
+  .replace(/<input[^>]*name="csrf_token"[^>]*>/g, "").replace(/(<time[^>]*>)[^<]*/g, "$1");
 const remember = (root) => partsOf(root).forEach((part) => shown.set(part.id, signature(part)));
 
 function isBusy(part) {
@@ -18,18 +20,32 @@ function isBusy(part) {
   const typing = form && form.contains(document.activeElement) && document.activeElement.tagName !== "BUTTON";
   const playing = [...part.querySelectorAll("audio, video")].some((media) => !media.paused);
   const confirming = part.querySelector("details[open]");
-  return part.hasAttribute("data-dirty") || typing || playing || confirming;
+  const marked = getSelection();
+  const copying = !marked.isCollapsed && marked.containsNode(part, true);
+  return part.hasAttribute("data-dirty") || typing || playing || confirming || copying;
 }
 
 function replacePart(old, fresh) {
-  const focused = old.contains(document.activeElement) && document.activeElement.id;
   shown.set(fresh.id, signature(fresh));
   if (fresh.dataset.say && fresh.dataset.say !== old.dataset.say) {
     document.getElementById("live-news").textContent = fresh.dataset.say;
   }
+  replaceElement(old, fresh);
+}
+
+function replaceElement(old, fresh) {
+  const focused = old.contains(document.activeElement) && document.activeElement.id;
   old.replaceWith(fresh);
   offerSearch(fresh);
-  if (focused) document.getElementById(focused)?.focus();
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+}
+
+// Where nothing else has changed, the words of the times are.
+function tellTimes(old, fresh) {
+  const times = fresh.querySelectorAll("time");
+  old.querySelectorAll("time").forEach((time, at) => {
+    if (times[at] && time.textContent !== times[at].textContent) time.textContent = times[at].textContent;
+  });
 }
 
 // Returns whether to ask again: the server says that something still moves, or a part was left as it was.
@@ -38,26 +54,38 @@ function update(root, fresh) {
   const ids = (element) => partsOf(element).map((part) => part.id).join();
   if (ids(root) !== ids(fresh) && !partsOf(root).some(isBusy)) {
     remember(fresh);
-    root.replaceWith(fresh);
-    offerSearch(fresh);
+    replaceElement(root, fresh);
     return fresh;
   }
   for (const part of partsOf(fresh)) {
     const old = document.getElementById(part.id);
-    if (!old || shown.get(part.id) === signature(part)) continue;
-    if (isBusy(old)) leftAlone = true;
+    if (!old) continue;
+    if (shown.get(part.id) === signature(part)) tellTimes(old, part);
+    else if (isBusy(old)) leftAlone = true;
     else replacePart(old, part);
   }
   return fresh.dataset.live || leftAlone ? root : null;
 }
 
-async function watch(root, address, turn = 0) {
-  const own = Number(root.dataset.pause);
-  const pause = document.hidden ? HIDDEN_PAUSE : own || (FIRST_PAUSES[turn] ?? PAUSE);
-  await new Promise((resolve) => {
-    const timer = setTimeout(resolve, pause);
-    document.addEventListener("visibilitychange", () => { clearTimeout(timer); resolve(); }, { once: true });
+// Resolves after that many milliseconds, or at once when the tab comes into sight; never while nobody sees it.
+function pauseFor(milliseconds) {
+  return new Promise((resolve) => {
+    const timer = document.hidden ? null : setTimeout(end, milliseconds);
+    function end() {
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", look);
+      resolve();
+    }
+    function look() {
+      if (document.hidden) clearTimeout(timer);
+      else end();
+    }
+    document.addEventListener("visibilitychange", look);
   });
+}
+
+async function watch(root, address, turn = 0) {
+  await pauseFor(Number(root.dataset.livePause) || (FIRST_PAUSES[turn] ?? PAUSE));
   try {
     const answer = await fetch(address, { credentials: "same-origin", cache: "no-store" });
     // The session is over. What somebody has typed or listens to is not taken from them.
