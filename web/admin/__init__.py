@@ -3,12 +3,12 @@
 from flask import Flask
 
 from web import history_sentences, sentences, standstills
-from web.admin import order_actions, orders, providers, start
+from web.admin import new_order, order_actions, orders, providers, start
 from web.admin.blueprint import blueprint
 
 __all__ = ["init_app"]
 
-PAGES = (start, providers, orders, order_actions)
+PAGES = (start, providers, orders, new_order, order_actions)
 
 
 def init_app(app: Flask) -> None:

@@ -2,24 +2,16 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from http import HTTPStatus
 from typing import TypeVar
 
-from flask import abort, flash, g, redirect, render_template, request, url_for
-from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
+from flask import abort, render_template, request
 from flask_babel.speaklater import LazyString
 
 from domain import order_lists, standing_still
 from domain.db import utc_now
-from domain.order_rules import OrderInvalid, read_order
 from domain.orders import OrderState, StageState
-from domain.placing import StorageFull, place, ready_stages
 from domain.retrying import RETRYABLE_STATES
-from tasks.messages import send_stages
 from web.admin.blueprint import blueprint
-from web.admin.forms import OrderForm
-from web.form_requests import accept_form
 from web.sentences import ORDER_STATES, STAGE_NAMES, STAGE_STATES
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -60,35 +52,6 @@ def _find_page(state: OrderState | None, before: int | None, *, only_stuck: bool
     page = order_lists.list_page(state, before, in_short=True)
     standing = standing_still.of_orders([order.id for order in page.orders], now)
     return standing_still.Page(page.orders, page.older_than, standing)
-
-
-@blueprint.get("/orders/new")
-def new_order() -> str:
-    """The empty form of an order."""
-    return render_template("admin/new_order.html", form=OrderForm())
-
-
-@blueprint.post("/orders/new")
-def place_order() -> ResponseReturnValue:
-    """Place the order, or show what is wrong with it."""
-    accept_form(OrderForm.FIELDS, OrderForm.REPEATED)
-    form = OrderForm()
-    values = {name: request.form.get(name) for name in OrderForm.FIELDS}
-    try:
-        order = place(read_order({**values, "stages": request.form.getlist("stages")}, g.actor))
-    except OrderInvalid as invalid:
-        form.show_faults(invalid.faults)
-        return render_template("admin/new_order.html", form=form), 422
-    except StorageFull:
-        # What was typed stays in the form.
-        flash(
-            _("The order has not been placed: there is no room on the disk. Make room, then press the button."),
-            "danger",
-        )
-        return render_template("admin/new_order.html", form=form), HTTPStatus.INSUFFICIENT_STORAGE
-    # Without a broker the order is accepted all the same: the sweep starts it later.
-    send_stages(ready_stages(order))
-    return redirect(url_for("admin.order", order_id=order.id), code=303)
 
 
 @blueprint.get(f"/orders/<int(max={order_lists.LARGEST_ID}):order_id>")

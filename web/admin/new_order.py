@@ -1,0 +1,55 @@
+"""The form of a new order: what it would wait for, and placing it."""
+
+from http import HTTPStatus
+
+from flask import flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from domain import sections, works
+from domain.order_rules import OrderInvalid, read_order
+from domain.placing import StorageFull, place, ready_stages
+from tasks.messages import send_stages
+from web.admin.blueprint import blueprint
+from web.admin.forms import OrderForm
+from web.form_requests import accept_form
+
+
+@blueprint.get("/orders/new")
+def new_order() -> str:
+    """The empty form of an order."""
+    return _order_page(OrderForm())
+
+
+@blueprint.post("/orders/new")
+def place_order() -> ResponseReturnValue:
+    """Place the order, or show what is wrong with it."""
+    accept_form(OrderForm.FIELDS, OrderForm.REPEATED)
+    form = OrderForm()
+    values = {name: request.form.get(name) for name in OrderForm.FIELDS}
+    try:
+        order = place(read_order({**values, "stages": request.form.getlist("stages")}, g.actor))
+    except OrderInvalid as invalid:
+        form.show_faults(invalid.faults)
+        return _order_page(form), 422
+    except StorageFull:
+        # What was typed stays in the form.
+        flash(
+            _("The order has not been placed: there is no room on the disk. Make room, then press the button."),
+            "danger",
+        )
+        return _order_page(form, is_refused=True), HTTPStatus.INSUFFICIENT_STORAGE
+    # Without a broker the order is accepted all the same: the sweep starts it later.
+    send_stages(ready_stages(order))
+    return redirect(url_for("admin.order", order_id=order.id), code=303)
+
+
+def _order_page(form: OrderForm, *, is_refused: bool = False) -> str:
+    """The form, and of each work what an order placed now would wait for; from what is stored, no provider is asked."""
+    return render_template(
+        "admin/new_order.html",
+        form=form,
+        is_refused=is_refused,
+        sections=sections.overview(),
+        has_room=works.has_room(),
+    )

@@ -1,0 +1,52 @@
+// Remembers what is typed into the form of a new order until it is placed: an ended session, or a reload, takes nothing
+// away. It is kept in this tab alone, and gone with it.
+const KEPT = "quatrain-new-order";
+const SENT = "quatrain-new-order-sent";
+const form = document.querySelector("form[data-draft]");
+const note = document.querySelector("[data-draft-note]");
+
+// [name, value] of each field, as a form is sent; the token is another one next time.
+const typed = () => [...new FormData(form)].filter(([name]) => name !== "csrf_token");
+
+function restore(fields) {
+  for (const field of form.elements) {
+    const values = fields.filter(([name]) => name === field.name).map(([, value]) => value);
+    if (field.type === "checkbox") field.checked = values.includes(field.value);
+    else if (values.length === 1 && field.type !== "hidden") field.value = values[0];
+  }
+}
+
+function remember() {
+  note.hidden = true;
+  sessionStorage.setItem(KEPT, JSON.stringify(typed()));
+}
+
+function open() {
+  const kept = sessionStorage.getItem(KEPT);
+  sessionStorage.removeItem(SENT);
+  const empty = JSON.stringify(typed());
+  // A form that came back from the server holds what was typed already.
+  if (kept && !("typed" in form.dataset)) {
+    restore(JSON.parse(kept));
+    note.hidden = JSON.stringify(typed()) === empty;
+  }
+  form.addEventListener("input", remember);
+  form.addEventListener("submit", () => { remember(); sessionStorage.setItem(SENT, "1"); });
+  form.addEventListener("reset", () => {
+    sessionStorage.removeItem(KEPT);
+    note.hidden = true;
+    form.querySelector("input:not([type=hidden])").focus();
+  });
+}
+
+try {
+  if (form) {
+    open();
+  } else if (sessionStorage.getItem(SENT) && new URL(document.referrer).pathname.endsWith("/orders/new")) {
+    // The page of an order that follows the form: it was placed.
+    sessionStorage.removeItem(KEPT);
+    sessionStorage.removeItem(SENT);
+  }
+} catch {
+  // A browser that keeps nothing for us: the form works all the same.
+}
