@@ -12,7 +12,7 @@ from providers.kinds import StageType
 PAGE_SIZE = 25
 _WITH_STAGES = selectinload(Order.stages)
 #: What a page of orders shows of their stages.
-_IN_SHORT = selectinload(Order.stages).load_only(Stage.order_id, Stage.stage_type, Stage.state)
+IN_SHORT = selectinload(Order.stages).load_only(Stage.order_id, Stage.stage_type, Stage.state)
 _WITH_WORKS = selectinload(Order.stages).selectinload(Stage.work)
 #: The columns of ids are INTEGER: PostgreSQL refuses even to compare them with more.
 LARGEST_ID = 2**31 - 1
@@ -43,7 +43,7 @@ def list_page(
 
     ``in_short`` reads of their stages only what they are and where they stand.
     """
-    stages = _IN_SHORT if in_short else _WITH_STAGES
+    stages = IN_SHORT if in_short else _WITH_STAGES
     query: Select[Order] = select(Order).options(stages).order_by(Order.id.desc()).limit(size + 1)
     if state is not None:
         query = query.where(Order.state == state)

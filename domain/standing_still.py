@@ -112,6 +112,11 @@ def list_page(now: datetime, size: int, before_id: int | None = None, state: Ord
     return Page(list(orders), ids[-1] if len(found) > size else None, {each: found[each] for each in ids})
 
 
+def stuck_orders(now: datetime) -> Select[int]:
+    """The ids of the orders in which a stage stands, for a query of others."""
+    return select_standing(now).with_only_columns(Stage.order_id)
+
+
 def select_standing(now: datetime, *, ended: bool = False, at_once: bool = False) -> Select[*tuple[Any, ...]]:
     """Every stage that stands, why, and the times that tell since when.
 

@@ -100,3 +100,14 @@ def make_due(stage: Stage, now: datetime) -> None:
     assert stage.state is StageState.QUEUED
     stage.due_at = now
     db.session.commit()
+
+
+def set_state(order_id: int, stage_type: StageType, state: StageState, **values: object) -> None:
+    """Let a stage be in ``state``, and its order follow."""
+    stage = stage_of(order_id, stage_type)
+    stage.state = state
+    for name, value in values.items():
+        setattr(stage, name, value)
+    db.session.flush()
+    stages.follow_stages([order_id])
+    db.session.commit()

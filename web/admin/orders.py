@@ -1,42 +1,68 @@
 """Orders: the list, a new one, one of them."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from flask import abort, render_template, request
+from flask import abort, get_template_attribute, render_template, request
+from flask_babel import format_decimal
 from flask_babel.speaklater import LazyString
 
-from domain import order_lists, standing_still
+from domain import order_lists, order_search, standing_still
 from domain.db import utc_now
-from domain.orders import OrderState, StageState
+from domain.orders import Order, OrderState, StageState
 from domain.retrying import RETRYABLE_STATES
+from domain.stages import ACTIVE_STATES
+from providers.registry import JOB_ADAPTERS
 from web.admin.blueprint import blueprint
-from web.sentences import ORDER_STATES, STAGE_NAMES, STAGE_STATES
+from web.sentences import ORDER_STATES, STAGE_NAMES
 
 Word = TypeVar("Word", bound=StrEnum)
-FINAL_STATES = (OrderState.DONE, OrderState.FAILED, OrderState.ATTENTION)
+#: What a stage leaves by itself, or when somebody has set a section right. Those that are blocked follow their poem.
+MOVING_STATES = (*ACTIVE_STATES, StageState.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which orders a page lists, as its address says; what means nothing there is as good as left out."""
+
+    query: str
+    state: OrderState | None
+    stuck: bool
+    before: int | None
+
+    @property
+    def address(self) -> dict[str, str | int | None]:
+        """The arguments of the address of the first of these pages; those that are None are left out."""
+        state = self.state.value if self.state else None
+        return {"q": self.query or None, "state": state, "stuck": 1 if self.stuck else None}
 
 
 @blueprint.get("/orders")
 def orders() -> str:
-    """A page of orders, newest first; ``state`` and ``stuck`` filter, ``before`` is the id that it ends before."""
-    asked = request.args.get("state", "")
-    state = OrderState(asked) if asked in set(OrderState) else None
-    stuck = request.args.get("stuck") == "1"
-    before = request.args.get("before", type=int)
-    if before is not None and not 0 < before <= order_lists.LARGEST_ID:
-        abort(404)
+    """A page of orders, newest first; ``q``, ``state`` and ``stuck`` filter, ``before`` is the id that it ends before.
+
+    ``?part=list`` is the list alone, for a page that keeps itself up to date.
+    """
+    asked = _read_asked()
+    found, is_cut_short = _find_page(asked)
+    alone = request.args.get("part") == "list"
+    pairs = {(stage.stage_type, stage.state) for order in found.orders for stage in order.stages}
+    stage_mark = get_template_attribute("macros.html", "stage_mark")
     return render_template(
-        "admin/orders.html",
-        page=_find_page(state, before, only_stuck=stuck),
-        state=state,
+        "admin/_order_list.html" if alone else "admin/orders.html",
+        asked=asked,
+        found=found,
+        is_cut_short=is_cut_short,
+        is_moving=asked.before is None and any(map(_moves, found.orders)),
         states=list(OrderState),
-        stuck=stuck,
-        before=before,
-        # Translated once, and not once for each of a hundred stages.
+        longest_query=order_search.LONGEST_QUERY,
+        looked_at=format_decimal(order_search.LOOKED_AT),
+        # Made once, and not once for each of a hundred stages.
+        marks={pair: stage_mark(*pair) for pair in pairs},
         stage_names=_translated(STAGE_NAMES),
-        stage_states=_translated(STAGE_STATES),
         order_states=_translated(ORDER_STATES),
     )
 
@@ -45,13 +71,33 @@ def _translated(words: Mapping[Word, LazyString]) -> dict[Word, str]:
     return {each: str(text) for each, text in words.items()}
 
 
-def _find_page(state: OrderState | None, before: int | None, *, only_stuck: bool) -> standing_still.Page:
+def _read_asked() -> Asked:
+    state = request.args.get("state", "")
+    before = request.args.get("before", type=int)
+    if before is not None and not 0 < before <= order_lists.LARGEST_ID:
+        abort(404)
+    return Asked(
+        order_search.tidy(request.args.get("q", "")),
+        OrderState(state) if state in set(OrderState) else None,
+        request.args.get("stuck") == "1",
+        before,
+    )
+
+
+def _find_page(asked: Asked) -> tuple[standing_still.Page, bool]:
+    """The orders with those of their stages that stand, and whether a search has more to look at."""
     now = utc_now()
-    if only_stuck:
-        return standing_still.list_page(now, order_lists.PAGE_SIZE, before, state)
-    page = order_lists.list_page(state, before, in_short=True)
+    if asked.stuck and not asked.query:
+        return standing_still.list_page(now, order_lists.PAGE_SIZE, asked.before, asked.state), False
+    page: order_lists.Page | order_search.Found
+    if asked.query:
+        stuck = standing_still.stuck_orders(now) if asked.stuck else None
+        page = order_search.search(asked.query, asked.state, asked.before, stuck)
+    else:
+        page = order_lists.list_page(asked.state, asked.before, in_short=True)
     standing = standing_still.of_orders([order.id for order in page.orders], now)
-    return standing_still.Page(page.orders, page.older_than, standing)
+    is_cut_short = isinstance(page, order_search.Found) and page.is_cut_short
+    return standing_still.Page(page.orders, page.older_than, standing), is_cut_short
 
 
 @blueprint.get(f"/orders/<int(max={order_lists.LARGEST_ID}):order_id>")
@@ -63,7 +109,14 @@ def order(order_id: int) -> str:
         "admin/_stages.html" if alone else "admin/order.html",
         order=found,
         standing=standing_still.of_order(order_id, utc_now()),
-        is_moving=found.state not in FINAL_STATES,
+        is_moving=_moves(found),
+        active=ACTIVE_STATES,
         retryable=RETRYABLE_STATES,
+        usual_minutes={kind: math.ceil(adapter.usual_seconds / 60) for kind, adapter in JOB_ADAPTERS.items()},
         StageState=StageState,
     )
+
+
+def _moves(order: Order) -> bool:
+    """Whether a page that shows ``order`` has something to wait for."""
+    return any(stage.state in MOVING_STATES for stage in order.stages)

@@ -9,7 +9,6 @@ from sqlalchemy import func, select
 
 from domain.db import db, utc_now
 from domain.orders import Order, OrderState, StageState
-from domain.stages import follow_stages
 from providers.kinds import StageType
 from tests import builders
 from tests.local_s3 import LocalS3
@@ -30,16 +29,6 @@ NEW = "/admin/orders/new"
 def orders(app: Flask) -> int:
     with app.app_context():
         return db.session.scalar(select(func.count()).select_from(Order)) or 0
-
-
-def set_state(order_id: int, stage_type: StageType, state: StageState, **values: object) -> None:
-    stage = builders.stage_of(order_id, stage_type)
-    stage.state = state
-    for name, value in values.items():
-        setattr(stage, name, value)
-    db.session.flush()
-    follow_stages([order_id])
-    db.session.commit()
 
 
 @pytest.fixture
@@ -125,7 +114,7 @@ def test_the_list_is_newest_first_filtered_and_paged(app: Flask, admin: FlaskCli
     with app.app_context():
         for number in range(30):
             builders.place_order(recipient=f"Гость {number}")
-        set_state(3, StageType.POEM, StageState.FAILED, reason="content_blocked")
+        builders.set_state(3, StageType.POEM, StageState.FAILED, reason="content_blocked")
 
     def ids(path: str) -> list[int]:
         links = Page(admin.get(path)).all("a", inside="main")
@@ -212,7 +201,7 @@ def test_a_failed_stage_says_why_and_can_be_tried_again_once(
 ) -> None:
     with app.app_context():
         order_id = builders.place_order().id
-        set_state(order_id, StageType.POEM, StageState.FAILED, reason="content_blocked", detail="SAFETY")
+        builders.set_state(order_id, StageType.POEM, StageState.FAILED, reason="content_blocked", detail="SAFETY")
         stage_id = builders.stage_of(order_id).id
     page = Page(admin.get(f"/admin/orders/{order_id}"))
     assert "Провайдер не принял слова заказа." in page.by_id("poem").text
@@ -234,7 +223,7 @@ def test_a_failed_stage_says_why_and_can_be_tried_again_once(
 def test_a_waiting_stage_leads_to_its_section(app: Flask, admin: FlaskClient) -> None:
     with app.app_context():
         order_id = builders.place_order().id
-        set_state(order_id, StageType.POEM, StageState.WAITING, reason="no_credit", waiting_since=utc_now())
+        builders.set_state(order_id, StageType.POEM, StageState.WAITING, reason="no_credit", waiting_since=utc_now())
 
     page = Page(admin.get(f"/admin/orders/{order_id}"))
 
@@ -250,7 +239,7 @@ def test_a_waiting_stage_leads_to_its_section(app: Flask, admin: FlaskClient) ->
 def test_a_queued_stage_says_what_it_waits_for(app: Flask, admin: FlaskClient, reason: str, tried: bool) -> None:
     with app.app_context():
         order_id = builders.place_order().id
-        set_state(order_id, StageType.POEM, StageState.QUEUED, reason=reason)
+        builders.set_state(order_id, StageType.POEM, StageState.QUEUED, reason=reason)
 
     poem = Page(admin.get(f"/admin/orders/{order_id}")).by_id("poem").text
 

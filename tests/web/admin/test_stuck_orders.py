@@ -65,7 +65,7 @@ def order_with_a_slow_song(now: datetime) -> int:
 
 def rows(page: Page) -> dict[int, str]:
     """The text of each row of the list, by the id of its order."""
-    found = ((NUMBER.match(item.text), item.text) for item in page.all("li", inside="main"))
+    found = ((NUMBER.match(item.text), item.text) for item in page.all("tr", inside="main"))
     return {int(number[1]): text for number, text in found if number}
 
 
