@@ -31,7 +31,7 @@ def strings(app: Flask) -> Callable[[str], list[str]]:
 @pytest.mark.parametrize(
     ("path", "arguments"),
     [
-        ("/admin/orders", ("state", "stuck", "before")),
+        ("/admin/orders", ("state", "stuck", "before", "q")),
         ("/admin/orders/1", ("part",)),
         ("/admin/providers/POEM/history", ("before",)),
         ("/admin/login", ("lang", "next")),
