@@ -45,19 +45,17 @@ def search(
     query: str,
     state: OrderState | None = None,
     before_id: int | None = None,
-    among: Select[int] | None = None,
+    among: Select[int, str, str] | None = None,
     looked_at: int = LOOKED_AT,
 ) -> Found:
-    """A page of the orders in which every word of ``query`` stands, of ``state`` and with an id in ``among``.
+    """A page of the orders in which every word of ``query`` stands, of ``state`` and out of ``among``.
 
     Case does not count, nor do the dots of a Cyrillic yo. At most ``looked_at`` orders are read, so it costs the
     same however many there are; only a number finds the order whatever its age.
     """
-    candidates: Select[int, str, str] = select(Order.id, Order.recipient, Order.occasion)
+    candidates = select(Order.id, Order.recipient, Order.occasion) if among is None else among
     if state is not None:
         candidates = candidates.where(Order.state == state)
-    if among is not None:
-        candidates = candidates.where(Order.id.in_(among))
     number = _number(query) if before_id is None else None
     ids = list(db.session.scalars(candidates.where(Order.id == number))) if number else []
     older = candidates.order_by(Order.id.desc()).limit(looked_at + 1)

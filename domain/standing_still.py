@@ -112,9 +112,11 @@ def list_page(now: datetime, size: int, before_id: int | None = None, state: Ord
     return Page(list(orders), ids[-1] if len(found) > size else None, {each: found[each] for each in ids})
 
 
-def stuck_orders(now: datetime) -> Select[int]:
-    """The ids of the orders in which a stage stands, for a query of others."""
-    return select_standing(now).with_only_columns(Stage.order_id)
+def stuck_orders(now: datetime) -> Select[int, str, str]:
+    """Id, recipient and occasion of each order in which a stage stands, for ``order_search``."""
+    columns = (Order.id, Order.recipient, Order.occasion)
+    query = select_standing(now).join(Order, Order.id == Stage.order_id)
+    return query.with_only_columns(*columns, maintain_column_froms=True).distinct()
 
 
 def select_standing(now: datetime, *, ended: bool = False, at_once: bool = False) -> Select[*tuple[Any, ...]]:
