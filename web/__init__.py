@@ -22,6 +22,7 @@ from web import (
     metrics,
     reads,
     security,
+    static_files,
 )
 from web.config import config_of, is_https
 from web.converters import StageTypeConverter
@@ -48,6 +49,7 @@ def create_app(settings: Settings) -> Flask:
     csrf.init_app(app)
     limits.init_app(app)
     bootstrap.init_app(app)
+    static_files.init_app(app)
     errors.init_app(app)
     auth.init_app(app)
     admin.init_app(app)
