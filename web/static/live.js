@@ -15,6 +15,9 @@ const signature = (part) => part.outerHTML
   .replace(/<input[^>]*name="csrf_token"[^>]*>/g, "").replace(/(<time[^>]*>)[^<]*/g, "$1");
 const remember = (root) => partsOf(root).forEach((part) => shown.set(part.id, signature(part)));
 
+// For the scripts that add something to a part.
+const announce = (fresh) => fresh.dispatchEvent(new Event("fresh", { bubbles: true }));
+
 function isBusy(part) {
   const form = part.matches("form") ? part : null;
   const typing = form && form.contains(document.activeElement) && document.activeElement.tagName !== "BUTTON";
@@ -29,6 +32,7 @@ function replacePart(old, fresh) {
   shown.set(fresh.id, signature(fresh));
   if (fresh.dataset.say && fresh.dataset.say !== old.dataset.say) {
     document.getElementById("live-news").textContent = fresh.dataset.say;
+    old.parentElement.querySelector("[data-until-news]")?.remove();
   }
   replaceElement(old, fresh);
 }
@@ -36,7 +40,7 @@ function replacePart(old, fresh) {
 function replaceElement(old, fresh) {
   const focused = old.contains(document.activeElement) && document.activeElement.id;
   old.replaceWith(fresh);
-  offerSearch(fresh);
+  announce(fresh);
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 
@@ -104,49 +108,10 @@ async function watch(root, address, turn = 0) {
   return watch(root, address, turn + 1);
 }
 
-// A field above a long list that leaves in it what holds the letters typed, and what is chosen. Options are taken out
-// rather than hidden: the lists of phones show hidden ones.
-const LONG_LIST = 15;
-
-function offerSearch(root) {
-  for (const select of root.querySelectorAll("form[data-search-words] select[name=model]")) {
-    const all = [...select.options];
-    if (all.length <= LONG_LIST || select.previousElementSibling?.matches("[data-search]")) continue;
-    const search = document.createElement("input");
-    Object.assign(search, { type: "search", className: "form-control mb-1", autocomplete: "off" });
-    search.placeholder = search.ariaLabel = select.form.dataset.searchWords;
-    search.dataset.search = "";
-    search.addEventListener("input", () => {
-      const wanted = search.value.trim().toLowerCase();
-      const fits = (option) => option.selected || option.value === "" || option.text.toLowerCase().includes(wanted);
-      select.replaceChildren(...all.filter(fits));
-    });
-    search.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
-    select.before(search);
-  }
-}
-
-// What the server chose, whatever has been changed since.
-const chosenIn = (select) => ([...select.options].find((option) => option.defaultSelected) ?? select.options[0]).value;
-
-function followProvider(select) {
-  const note = select.form.querySelector("[data-own-key-note]");
-  const model = select.form.elements.model;
-  const isOther = select.value !== chosenIn(select);
-  note.hidden = !(isOther && "needsOwnKey" in select.selectedOptions[0].dataset);
-  for (const option of model.options) option.hidden = option.disabled = isOther && option.value !== "";
-  model.querySelector("[data-first]").hidden = !isOther && chosenIn(model) !== "";
-  model.value = isOther ? "" : chosenIn(model);
-}
-
 document.addEventListener("input", ({ target }) => {
   if (!target.matches("[data-search]")) target.closest("form[data-part]")?.setAttribute("data-dirty", "");
 });
-document.addEventListener("change", ({ target }) => {
-  if (target.matches("form[data-part] select[name=provider_kind]")) followProvider(target);
-});
 
-offerSearch(document);
 for (const root of document.querySelectorAll("[data-live]")) {
   remember(root);
   watch(root, root.dataset.live);

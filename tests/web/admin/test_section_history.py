@@ -188,7 +188,7 @@ def test_new_and_ending_models_are_marked_behind_their_names(app: Flask, admin: 
     options = page.options("poem-model")
     assert options["gpt-5.1-mini"] == "gpt-5.1-mini (новая)"
     assert options["gpt-5.1"].startswith("gpt-5.1 (до ")
-    assert "Провайдер отключит модель gpt-5.1" in page.by_id("poem-status").text
+    assert "gpt-5.1 провайдер отключит" in page.by_id("poem-status").text
     with app.app_context():
         far = (utc_now() + timedelta(days=40)).date().isoformat()
         builders.section().models_retiring = {"gpt-5.1": far}

@@ -1,0 +1,79 @@
+// What the form of a section does beyond sending itself: it finds a model among many, shows the key while it is typed,
+// says that another provider needs its own key, and warns of changes that would be lost.
+"use strict";
+
+// A field above a long list that leaves in it what holds the letters typed, and what is chosen. Options are taken out
+// rather than hidden: the lists of phones show hidden ones.
+const LONG_LIST = 15;
+
+function offerSearch(root) {
+  for (const select of root.querySelectorAll("form[data-search-words] select[name=model]")) {
+    const all = [...select.options];
+    if (all.length <= LONG_LIST || select.previousElementSibling?.matches("[data-search]")) continue;
+    const search = document.createElement("input");
+    Object.assign(search, { type: "search", className: "form-control mb-1", autocomplete: "off" });
+    search.placeholder = search.ariaLabel = select.form.dataset.searchWords;
+    search.dataset.search = "";
+    search.addEventListener("input", () => {
+      const wanted = search.value.trim().toLowerCase();
+      const stays = (option) => option.selected || option.defaultSelected || option.value === "";
+      const fits = (option) => stays(option) || option.text.toLowerCase().includes(wanted);
+      select.replaceChildren(...all.filter(fits));
+    });
+    search.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
+    select.before(search);
+  }
+}
+
+// The button beside a key, which shows it while it is typed. It goes out hidden, so that none is there without us.
+function showKey(button, isShown) {
+  document.getElementById(button.getAttribute("aria-controls")).type = isShown ? "text" : "password";
+  button.firstElementChild.textContent = isShown ? button.dataset.hide : button.dataset.show;
+}
+
+function enhance(root) {
+  offerSearch(root);
+  for (const button of root.querySelectorAll("[data-show-key]")) button.hidden = false;
+}
+
+// What the server chose, whatever has been changed since.
+const chosenIn = (select) => ([...select.options].find((option) => option.defaultSelected) ?? select.options[0]).value;
+
+function followProvider(select) {
+  const note = select.form.querySelector("[data-own-key-note]");
+  const model = select.form.elements.model;
+  const isOther = select.value !== chosenIn(select);
+  note.hidden = !(isOther && "needsOwnKey" in select.selectedOptions[0].dataset);
+  for (const option of model.options) option.hidden = option.disabled = isOther && option.value !== "";
+  model.querySelector("[data-first]").hidden = !isOther && chosenIn(model) !== "";
+  model.value = isOther ? "" : chosenIn(model);
+}
+
+// Whether something in the form differs from what the server put there.
+const isChanged = (form) => [...form.elements].some((field) =>
+  field.matches("select") ? field.value !== chosenIn(field) : field.name && field.value !== field.defaultValue);
+
+let sent = null;
+
+document.addEventListener("fresh", ({ target }) => enhance(target));
+document.addEventListener("change", ({ target }) => {
+  if (target.matches("form[data-part] select[name=provider_kind]")) followProvider(target);
+});
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest("[data-show-key]");
+  if (!button) return;
+  const isShown = document.getElementById(button.getAttribute("aria-controls")).type === "password";
+  showKey(button, isShown);
+  document.getElementById("live-news").textContent = isShown ? button.dataset.shown : button.dataset.hidden;
+});
+document.addEventListener("submit", ({ target }) => {
+  sent = target;
+  // What is sent as text may be offered for other fields by the browser.
+  for (const button of target.querySelectorAll("[data-show-key]")) showKey(button, false);
+});
+addEventListener("beforeunload", (event) => {
+  const forms = [...document.querySelectorAll("form[data-search-words]")];
+  if (forms.some((form) => form !== sent && isChanged(form))) event.preventDefault();
+});
+
+enhance(document);
