@@ -1,4 +1,5 @@
-// Keeps [data-live] elements up to date: fetches their address, and replaces those parts that have changed.
+// Keeps [data-live] elements up to date: fetches their address, and replaces those parts that have changed. Those that
+// are [data-idle] change seldom and through somebody else: they are looked at now and then, and when the page is.
 // A part in which somebody is typing or marks words, whose form was filled in, or that plays something is left alone
 // until later. A tab that nobody sees asks for nothing.
 "use strict";
@@ -7,6 +8,7 @@
 // provider answers; a song takes minutes.
 const FIRST_PAUSES = [150, 150, 300, 600, 1000];
 const PAUSE = 1500;
+const IDLE_PAUSE = 60000;
 const shown = new Map();
 
 const partsOf = (root) => [...root.querySelectorAll("[data-part]")];
@@ -25,7 +27,9 @@ function isBusy(part) {
   const confirming = part.querySelector("details[open]");
   const marked = getSelection();
   const copying = !marked.isCollapsed && marked.containsNode(part, true);
-  return part.hasAttribute("data-dirty") || typing || playing || confirming || copying;
+  // Whoever is on something that cannot be found again would be thrown back to the top of the page.
+  const nameless = part.contains(document.activeElement) && !document.activeElement.id;
+  return part.hasAttribute("data-dirty") || typing || playing || confirming || copying || nameless;
 }
 
 function replacePart(old, fresh) {
@@ -52,7 +56,7 @@ function tellTimes(old, fresh) {
   });
 }
 
-// Returns whether to ask again: the server says that something still moves, or a part was left as it was.
+// Returns what to watch from now on. Where a part was left as it was, it is watched as before.
 function update(root, fresh) {
   let leftAlone = false;
   const ids = (element) => partsOf(element).map((part) => part.id).join();
@@ -68,7 +72,17 @@ function update(root, fresh) {
     else if (isBusy(old)) leftAlone = true;
     else replacePart(old, part);
   }
-  return fresh.dataset.live || leftAlone ? root : null;
+  if (leftAlone && !fresh.dataset.live) return root;
+  for (const name of ["live", "livePause", "idle"]) {
+    if (name in fresh.dataset) root.dataset[name] = fresh.dataset[name];
+    else delete root.dataset[name];
+  }
+  return root;
+}
+
+function pauseBefore(root, turn) {
+  if (!root.dataset.live) return IDLE_PAUSE;
+  return Number(root.dataset.livePause) || (FIRST_PAUSES[turn] ?? PAUSE);
 }
 
 // Resolves after that many milliseconds, or at once when the tab comes into sight; never while nobody sees it.
@@ -88,31 +102,36 @@ function pauseFor(milliseconds) {
   });
 }
 
-async function watch(root, address, turn = 0) {
-  await pauseFor(Number(root.dataset.livePause) || (FIRST_PAUSES[turn] ?? PAUSE));
+async function ask(root) {
   try {
+    const address = root.dataset.live ?? root.dataset.idle;
     const answer = await fetch(address, { credentials: "same-origin", cache: "no-store" });
     // The session is over. What somebody has typed or listens to is not taken from them.
-    if (answer.redirected && !partsOf(document).some(isBusy)) return location.reload();
-    if (answer.ok && !answer.redirected) {
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const fresh = page.getElementById(root.id);
-      const next = fresh && update(root, fresh);
-      if (!next) return undefined;
-      if (next !== root && !next.dataset.live) return undefined;
-      root = next;
-    }
+    if (answer.redirected && !partsOf(document).some(isBusy)) location.reload();
+    if (!answer.ok || answer.redirected) return root;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.getElementById(root.id);
+    return fresh && update(root, fresh);
   } catch {
     // Offline for a moment, or the server restarts: ask again.
+    return root;
   }
-  return watch(root, address, turn + 1);
+}
+
+async function watch(root) {
+  for (let turn = 0; root?.dataset.live || root?.dataset.idle; turn += 1) {
+    const wasIdle = !root.dataset.live;
+    await pauseFor(pauseBefore(root, turn));
+    root = await ask(root);
+    if (wasIdle) turn = -1;
+  }
 }
 
 document.addEventListener("input", ({ target }) => {
   if (!target.matches("[data-search]")) target.closest("form[data-part]")?.setAttribute("data-dirty", "");
 });
 
-for (const root of document.querySelectorAll("[data-live]")) {
+for (const root of document.querySelectorAll("[data-live], [data-idle]")) {
   remember(root);
-  watch(root, root.dataset.live);
+  watch(root);
 }
