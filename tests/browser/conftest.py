@@ -3,31 +3,60 @@
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 
-from providers.kinds import ProviderKind
+from tests.browser.inspection import DESKTOP
 from tests.emulator.server import Emulator
 from tests.running_system import PASSWORD, RunningSystem
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-DESKTOP = ViewportSize(width=1280, height=900)
+
+
+def find_chromium() -> str | None:
+    """Where the Chromium of this machine is."""
+    return next((path for name in CHROMIUMS if (path := shutil.which(name))), None)
+
+
+@contextmanager
+def open_chromium() -> Iterator[Browser]:
+    """The Chromium of this machine, running."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def system_env(emulated: Emulator) -> dict[str, str]:
+    """What the product must know to find the emulated providers."""
+    return {f"{kind}_BASE_URL": emulated.base_url(kind) for kind in emulated.rooms}
+
+
+def sign_in(chromium: Browser, system: RunningSystem) -> StorageState:
+    """The cookies of an administrator who has signed in."""
+    context = chromium.new_context(base_url=system.url)
+    page = context.new_page()
+    page.goto("/admin")
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", PASSWORD)
+    page.click("main form button")
+    page.wait_for_url("**/admin")
+    state = context.storage_state()
+    context.close()
+    return state
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The Chromium of this machine; without one the test is skipped, or fails where REQUIRE_BROWSER is set."""
-    executable = next((path for name in CHROMIUMS if (path := shutil.which(name))), None)
-    if executable is None:
+    if find_chromium() is None:
         assert not os.environ.get("REQUIRE_BROWSER"), "REQUIRE_BROWSER is set and no Chromium was found"
         pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+    with open_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -41,24 +70,14 @@ def emulated() -> Iterator[Emulator]:
 def system(tmp_path_factory: pytest.TempPathFactory, emulated: Emulator) -> Iterator[RunningSystem]:
     """The product as processes, on SQLite."""
     folder = tmp_path_factory.mktemp("system")
-    env = {"OPENAI_BASE_URL": emulated.base_url(ProviderKind.OPENAI)}
-    with RunningSystem(folder, f"sqlite:///{folder / 'quatrain.db'}", env) as running:
+    with RunningSystem(folder, f"sqlite:///{folder / 'quatrain.db'}", system_env(emulated)) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def signed_in(chromium: Browser, system: RunningSystem) -> StorageState:
     """The cookies of an administrator who has signed in."""
-    context = chromium.new_context(base_url=system.url)
-    page = context.new_page()
-    page.goto("/admin")
-    page.fill("input[name=username]", "admin")
-    page.fill("input[name=password]", PASSWORD)
-    page.click("main button")
-    page.wait_for_url("**/admin")
-    state = context.storage_state()
-    context.close()
-    return state
+    return sign_in(chromium, system)
 
 
 @pytest.fixture
@@ -80,11 +99,3 @@ def page(context: BrowserContext, system: RunningSystem) -> Iterator[Page]:
     page.on("request", lambda request: request.url.startswith(system.url) or complaints.append(request.url))
     yield page
     assert complaints == []
-
-
-@pytest.fixture
-def screenshots(system: RunningSystem) -> Path:
-    """Where pictures of pages are kept."""
-    folder = system.folder / "screenshots"
-    folder.mkdir(exist_ok=True)
-    return folder
