@@ -105,7 +105,7 @@ def _stage(order_id: int, stage_type: StageType, now: object) -> dict[str, objec
         "order_id": order_id,
         "stage_type": stage_type,
         "state": StageState.QUEUED if waits else StageState.DONE,
-        "due_at": now + timedelta(days=1) if waits else now,  # type: ignore[operator]
+        "due_at": now + timedelta(hours=1) if waits else now,  # type: ignore[operator]
         "published_at": now,
         "usage": {},
     }

@@ -147,7 +147,14 @@ def select_standing(now: datetime, *, ended: bool = False, at_once: bool = False
             case(*((holds, literal(why.value)) for why, holds in rules)).label("why"),
         )
         .outerjoin(Attempt, and_(Attempt.stage_id == Stage.id, Attempt.state.in_(AttemptState.unended())))
-        .outerjoin(_poem, and_(_poem.order_id == Stage.order_id, _poem.stage_type == StageType.POEM))
+        # Only who is blocked waits for a poem; for the thousands in the queue none is looked up.
+        .outerjoin(
+            _poem,
+            and_(
+                _poem.order_id == case((Stage.state == StageState.BLOCKED, Stage.order_id)),
+                _poem.stage_type == StageType.POEM,
+            ),
+        )
         .where(or_(*(holds for _, holds in rules)))
     )
 
