@@ -63,14 +63,13 @@ def test_without_a_clipboard_for_scripts_a_poem_is_copied_all_the_same(
 
 
 def test_a_page_stops_asking_when_all_is_final(page: Page, poems: None) -> None:
-    place(page, "Вера")
+    page.clock.install()
+    place(page, "Вера", "юбилей !slow 3")
+    expect(page.locator("#stages[data-live]")).to_be_attached()
     expect(page.locator("#poem-text")).to_be_visible()
-    # What is under way now is the last: no timer is left.
-    page.wait_for_load_state("networkidle")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
 
-    page.clock.install()
     page.clock.run_for(60_000)
 
     assert asked == []
