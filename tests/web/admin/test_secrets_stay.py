@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from domain import alert_delivery, history, sections
 from domain.alerts import Alert, Trouble
@@ -191,3 +192,14 @@ def test_the_name_of_a_model_is_no_key_and_stays_to_be_seen(house: House) -> Non
 
     assert refused.value.code == "model_as_key"
     assert "gpt-5.4-mini" in house.admin.get("/admin/providers").text
+
+
+def test_a_statement_that_fails_does_not_tell_its_values(house: House) -> None:
+    nobody_knows_it = "fake-value-of-a-statement"
+
+    with pytest.raises(SQLAlchemyError) as failed:
+        db.session.execute(text("SELECT * FROM no_such_table WHERE x = :value"), {"value": nobody_knows_it})
+    db.session.rollback()
+
+    assert "no_such_table" in str(failed.value)
+    assert nobody_knows_it not in str(failed.value)
