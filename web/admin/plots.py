@@ -7,7 +7,7 @@ it in words or in a table as well: screen readers are told to pass it over.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
-from xml.etree import ElementTree  # nosec B405  # reads what leather has drawn for us, and nothing of others
+from xml.etree import ElementTree  # nosec B405  # only writes
 
 from flask_babel import format_date, format_decimal, ngettext
 from flask_babel import gettext as _
