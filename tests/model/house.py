@@ -15,7 +15,7 @@ from flask import Flask
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, delete, event, insert, select, text
 
-from domain import checks, clock_steps, generation, leases, polling, submissions
+from domain import checks, clock_steps, generation, leases, lost_submits, polling
 from domain.db import Base, db
 from domain.leases import Lease
 from domain.provider_configs import ProviderConfig
@@ -195,7 +195,7 @@ def opened(app: Flask) -> Iterator[House]:
         patch.setattr("domain.persistence.OUTAGE_SECONDS", 0)
         _silence(stack)
         house = House(app, clock)
-        for module in (clock_steps, generation, leases, polling, submissions):
+        for module in (clock_steps, generation, leases, polling, lost_submits):
             patch.setattr(module, "time", SimpleNamespace(monotonic=house.seconds, time=time.time))
         stack.callback(house.close)
         event.listen(house.engine, "checkout", house.before_begin)

@@ -63,7 +63,7 @@ def test_whatever_stands_in_a_field_is_answered_like_a_wrong_password(
     answer = client.post("/admin/login", data=body, content_type="application/x-www-form-urlencoded")
 
     assert answer.status_code == 422
-    assert [error.text for error in Page(answer).all("div", class_="invalid-feedback")] == [
+    assert [error.text for error in Page(answer).all("div", class_="invalid-feedback d-block")] == [
         "Имя или пароль не подходят."
     ]
 

@@ -95,7 +95,7 @@ def test_orders_of_today_and_of_the_week_are_counted(app: Flask, admin: FlaskCli
             order.created_at, order.state = utc_now() - timedelta(days=days_ago), OrderState(state)
             db.session.commit()
 
-    today, week = (figure.text for figure in start(admin).all("dd", inside="orders-figures"))
+    today, week = (figure.text for figure in start(admin).all("p", class_="mb-0 orders-placed"))
 
     assert today.split() == ["2", "готово:", "1,", "не", "закончено:", "1"]
     assert week.split()[:3] == ["4", "готово:", "2,"]
