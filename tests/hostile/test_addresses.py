@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from time_machine import TimeMachineFixture
 from werkzeug.test import TestResponse
 
-from domain.db import db
+from domain.db import db, utc_now
 from tests import builders
 from tests.hostile.pages import bones
 from tests.hostile.sending import get_path
@@ -43,9 +44,12 @@ def test_an_argument_that_means_nothing_changes_nothing(
     admin: FlaskClient,
     strings: Callable[[str], list[str]],
     tally: Tally,
+    time_machine: TimeMachineFixture,
     path: str,
     arguments: tuple[str, ...],
 ) -> None:
+    # After a minute the order would be one that stands still, and its page another one.
+    time_machine.move_to(utc_now(), tick=False)
     with app.app_context():
         builders.place_order()
         builders.working_section()
