@@ -244,3 +244,21 @@ def test_limits_that_cannot_be_read_are_refused(text: str, monkeypatch: pytest.M
         SettingsFault, match=r"^PROVIDER_LIMITS cannot be read; write it like SUNO=20/10s,PIKA=20jobs\.$"
     ):
         Settings.from_env()
+
+
+def test_all_secrets_are_told_to_whoever_hides_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {
+        "ADMIN_SECRET_KEY_PREVIOUS": f"{GOOD}x,{OTHER}y",
+        "SUNO_API_KEY": " fake-suno-key ",
+        "METRICS_TOKEN": "fake-metrics-token",
+        "DATABASE_URL": "postgresql://u:fake-p%40ss@db.example/q",
+        "REDIS_URL": "redis://:fake-redis-password@redis.example/0",
+    }
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+
+    secrets = set(Settings.from_env().secrets())
+
+    assert secrets >= {GOOD, f"{GOOD}x", f"{OTHER}y", "fake-suno-key", "fake-metrics-token"}
+    assert secrets >= {"fake-p%40ss", "fake-p@ss", "fake-redis-password"}
+    assert "" not in secrets

@@ -9,7 +9,7 @@ from domain.order_search import search, tidy
 from domain.orders import Order, OrderState
 from tests import builders
 
-RECIPIENTS = ["Анна", "Пётр Щукин", "STRASSE", "100% _хлопок_", "Жанна, 2 года"]
+RECIPIENTS = ["Анна", "Пётр Щукин", "STRASSE", "100% _хлопок_", "Жанна, 2 и 5 лет"]
 
 
 @pytest.fixture
@@ -37,6 +37,7 @@ def ids(query: str, state: OrderState | None = None, before_id: int | None = Non
         ("_", [4]),
         ("пётр анна", []),
         ("2", [2, 5]),
+        ("5", [5]),
         ("№ 4", [4]),
         ("No. 4", [4]),
         ("#4", [4]),

@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ from domain.section_changes import ChangeRefused
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.emulator.listener import Listener
+from tests.web.admin.browser import post
 from web.logs import configure_logs
 
 KEY = "fake-canary-0123456789-a1b2"
@@ -56,6 +58,20 @@ def log_it(house: House) -> str:
     structlog.get_logger("test").warning("the provider said", detail=f"{KEY} is wrong", deep={"list": [KEY]})
     logging.getLogger("gunicorn.error").error("cannot serve %s", KEY)
     logging.getLogger("celery").error("task failed", extra={"data": {"args": KEY}})
+    return house.log.getvalue()
+
+
+def warn_of_it(house: House) -> str:
+    with warnings.catch_warnings():
+        # Pytest, which takes warnings for itself, puts its own in their place meanwhile.
+        logging.captureWarnings(False)
+        configure_logs(house.app.config["SETTINGS"])
+        redactor.know(KEY)
+        handler = next(each for each in logging.getLogger().handlers if each.get_name() == "quatrain")
+        handler.stream = house.log  # type: ignore[attr-defined]
+        warnings.simplefilter("always")
+        warnings.warn(f"{KEY} is outdated", stacklevel=1)
+    assert "is outdated" in house.log.getvalue()
     return house.log.getvalue()
 
 
@@ -132,6 +148,7 @@ def _dump(table: str) -> str:
 #: What leaves by a door, and the method of the redactor that shuts it.
 DOORS: dict[str, tuple[Callable[[House], str], str]] = {
     "a log": (log_it, "clean_for_log"),
+    "a warning": (warn_of_it, "clean_for_log"),
     "the traceback of a page": (crash_in_a_page, "clean_for_log"),
     "the traceback of a process": (crash_a_process, "clean_for_log"),
     "a stored reason": (store_what_a_provider_said, "clean"),
@@ -179,8 +196,13 @@ def test_a_key_in_the_field_of_the_model_is_refused_and_not_kept(house: House) -
             builders.save_section(StageType.POEM, ProviderKind.OPENAI, api_key=KEY, model=model)
         assert refused.value.code == "key_as_model"
         assert KEY not in str(refused.value.facts)
-    answer = house.admin.get("/admin/providers")
-    assert vendor_shaped not in answer.text
+    form = {"stage_type": "POEM", "provider_kind": "OPENAI", "api_key": KEY, "model": vendor_shaped}
+    assert post(house.admin, "/admin/providers/update", form).status_code == 303
+    with house.admin.session_transaction() as session:
+        assert vendor_shaped not in str(dict(session))
+    answer = house.admin.get("/admin/providers").text
+    assert "похоже на API-ключ" in answer
+    assert vendor_shaped not in answer
 
 
 def test_the_name_of_a_model_is_no_key_and_stays_to_be_seen(house: House) -> None:

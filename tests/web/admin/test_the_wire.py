@@ -71,6 +71,13 @@ def test_a_name_in_a_header_leads_nobody_away(client: FlaskClient, name: str) ->
     assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/login")
 
 
+def test_browsers_are_kept_to_https_where_we_are_reached_over_it_alone(served_as: Callable[..., FlaskClient]) -> None:
+    header = "Strict-Transport-Security"
+
+    assert served_as(public_url="https://gifts.example").get("/healthz").headers[header].startswith("max-age=31536000")
+    assert header not in served_as(public_url="http://gifts.example").get("/healthz").headers
+
+
 # --- redirects
 
 
