@@ -1,6 +1,7 @@
 """Pages for what goes wrong, each with a way on; the JSON API answers in its own shape."""
 
 from typing import cast
+from urllib.parse import urlsplit
 
 import structlog
 from flask import Flask, Response, render_template, request
@@ -46,7 +47,7 @@ STORE_AWAY = (_("The store of the media files does not answer"), _("Nothing is l
 STRANGE_NAME = _("Quatrain is not served under this name. The operator can add it to TRUSTED_HOSTS.")
 OUTDATED_FORM = (
     _("The page is out of date"),
-    _("Nothing was saved. Reload the page and try once more; sign in again if you are asked to."),
+    _("Nothing was saved. Go back and send it once more; sign in again if you are asked to."),
 )
 
 
@@ -121,7 +122,18 @@ def _answer_outage(code: str, heading: object, advice: object) -> Response:
 
 def _page(status: int, heading: object, advice: object) -> Response:
     # The page asks the database nothing: it may be the database that is away.
-    return Response(render_template("error.html", status=status, heading=heading, advice=advice), status=status)
+    page = render_template("error.html", status=status, heading=heading, advice=advice, back=_page_before())
+    return Response(page, status=status)
+
+
+def _page_before() -> str | None:
+    """The page of ours whose link or form led here; None if the browser names none, or the very page that failed."""
+    came_from = urlsplit(request.referrer or "")
+    if came_from.netloc != request.host or not came_from.path.startswith("/admin"):
+        return None
+    if request.method == "GET" and came_from.path == request.path:
+        return None
+    return came_from._replace(scheme="", netloc="", fragment="").geturl()
 
 
 class _InternalError(HTTPException):

@@ -31,8 +31,8 @@ def open_chromium() -> Iterator[Browser]:
 
 
 def system_env(emulated: Emulator) -> dict[str, str]:
-    """What the product must know to find the emulated providers."""
-    return {f"{kind}_BASE_URL": emulated.base_url(kind) for kind in emulated.rooms}
+    """What the product must know to find the emulated providers, and to believe who a request says it comes from."""
+    return {f"{kind}_BASE_URL": emulated.base_url(kind) for kind in emulated.rooms} | {"TRUSTED_PROXIES": "1"}
 
 
 def sign_in(chromium: Browser, system: RunningSystem) -> StorageState:

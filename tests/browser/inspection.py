@@ -1,6 +1,6 @@
 """What is to be said of a page as a browser shows it: barriers, complaints, weight, width."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,12 +18,16 @@ WIDTH = "document.documentElement.scrollWidth"
 
 @dataclass(frozen=True)
 class State:
-    """A page to look at. ``do`` is what somebody does there first; ``signed_in`` is whether somebody is."""
+    """A page to look at. ``do`` is what somebody does there first; ``signed_in`` is whether somebody is.
+
+    ``headers`` go with each request, as from a proxy in front of us.
+    """
 
     name: str
     path: str
     do: Callable[[Page], None] | None = None
     signed_in: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ def look_at(
         base_url=url,
         viewport=look.screen,
         storage_state=signed_in if state.signed_in else None,
+        extra_http_headers=dict(state.headers),
         # Colours that are on their way from light to dark are neither.
         reduced_motion="reduce",
     )

@@ -14,7 +14,6 @@ from wtforms.widgets import CheckboxInput, ListWidget, Select
 
 from domain.order_rules import DEFAULT_LANGUAGE, LIMITS, MULTI_LINE, REQUIRED, Fault
 from providers.kinds import ProviderKind, StageType, allowed_providers
-from providers.registry import needs_key
 from settings import current_settings
 from web.sentences import PROVIDER_TITLES, STAGE_NAMES, order_fault
 
@@ -49,7 +48,10 @@ class ModelField(SelectField):
 
 
 class SectionForm(FlaskForm):
-    """The settings of one section. Built anew for each section of a page, so its ids carry the section's name."""
+    """The settings of one section. Built anew for each section of a page, so its ids carry the section's name.
+
+    ``key_hints`` is what to do with the field of the key, by provider: it changes with the choice.
+    """
 
     FIELDS = ("stage_type", "provider_kind", "api_key", "model", "version")
 
@@ -69,11 +71,13 @@ class SectionForm(FlaskForm):
     )
     model = ModelField(_("Model"), validate_choice=False)
 
-    def __init__(self, stage_type: StageType, *, version: int, chosen: ProviderKind | None, with_key: set[str]) -> None:
+    def __init__(
+        self, stage_type: StageType, *, version: int, chosen: ProviderKind | None, key_hints: Mapping[str, str]
+    ) -> None:
         super().__init__(formdata=None)
         self.stage_type.data, self.version.data = stage_type.value, str(version)
         self.provider_kind.data = chosen or ""
-        self.provider_kind.choices = list(_provider_choices(stage_type, chosen, with_key))
+        self.provider_kind.choices = list(_provider_choices(stage_type, chosen, key_hints))
         for field in self:
             field.id = f"{stage_type.lower()}-{field.name.replace('_', '-')}"
             field.label = Label(field.id, field.label.text)
@@ -87,15 +91,17 @@ class SectionForm(FlaskForm):
         self.model.choices, self.model.data = choices, chosen
 
 
-def _provider_choices(stage_type: StageType, chosen: ProviderKind | None, with_key: set[str]) -> Iterable[SelectChoice]:
+def _provider_choices(
+    stage_type: StageType, chosen: ProviderKind | None, key_hints: Mapping[str, str]
+) -> Iterable[SelectChoice]:
     allowed = allowed_providers(stage_type, dummy=current_settings().dummy_provider)
     if chosen is None:
-        yield SelectChoice("", gettext("— choose —"))
+        yield SelectChoice("", gettext("— choose —"), {"data-key-hint": key_hints[""]})
     elif chosen not in allowed:
-        yield SelectChoice(chosen, gettext("%(provider)s (switched off)", provider=PROVIDER_TITLES[chosen]))
+        words = gettext("%(provider)s (switched off)", provider=PROVIDER_TITLES[chosen])
+        yield SelectChoice(chosen, words, {"data-key-hint": key_hints[chosen]})
     for kind in allowed:
-        own_key = needs_key(kind) and kind not in with_key
-        yield SelectChoice(kind, str(PROVIDER_TITLES[kind]), {"data-needs-own-key": own_key})
+        yield SelectChoice(kind, str(PROVIDER_TITLES[kind]), {"data-key-hint": key_hints[kind]})
 
 
 class CheckboxesField(SelectMultipleField):

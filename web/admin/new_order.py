@@ -2,11 +2,11 @@
 
 from http import HTTPStatus
 
-from flask import flash, g, redirect, render_template, request, url_for
+from flask import abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from domain import sections, works
+from domain import order_lists, sections, works
 from domain.order_rules import OrderInvalid, read_order
 from domain.placing import StorageFull, place, ready_stages
 from tasks.messages import send_stages
@@ -17,8 +17,14 @@ from web.form_requests import accept_form
 
 @blueprint.get("/orders/new")
 def new_order() -> str:
-    """The empty form of an order."""
-    return _order_page(OrderForm())
+    """The form of an order: empty, or with the words and works of that order whose id is ``like``."""
+    like = request.args.get("like", type=int)
+    if like is None:
+        return _order_page(OrderForm())
+    order = order_lists.find(like) or abort(404)
+    words = {name: getattr(order, name) for name in OrderForm.FIELDS}
+    form = OrderForm(data={**words, "stages": [stage.stage_type.value for stage in order.stages]})
+    return _order_page(form, is_filled=True)
 
 
 @blueprint.post("/orders/new")
@@ -38,18 +44,21 @@ def place_order() -> ResponseReturnValue:
             _("The order has not been placed: there is no room on the disk. Make room, then press the button."),
             "danger",
         )
-        return _order_page(form, is_refused=True), HTTPStatus.INSUFFICIENT_STORAGE
+        return _order_page(form, is_filled=True), HTTPStatus.INSUFFICIENT_STORAGE
     # Without a broker the order is accepted all the same: the sweep starts it later.
     send_stages(ready_stages(order))
     return redirect(url_for("admin.order", order_id=order.id), code=303)
 
 
-def _order_page(form: OrderForm, *, is_refused: bool = False) -> str:
-    """The form, and of each work what an order placed now would wait for; from what is stored, no provider is asked."""
+def _order_page(form: OrderForm, *, is_filled: bool = False) -> str:
+    """The form, and of each work what an order placed now would wait for; from what is stored, no provider is asked.
+
+    What is filled in is not replaced by what the browser remembers.
+    """
     return render_template(
         "admin/new_order.html",
         form=form,
-        is_refused=is_refused,
+        is_filled=is_filled,
         sections=sections.overview(),
         has_room=works.has_room(),
     )

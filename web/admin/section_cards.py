@@ -50,6 +50,8 @@ class Card:
     answer: Answer | None
     #: Colour and words of the badge; the words alone say it all.
     badge: tuple[str, str | LazyString]
+    #: What to do with the field of the key.
+    key_hint: str
     models: list[str]
     #: Whether the list in use comes from its provider, not from that one's documentation.
     is_fetched_list: bool
@@ -70,19 +72,6 @@ class Card:
     def is_checking(self) -> bool:
         """Whether the section is about to change by itself."""
         return self.section.row is not None and self.section.row.is_checking
-
-    @property
-    def key_hint(self) -> str:
-        """What to do with the field of the key: it depends on what is stored for the provider that the form shows."""
-        kind, row = self.form.provider_kind.data, self.section.row
-        if kind and not needs_key(ProviderKind(kind)):
-            return ""
-        if row is None or kind not in _kinds_with_key(row):
-            return _("Copy it from the provider's site; it is never shown again.")
-        last4 = row.api_key_last4 if kind == row.provider_kind else row.candidate_api_key_last4
-        if last4:
-            return _("Stored: …%(last4)s. Leave blank to keep it.", last4=last4)
-        return _("Leave blank to keep the stored key; it is never shown.")
 
     def error_of(self, field: str) -> str:
         """The sentence that belongs to a field of the form; empty for none."""
@@ -115,7 +104,8 @@ def build_card(section: Section, answer: Answer | None = None) -> Card:
     row = section.row
     kind, model = _form_values(section, answer)
     models = _models_of(row, kind)
-    form = SectionForm(section.stage_type, version=section.version, chosen=kind, with_key=_kinds_with_key(row))
+    key_hints = {each: _key_hint(row, each) for each in ("", *ProviderKind)}
+    form = SectionForm(section.stage_type, version=section.version, chosen=kind, key_hints=key_hints)
     now = utc_now()
     form.offer_models(models, model, _remarks(row, models, now) if row else {})
     is_missing = bool(row and row.model and row.models_cache_updated_at) and not _is_listed(row)
@@ -126,6 +116,7 @@ def build_card(section: Section, answer: Answer | None = None) -> Card:
         form,
         answer,
         _badge(section),
+        key_hints[kind or ""],
         models,
         is_fetched_list=_is_fetched(row),
         close_models=close,
@@ -182,11 +173,18 @@ def _models_of(row: ProviderConfig | None, kind: ProviderKind | None) -> list[st
     return row.candidate_models if kind == row.candidate_provider_kind else []
 
 
-def _kinds_with_key(row: ProviderConfig | None) -> set[str]:
-    """Providers for which the section holds a key already."""
-    if row is None:
-        return set()
-    return {kind.value for kind in (row.provider_kind, row.candidate_provider_kind) if kind is not None}
+def _key_hint(row: ProviderConfig | None, kind: str) -> str:
+    """What to do with the field of the key when the form shows that provider, "" for none."""
+    if not kind:
+        return _("Copy it from the provider's site; it is never shown again.")
+    if not needs_key(ProviderKind(kind)):
+        return _("This provider needs no key.")
+    if row is None or kind not in (row.provider_kind, row.candidate_provider_kind):
+        return _("This provider needs its own key: copy it from its site. Its models appear after the check.")
+    last4 = row.api_key_last4 if kind == row.provider_kind else row.candidate_api_key_last4
+    if last4:
+        return _("Stored: …%(last4)s. Leave blank to keep it.", last4=last4)
+    return _("Leave blank to keep the stored key; it is never shown.")
 
 
 def _badge(section: Section) -> tuple[str, str | LazyString]:

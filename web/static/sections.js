@@ -40,10 +40,10 @@ function enhance(root) {
 const chosenIn = (select) => ([...select.options].find((option) => option.defaultSelected) ?? select.options[0]).value;
 
 function followProvider(select) {
-  const note = select.form.querySelector("[data-own-key-note]");
-  const model = select.form.elements.model;
+  const { api_key: key, model } = select.form.elements;
   const isOther = select.value !== chosenIn(select);
-  note.hidden = !(isOther && "needsOwnKey" in select.selectedOptions[0].dataset);
+  const hint = document.getElementById(`${key.id}-hint`);
+  document.getElementById("live-news").textContent = hint.textContent = select.selectedOptions[0].dataset.keyHint;
   for (const option of model.options) option.hidden = option.disabled = isOther && option.value !== "";
   model.querySelector("[data-first]").hidden = !isOther && chosenIn(model) !== "";
   model.value = isOther ? "" : chosenIn(model);

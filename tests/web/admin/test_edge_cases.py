@@ -80,7 +80,7 @@ def test_save_key_broker_down(app: Flask, admin: FlaskClient, monkeypatch: pytes
 
     save(admin, provider_kind="OPENAI", api_key=KEY)
 
-    assert "Проверка ещё не началась" in Page(admin.get("/admin/providers")).by_id("poem").text
+    assert "Проверка ещё не началась" in Page(admin.get("/admin/providers")).by_id("poem-api-key-error").text
     with app.app_context():
         assert section().api_key_last4 == KEY[-4:]
         assert recovery.sweep(utc_now() + timedelta(minutes=1)).checks == [POEM]
@@ -213,7 +213,7 @@ def test_posting_the_displayed_mask_as_the_key(app: Flask, admin: FlaskClient, m
 def test_provider_switched_without_a_key(app: Flask, admin: FlaskClient) -> None:
     save(admin, provider_kind="GEMINI")
 
-    assert "нужен свой ключ" in Page(admin.get("/admin/providers")).by_id("poem").text
+    assert "нужен свой ключ" in Page(admin.get("/admin/providers")).by_id("poem-api-key-error").text
     with app.app_context():
         assert (section().provider_kind, section().has_candidate) == (OPENAI, False)
 

@@ -158,3 +158,39 @@ def test_an_address_of_the_api_that_does_not_exist_is_answered_in_json(client: F
     assert answer.status_code == 404
     assert answer.json is not None
     assert answer.json["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("came_from", "leads_back_to"),
+    [
+        ("http://localhost/admin/orders/new?like=1", "/admin/orders/new?like=1"),
+        ("http://localhost/admin/no-such-page", None),
+        ("http://elsewhere.example/admin/orders", None),
+        ("http://localhost//elsewhere.example/", None),
+        ("http://localhost/api/docs", None),
+        ("javascript:alert(1)", None),
+        ("", None),
+    ],
+)
+def test_an_error_page_leads_back_to_where_one_came_from_if_that_was_a_page_of_ours(
+    admin: FlaskClient, came_from: str, leads_back_to: str | None
+) -> None:
+    page = Page(admin.get("/admin/no-such-page", headers={"Referer": came_from}))
+
+    assert page.one("a", class_="btn btn-primary").get("href") == (leads_back_to or "/admin")
+
+
+@pytest.mark.parametrize(
+    ("path", "entry", "is_the_page"),
+    [
+        ("/admin/orders", "/admin/orders", "page"),
+        ("/admin/orders/new", "/admin/orders", "true"),
+        ("/admin/providers/POEM/history", "/admin/providers", "true"),
+    ],
+)
+def test_the_menu_marks_where_one_is(filled: FlaskClient, path: str, entry: str, is_the_page: str) -> None:
+    entries = Page(filled.get(path)).all("a", class_="nav-link py-2")
+
+    marked = {link.get("href"): link.get("aria-current") for link in entries if link.get("aria-current")}
+
+    assert marked == {entry: is_the_page}

@@ -54,3 +54,24 @@ def test_a_form_that_comes_back_says_it_too_and_is_marked_as_typed(admin: FlaskC
     assert refused.by_id("recipient").get("value") == "Анна"
     assert "data-typed" in refused.one("form", method="post", class_="wide").attributes
     assert "data-typed" not in Page(admin.get(NEW)).one("form", method="post", class_="wide").attributes
+
+
+def test_a_similar_order_begins_with_the_words_and_works_of_the_other(app: Flask, admin: FlaskClient) -> None:
+    with app.app_context():
+        order = builders.place_order(
+            frozenset({StageType.VOICE, StageType.CLIP}), recipient="Анна", details="любит\nморе", poem="Море шумит."
+        )
+        path = f"/admin/orders/{order.id}"
+    link = next(each for each in Page(admin.get(path)).all("a") if each.text == "Разместить похожий заказ")
+
+    page = Page(admin.get(str(link.get("href"))))
+
+    assert page.by_id("recipient").get("value") == "Анна"
+    assert [page.by_id(name).text for name in ("details", "poem")] == ["любит море", "Море шумит."]
+    assert ["checked" in page.by_id(f"stages-{number}").attributes for number in range(4)] == [False, True, False, True]
+    assert "data-typed" in page.one("form", method="post", class_="wide").attributes
+
+
+@pytest.mark.parametrize("order_id", ["999", "0", "-1", "99999999999999999999"])
+def test_a_similar_order_to_none_is_no_page(admin: FlaskClient, order_id: str) -> None:
+    assert admin.get(f"{NEW}?like={order_id}").status_code == 404
