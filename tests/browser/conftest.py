@@ -49,6 +49,15 @@ def sign_in(chromium: Browser, system: RunningSystem) -> StorageState:
     return state
 
 
+def listen(page: Page, url: str) -> list[str]:
+    """Whatever the browser is going to complain of, and whatever the page asks for that is not under ``url``."""
+    complaints: list[str] = []
+    page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: request.url.startswith(url) or complaints.append(request.url))
+    return complaints
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The Chromium of this machine; without one the test is skipped, or fails where REQUIRE_BROWSER is set."""
@@ -93,9 +102,6 @@ def context(chromium: Browser, system: RunningSystem, signed_in: StorageState) -
 def page(context: BrowserContext, system: RunningSystem) -> Iterator[Page]:
     """The administrator's tab; whatever the browser complains of, or loads from elsewhere, fails the test."""
     page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: request.url.startswith(system.url) or complaints.append(request.url))
+    complaints = listen(page, system.url)
     yield page
     assert complaints == []

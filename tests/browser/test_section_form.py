@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.running_system import RunningSystem
+
 pytestmark = pytest.mark.browser
 
 KEY = "sk-fake-typed-0123456789-t1t2"
@@ -28,7 +30,8 @@ def test_the_key_can_be_shown_while_it_is_typed_and_is_hidden_when_it_is_sent(pa
     expect(button).to_have_accessible_name("Показать ключ")
 
 
-def test_another_provider_says_at_once_that_it_needs_its_own_key(page: Page) -> None:
+def test_another_provider_says_at_once_that_it_needs_its_own_key(page: Page, system: RunningSystem) -> None:
+    system.browser().post("/admin/providers/SONG/clear", "/admin/providers")
     page.goto("/admin/providers")
     hint, news = page.locator("#song-api-key-hint"), page.locator("#live-news")
 

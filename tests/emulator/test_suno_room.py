@@ -175,26 +175,26 @@ def test_a_task_of_another_account_is_not_there(client: Client, emulator: Emulat
 
 def test_both_songs_are_real_and_differ_and_come_in_ranges(client: Client) -> None:
     songs = client.task(client.order()["data"]["taskId"])["response"]["sunoData"]
-    files = [requests.get(song["audioUrl"], timeout=5) for song in songs]
+    files = [requests.get(song["audioUrl"], timeout=30) for song in songs]
 
     for file in files:
         assert file.headers["Content-Type"] == "audio/mpeg"
         with av.open(io.BytesIO(file.content)) as container:
             assert (container.format.name, container.duration > 5_000_000) == ("mp3", True)
     assert files[0].content != files[1].content
-    part = requests.get(songs[0]["audioUrl"], headers={"Range": "bytes=10-19"}, timeout=5)
+    part = requests.get(songs[0]["audioUrl"], headers={"Range": "bytes=10-19"}, timeout=30)
     assert (part.status_code, part.content) == (206, files[0].content[10:20])
 
 
 def test_a_link_expires_and_can_be_refused(client: Client, room: SunoRoom) -> None:
     url = client.task(client.order()["data"]["taskId"])["response"]["sunoData"][0]["audioUrl"]
     room.play("link_refused")
-    assert requests.get(url, timeout=5).status_code == 403
-    assert requests.get(url, timeout=5).status_code == 200
+    assert requests.get(url, timeout=30).status_code == 403
+    assert requests.get(url, timeout=30).status_code == 200
 
     room.link_seconds = 0
 
-    assert requests.get(url, timeout=5).status_code == 404
+    assert requests.get(url, timeout=30).status_code == 404
 
 
 def test_a_download_can_break_off(client: Client, room: SunoRoom) -> None:
@@ -202,7 +202,7 @@ def test_a_download_can_break_off(client: Client, room: SunoRoom) -> None:
     room.fail("file", cut_body=True)
 
     with pytest.raises(requests.RequestException):
-        requests.get(url, timeout=5)
+        requests.get(url, timeout=30)
 
 
 def test_a_listener_hears_the_text_the_first_song_and_the_end(client: Client) -> None:

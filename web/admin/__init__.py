@@ -1,6 +1,7 @@
 """The pages of the administrator."""
 
-from flask import Flask
+from flask import Flask, redirect, url_for
+from flask.typing import ResponseReturnValue
 
 from web import history_sentences, sentences, standstills
 from web.admin import new_order, order_actions, orders, providers, start
@@ -14,12 +15,18 @@ PAGES = (start, providers, orders, new_order, order_actions)
 def init_app(app: Flask) -> None:
     """Add the pages to ``app``, and to its templates the words for codes."""
     app.register_blueprint(blueprint)
+    app.add_url_rule("/", "root", lead_to_start)
     app.add_template_filter(capitalize_first)
     for name in ("STAGE_NAMES", "PROVIDER_TITLES", "STAGE_STATES", "ORDER_STATES", "reason_words", "reason_advice"):
         app.add_template_global(getattr(sentences, name), name)
     app.add_template_global(history_sentences.actor_words)
     for words in (standstills.standstill_words, standstills.standstill_advice, standstills.latest_failure):
         app.add_template_global(words)
+
+
+def lead_to_start() -> ResponseReturnValue:
+    """Who types no more than the name of the house wants to come in."""
+    return redirect(url_for("admin.start"))
 
 
 def capitalize_first(words: str) -> str:

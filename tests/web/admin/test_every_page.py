@@ -194,3 +194,9 @@ def test_the_menu_marks_where_one_is(filled: FlaskClient, path: str, entry: str,
     marked = {link.get("href"): link.get("aria-current") for link in entries if link.get("aria-current")}
 
     assert marked == {entry: is_the_page}
+
+
+def test_the_bare_address_leads_to_the_start_page(client: FlaskClient) -> None:
+    answer = client.get("/")
+
+    assert (answer.status_code, answer.location) == (302, "/admin")
