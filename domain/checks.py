@@ -64,7 +64,10 @@ def check(stage_type: StageType) -> list[Ready]:
     with leases.renewing(partial(_keep_claim, question)):
         answer = _ask(question)
         works = _store(question, answer)
-    return waiting.release(question.stage_type, utc_now()) if works else []
+    if works:
+        return waiting.release(question.stage_type, utc_now())
+    waiting.tell_why(question.stage_type)
+    return []
 
 
 def request_stale_refreshes(now: datetime) -> list[StageType]:

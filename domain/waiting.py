@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from domain import stages
 from domain.db import db
 from domain.orders import Order, Ready, Stage, StageState
-from domain.provider_configs import find
+from domain.provider_configs import Reason, find
 from domain.resolver import environment_provider, why_blocked
 from providers.kinds import StageType
 from settings import current_settings
@@ -69,6 +69,36 @@ def release(stage_type: StageType, now: datetime) -> list[Ready]:
     stages.follow_stages([each.order_id for each in going])
     db.session.commit()
     return ready
+
+
+def tell_why(stage_type: StageType) -> None:
+    """Let the stages that wait for this section say what it lacks now, not what it lacked when they came; commits.
+
+    So that nobody is told for hours of a check that has long ended. Nothing is said of a check that still runs.
+    """
+    row = find(stage_type)
+    lacks = why_blocked(row) if row is not None else None
+    if row is None or lacks in (None, Reason.CHECKING):
+        db.session.rollback()
+        return
+    detail = row.detail if row.reason is lacks else ""
+    # In the order in which ``release`` takes them, so that the two never wait for each other.
+    other = (
+        select(Stage.id)
+        .where(Stage.stage_type == stage_type, Stage.state == StageState.WAITING, Stage.reason.is_distinct_from(lacks))
+        .order_by(Stage.id)
+        .limit(BATCH)
+        .with_for_update()
+    )
+    while ids := db.session.scalars(other).all():
+        db.session.execute(
+            update(Stage)
+            .where(Stage.id.in_(ids), Stage.state == StageState.WAITING)
+            .values(reason=lacks, detail=detail)
+            .execution_options(synchronize_session=False)
+        )
+        db.session.commit()
+    db.session.rollback()
 
 
 def release_all(now: datetime) -> list[Ready]:
