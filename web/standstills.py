@@ -6,7 +6,8 @@ Lazy, as in ``sentences``. A stage's own reason takes the place of ours where it
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
-from domain.standing_still import Standing, Standstill
+from domain.standing_rules import Standstill
+from domain.standing_still import Standing
 from web.sentences import reason_advice, reason_words
 
 STANDSTILLS: dict[Standstill, tuple[LazyString, LazyString]] = {

@@ -12,7 +12,7 @@ from domain.db import db, utc_now
 from domain.orders import AttemptState, Order, StageState
 from domain.placing import NewOrder, StorageFull, place, place_once
 from domain.retrying import retry_by_hand
-from domain.standing_still import Standstill
+from domain.standing_rules import Standstill
 from providers.base import Brief
 from providers.kinds import StageType
 from providers.registry import INSTANT_ADAPTERS

@@ -10,7 +10,7 @@ from domain import generation, heartbeats, standing_still
 from domain.db import db, utc_now
 from domain.heartbeats import WORKER, WORKER_SILENCE
 from domain.orders import Order, Stage, StageState
-from domain.standing_still import Standstill
+from domain.standing_rules import Standstill
 from providers.kinds import StageType
 from tests.builders import place_order, run, stage_of, working_section
 

@@ -9,7 +9,7 @@ from flask import Flask
 from domain import what_waits
 from domain.db import db, utc_now
 from domain.orders import Order, Stage, StageState
-from domain.standing_still import Standstill
+from domain.standing_rules import Standstill
 from providers.kinds import StageType
 from tests.builders import place_order, stage_of
 

@@ -12,7 +12,7 @@ from flask import Flask
 
 from domain.orders import OrderState, StageState
 from domain.provider_configs import Reason, Status
-from domain.standing_still import Standstill
+from domain.standing_rules import Standstill
 from providers.errors import ProviderError
 from providers.kinds import ProviderKind, StageType
 from web import sentences, standstills

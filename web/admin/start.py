@@ -10,7 +10,7 @@ from markupsafe import Markup
 from domain import call_days, order_days, order_lists, sections, what_waits
 from domain.call_days import Days, Failures, Times
 from domain.db import utc_now
-from domain.standing_still import Standstill
+from domain.standing_rules import Standstill
 from providers.kinds import ProviderKind, StageType
 from web.admin import first_run, plots
 from web.admin.blueprint import blueprint

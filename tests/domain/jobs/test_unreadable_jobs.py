@@ -9,7 +9,7 @@ from domain.checks import check
 from domain.db import db, utc_now
 from domain.orders import AttemptState, Order, StageState
 from domain.retrying import retry_by_hand
-from domain.standing_still import Standstill
+from domain.standing_rules import Standstill
 from domain.submissions import JOB_KEY_UNREADABLE, RESEND_WAITS
 from providers.kinds import StageType
 from tests.builders import place_order, run, save_section, stage_of

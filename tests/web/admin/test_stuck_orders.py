@@ -12,7 +12,8 @@ from domain import heartbeats
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, Stage, StageState
 from domain.stages import follow_stages
-from domain.standing_still import Standing, Standstill
+from domain.standing_rules import Standstill
+from domain.standing_still import Standing
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.admin.browser import Page
