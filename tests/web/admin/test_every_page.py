@@ -6,10 +6,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
 
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.admin.browser import Page, post, token_of
+from web.errors import PAGES
 from web.security import CONTENT_SECURITY_POLICY
 
 PATHS = [
@@ -123,6 +125,30 @@ def test_addresses_that_only_take_forms_say_so(app: Flask, filled: FlaskClient) 
         answer = filled.get(path)
         assert answer.status_code == 405, path
         assert "POST" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+@pytest.mark.parametrize("status", sorted(PAGES))
+def test_every_error_has_a_page_with_words_and_a_way_on(
+    app: Flask, filled: FlaskClient, monkeypatch: pytest.MonkeyPatch, status: int, language: str
+) -> None:
+    class Wrong(HTTPException):
+        code = status
+
+    def fail() -> None:
+        raise Wrong
+
+    monkeypatch.setitem(app.view_functions, "admin.orders", fail)
+    filled.set_cookie("lang", language)
+
+    answer = filled.get("/admin/orders")
+
+    page = Page(answer)
+    with app.test_request_context(headers={"Cookie": f"lang={language}"}):
+        heading, advice = map(str, PAGES[status])
+    assert (answer.status_code, page.one("h1").text) == (status, heading)
+    assert advice in page.one("main").text
+    assert page.one("a", class_="btn btn-primary").get("href") == "/admin"
 
 
 def test_a_crash_is_a_page_without_what_went_wrong(filled: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
