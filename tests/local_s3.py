@@ -94,6 +94,8 @@ class LocalS3:
         """It takes connections and says nothing, until it is stopped."""
         assert self._process is not None
         os.killpg(self._process.pid, signal.SIGSTOP)
+        # Until it has stopped it may answer once more.
+        os.waitpid(self._process.pid, os.WUNTRACED)
 
     def __enter__(self) -> "LocalS3":
         self.start()

@@ -128,7 +128,10 @@ def _page(status: int, heading: object, advice: object) -> Response:
 
 def _page_before() -> str | None:
     """The page of ours whose link or form led here; None if the browser names none, or the very page that failed."""
-    came_from = urlsplit(request.referrer or "")
+    try:
+        came_from = urlsplit(request.referrer or "")
+    except ValueError:  # a bracket without its pair, for one
+        return None
     if came_from.netloc != request.host or not came_from.path.startswith("/admin"):
         return None
     if request.method == "GET" and came_from.path == request.path:

@@ -80,7 +80,7 @@ def test_save_key_broker_down(app: Flask, admin: FlaskClient, monkeypatch: pytes
 
     save(admin, provider_kind="OPENAI", api_key=KEY)
 
-    assert "Проверка ещё не началась" in Page(admin.get("/admin/providers")).by_id("poem-api-key-error").text
+    assert "Проверка ещё не началась" in Page(admin.get("/admin/providers")).by_id("poem").text
     with app.app_context():
         assert section().api_key_last4 == KEY[-4:]
         assert recovery.sweep(utc_now() + timedelta(minutes=1)).checks == [POEM]

@@ -195,6 +195,7 @@ def test_an_address_of_the_api_that_does_not_exist_is_answered_in_json(client: F
         ("http://localhost//elsewhere.example/", None),
         ("http://localhost/api/docs", None),
         ("javascript:alert(1)", None),
+        ("http://[", None),
         ("", None),
     ],
 )
