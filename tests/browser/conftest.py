@@ -59,7 +59,7 @@ def listen(page: Page, url: str) -> list[str]:
     return complaints
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """The Chromium of this machine; without one the test is skipped, or fails where REQUIRE_BROWSER is set."""
     if find_chromium() is None:
@@ -69,14 +69,15 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def emulated() -> Iterator[Emulator]:
     """The providers of the running product."""
     with Emulator() as emulator:
         yield emulator
 
 
-@pytest.fixture(scope="session")
+# Of the package, not of the session: left alone, the product goes on sweeping until the last test of all.
+@pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory, emulated: Emulator) -> Iterator[RunningSystem]:
     """The product as processes, on SQLite."""
     folder = tmp_path_factory.mktemp("system")
@@ -84,7 +85,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, emulated: Emulator) -> Iter
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def signed_in(chromium: Browser, system: RunningSystem) -> StorageState:
     """The cookies of an administrator who has signed in."""
     return sign_in(chromium, system)

@@ -14,6 +14,8 @@ def test_a_wrong_key_is_said_so_and_what_works_stays_in_use(page: Page, system: 
     page.goto("/admin/providers")
     status = page.locator("#poem-status")
     expect(status.locator(".text-bg-success")).to_be_visible()
+    expect(status).to_contain_text("ключ не нужен")
+    expect(page.locator("#poem-candidate")).to_have_count(0)
 
     page.select_option("#poem-provider-kind", "OPENAI")
     page.fill("#poem-api-key", "sk-fake-nobody-0123456789-e5f6")

@@ -108,7 +108,8 @@ print(json.dumps({{line: each.output + repr(each.exception) for line, each in sa
         self.search.look_at_answer(metrics)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+# PostgreSQL keeps logs of its own besides.
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.thorough), "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path, postgres: LocalPostgres) -> str:
     return f"sqlite:///{tmp_path / 'quatrain.db'}" if request.param == "sqlite" else postgres.new_database()
 

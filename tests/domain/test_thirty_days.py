@@ -105,6 +105,9 @@ EVENTS: dict[int, Callable[[Shop], None]] = {
 }
 
 
+@pytest.mark.parametrize(
+    "migrated_app", ["sqlite", pytest.param("postgresql", marks=pytest.mark.thorough)], indirect=True
+)
 def test_thirty_days_read_as_a_person_would_tell_them(shop: Shop) -> None:
     shop.offer(*catalogue(0))
     save_section(POEM, OPENAI, api_key=KEY, model="gpt-5.1")

