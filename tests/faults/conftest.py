@@ -39,10 +39,12 @@ from domain.db import db
 from launch.embedded_redis import find_redis_server
 from launch.procfile import read_procfile
 from providers.kinds import StageType
+from tasks.messages import SWEEP_TASK
 from tests import builders
 from tests.conftest import SECRETS
 from tests.faults.local_docker import HOST, LOOPBACK, PORT, LocalDocker
 from tests.faults.shop import Shop
+from tests.running_system import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -159,4 +161,11 @@ def shop(app: Flask, celery_setup: CeleryTestSetup) -> Iterator[Shop]:
     with app.app_context():
         builders.working_section(StageType.POEM)
         db.session.rollback()  # an open transaction would lock the worker out
+        # Else a test could keep it from hearing that too.
+        wait_until(lambda: _has_swept(celery_setup.app), "the worker has heard what it sends itself as it starts")
         yield Shop(celery_setup)
+
+
+def _has_swept(app: Celery) -> bool:
+    answers = app.control.broadcast("stats", reply=True, timeout=5, limit=1)
+    return any(SWEEP_TASK in stats["total"] for answer in answers for stats in answer.values())
