@@ -26,7 +26,7 @@ def init_app(app: Flask) -> None:
 
 def lead_to_start() -> ResponseReturnValue:
     """Who types no more than the name of the house wants to come in."""
-    return redirect(url_for("admin.start"))
+    return redirect(url_for("admin.start"), code=303)
 
 
 def capitalize_first(words: str) -> str:

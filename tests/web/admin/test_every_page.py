@@ -226,4 +226,4 @@ def test_the_menu_marks_where_one_is(filled: FlaskClient, path: str, entry: str,
 def test_the_bare_address_leads_to_the_start_page(client: FlaskClient) -> None:
     answer = client.get("/")
 
-    assert (answer.status_code, answer.location) == (302, "/admin")
+    assert (answer.status_code, answer.location) == (303, "/admin")
