@@ -35,6 +35,7 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
     yield counted
     figures = (counted.origin, counted.tried, len(counted.crashes), len(counted.let_in))
     request.node.user_properties.append((PROPERTY, figures))
+    assert counted.tried, "nothing was sent, so nothing was found out"
     if counted.verdict():
         pytest.fail(counted.verdict(), pytrace=False)
 
