@@ -15,14 +15,14 @@ from sqlalchemy import delete, select, text
 
 import tests.machine_environment  # noqa: F401  # clears the environment before the rest of ours is imported
 from settings import Settings
-from tests.emulator.server import Emulator
+from tests.emulator.server import Emulator, EmulatorServer
 from tests.full_disk import Disk
 from tests.local_s3 import LocalS3
 from tests.local_services import LocalPostgres
 
+pytest_plugins = ["tests.distribution"]
+
 ADMIN_PASSWORD = "correct-horse-battery"
-#: See ``pytest_collection_modifyitems``.
-PART_WITH_SLOW_MODULES = 0.7
 #: A test that sends a message by mistake fails with this sentence.
 FORGOTTEN_BROKER = "a-test-tried-to-use-the-broker://"
 #: In hex, no secret is ever taken for a passphrase, which would take half a second to stretch.
@@ -42,22 +42,6 @@ from web.limits import limiter  # noqa: E402
 QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 #: DUMMY makes the same work of the same poem, and a film takes seconds: in one run of the tests it is made once.
 MADE_ONCE = {stage_type: (cache(make), content_type) for stage_type, (make, content_type) in dummy.MAKERS.items()}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread the modules that start processes over the first part of the run.
-
-    Side by side they would take the processors from each other, and at the end everybody would wait for the last one.
-    """
-    modules: dict[Path, list[pytest.Item]] = {}
-    for item in items:
-        modules.setdefault(item.path, []).append(item)
-    slow = [path for path, tests in modules.items() if any(map(_starts_processes, tests))]
-    quick = [path for path in modules if path not in slow]
-    between = int(len(quick) * PART_WITH_SLOW_MODULES / len(slow)) if slow else 0
-    order = [path for number, each in enumerate(slow) for path in (each, *quick[number * between :][:between])]
-    order += quick[len(slow) * between :]
-    items[:] = [item for path in order for item in modules[path]]
 
 
 def production_settings(**values: object) -> Settings:
@@ -104,7 +88,7 @@ def apps(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             db.engine.dispose()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def migrated_app(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -> Flask:
     """The application on a migrated database, once on each kind; ``app`` empties it first."""
     return apps(request.param)
@@ -138,10 +122,17 @@ def change_settings(app: Flask) -> Callable[..., None]:
     return change
 
 
+@pytest.fixture(scope="session")
+def emulator_server() -> Iterator[EmulatorServer]:
+    """The port of this process behind which each test opens emulated providers of its own."""
+    with EmulatorServer() as server:
+        yield server
+
+
 @pytest.fixture
-def emulator(change_settings: Callable[..., None]) -> Iterator[Emulator]:
+def emulator(emulator_server: EmulatorServer, change_settings: Callable[..., None]) -> Iterator[Emulator]:
     """The emulated providers, and an application that is pointed at them."""
-    with Emulator() as running:
+    with Emulator(emulator_server) as running:
         change_settings(**{f"{kind.lower()}_base_url": running.base_url(kind) for kind in running.rooms})
         yield running
 
@@ -182,10 +173,6 @@ def administrator(app: Flask) -> str:
         db.session.add(accounts.Administrator(username="admin", password_hash=QUICK_HASHER.hash(ADMIN_PASSWORD)))
         db.session.commit()
     return "admin"
-
-
-def _starts_processes(test: pytest.Item) -> bool:
-    return any(test.get_closest_marker(name) for name in ("processes", "browser"))
 
 
 def _is_committed(stage_id: int) -> bool:

@@ -5,7 +5,7 @@ import signal
 import threading
 
 from providers.kinds import ProviderKind
-from tests.emulator.server import Emulator
+from tests.emulator.server import Emulator, EmulatorServer
 
 #: By provider: name of the key -> the scenario that it plays for ever; None works.
 KEYS: dict[ProviderKind, dict[str, str | None]] = {
@@ -93,11 +93,11 @@ ONE_KEY: dict[str, str | None] = {"works": None}
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
-    emulator = Emulator(arguments.parse_args().port)
+    server = EmulatorServer(arguments.parse_args().port)
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     signal.signal(signal.SIGINT, lambda *_: stopped.set())
-    with emulator:
+    with server, Emulator(server) as emulator:
         for kind, room in emulator.rooms.items():
             print(f"{kind}_BASE_URL={emulator.base_url(kind)}")
             for name, scenario in KEYS.get(kind, ONE_KEY).items():

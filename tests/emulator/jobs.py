@@ -75,7 +75,7 @@ class JobRoom(Room):
 
     def file_url(self, name: str) -> str:
         """Where ``name`` is served, at the address that the present caller knows us by."""
-        return f"{request.host_url}{self.kind.lower()}{self.base_path}/files/{name}"
+        return f"{request.root_url}{self.kind.lower()}{self.base_path}/files/{name}"
 
 
 def file_of(content: bytes, content_type: str) -> Response:

@@ -192,7 +192,7 @@ class PikaRoom(JobRoom):
     def _upload(self) -> Response:
         if request.method == "DELETE":
             return Response(status=204 if self.uploads.forget(request.args.get("url", "")) else 404)
-        return self.uploads.grant(request.get_json(silent=True), request.host_url + self.kind.lower())
+        return self.uploads.grant(request.get_json(silent=True), request.root_url + self.kind.lower())
 
     def _put_upload(self, name: str) -> Response:
         return self.uploads.receive(name, request)

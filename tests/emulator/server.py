@@ -2,10 +2,13 @@
 
 import threading
 from collections.abc import Iterable
+from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from wsgiref.util import shift_path_info
 
 from flask import Flask
+from werkzeug.exceptions import NotFound
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from providers.kinds import ProviderKind
@@ -29,13 +32,63 @@ class _QuietHandler(WSGIRequestHandler):
         """Say nothing: ``Emulator.requests`` has every call."""
 
 
+class EmulatorServer:
+    """One port of this machine with any number of emulators behind it, in a thread of this process; a context manager.
+
+    ``port`` 0 is one of its own choice. To start and stop a server takes ten times as long as to open an emulator.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self._emulators: dict[str, Emulator] = {}
+        self._names = count(1)
+        self._server: BaseWSGIServer = make_server(
+            HOST, port, self._serve, threaded=True, request_handler=_QuietHandler
+        )
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(STOP_CHECK_SECONDS,), daemon=True)
+        self.port = self._server.server_port
+
+    def mount(self, emulator: "Emulator") -> str:
+        """Let ``emulator`` answer below an address that no other one has ever had here; returns the address."""
+        name = str(next(self._names))
+        self._emulators[name] = emulator
+        return f"http://{HOST}:{self.port}/{name}"
+
+    def unmount(self, address: str) -> None:
+        """Nobody answers at ``address`` any more: whoever asks late gets 404, and is in nobody's ledger."""
+        del self._emulators[address.rpartition("/")[2]]
+
+    def start(self) -> Self:
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, error_class: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _serve(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        name = shift_path_info(environ)
+        emulator = self._emulators.get(name or "")
+        return emulator.serve(environ, start_response) if emulator else NotFound()(environ, start_response)
+
+
 class Emulator:
-    """A server in a thread of this process, on a port of its own choice where ``port`` is 0.
+    """The six providers, on ``server`` or on one of their own; a context manager.
 
     ``ledger`` and ``requests`` are what it charged and what it was asked, oldest first; read them at any time.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, server: EmulatorServer | None = None) -> None:
+        self._server = server or EmulatorServer()
+        self._owns_server = server is None
         self._book = Book()
         self.openai = OpenAIRoom(self._book)
         self.gemini = GeminiRoom(self._book)
@@ -46,11 +99,7 @@ class Emulator:
         rooms = (self.openai, self.gemini, self.yandex_gpt, self.speechkit, self.suno, self.pika)
         self.rooms: dict[ProviderKind, Room] = {room.kind: room for room in rooms}
         self._apps: dict[str, Flask] = {}
-        self._server: BaseWSGIServer = make_server(
-            HOST, port, self._serve, threaded=True, request_handler=_QuietHandler
-        )
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(STOP_CHECK_SECONDS,), daemon=True)
-        self.port = self._server.server_port
+        self._address = self._server.mount(self)
 
     @property
     def ledger(self) -> list[Charge]:
@@ -78,22 +127,23 @@ class Emulator:
 
     def base_url(self, kind: ProviderKind) -> str:
         """What to set as the base URL of ``kind``."""
-        return f"http://{HOST}:{self.port}/{kind.lower()}{self.rooms[kind].base_path}"
+        return f"{self._address}/{kind.lower()}{self.rooms[kind].base_path}"
 
     def prepare(self, kind: ProviderKind) -> None:
         """Make ready now what is made for the first call otherwise: for callers who are in a hurry."""
         self._app_of(kind.lower())
 
     def start(self) -> Self:
-        self._thread.start()
+        if self._owns_server:
+            self._server.start()
         return self
 
     def stop(self) -> None:
-        """End the server and every answer that is still on its way."""
+        """End every answer that is still on its way, and take no more calls."""
         self._book.closing.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.unmount(self._address)
+        if self._owns_server:
+            self._server.stop()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -103,7 +153,7 @@ class Emulator:
     ) -> None:
         self.stop()
 
-    def _serve(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def serve(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Each provider is an application of its own, made when it is called first: most tests call one."""
         return self._app_of(environ["PATH_INFO"].split("/")[1])(environ, start_response)
 

@@ -19,7 +19,7 @@ from providers.yandex_gpt import YandexGPT
 from tests.emulator.gemini import GeminiRoom
 from tests.emulator.jobs import JobRoom
 from tests.emulator.openai import OpenAIRoom
-from tests.emulator.server import Emulator
+from tests.emulator.server import Emulator, EmulatorServer
 from tests.emulator.state import Room
 from tests.emulator.yandex_gpt import YandexGPTRoom
 from tests.providers.wires import CALLS, CANARY, JOB_ID, POEM, RECIPIENT, VOICE, WIRES, AnyProvider, Call, OpenAt, Wire
@@ -48,8 +48,8 @@ def _cannot_be(item: pytest.Item) -> bool:
 
 
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator() as running:
+def emulator(emulator_server: EmulatorServer) -> Iterator[Emulator]:
+    with Emulator(emulator_server) as running:
         yield running
 
 

@@ -8,6 +8,12 @@ from click.testing import Result
 from flask import Flask
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgresql, pytest.mark.thorough])])
+def migrated_app(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -> Flask:
+    """The application on SQLite: what the databases do differently is told by the tests of the domain, on both."""
+    return apps(request.param)
+
+
 @pytest.fixture
 def run(app: Flask) -> Callable[..., Result]:
     """``run("orders", "list")``; ``typed`` comes by standard input."""
