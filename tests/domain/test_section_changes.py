@@ -1,5 +1,7 @@
 """Saving a section: what is kept, what replaces what, and what is refused with nothing changed."""
 
+from collections.abc import Callable
+
 import pytest
 from sqlalchemy import func, inspect, select
 
@@ -11,6 +13,7 @@ from domain.provider_configs import ProviderConfig, Status, find, live_place
 from domain.section_changes import ChangeRefused
 from providers.kinds import ProviderKind, StageType
 from tests.builders import save_section, section, working_section
+from tests.stopped_clock import StoppedClock
 
 POEM = StageType.POEM
 KEY = "sk-fake-first-0123456789-a1b2"
@@ -39,9 +42,10 @@ def test_the_first_key_is_stored_sealed_and_unknown_until_it_is_checked() -> Non
     assert current_vault().open(row.api_key_encrypted or "", live_place(POEM, ProviderKind.OPENAI)) == KEY
 
 
-def test_a_new_key_beside_a_working_setting_is_only_a_candidate() -> None:
+def test_a_new_key_beside_a_working_setting_is_only_a_candidate(clock: StoppedClock) -> None:
     working_section()
     before = facts()
+    clock.shift(1)
 
     save_section(POEM, ProviderKind.OPENAI, api_key=KEY)
 
@@ -194,7 +198,7 @@ def test_a_provider_without_an_adapter_says_so(monkeypatch: pytest.MonkeyPatch) 
     assert refused.value.code == "provider_not_built_in"
 
 
-def test_dummy_is_refused_where_it_is_switched_off(change_settings) -> None:
+def test_dummy_is_refused_where_it_is_switched_off(change_settings: Callable[..., None]) -> None:
     change_settings(dummy_provider=False)
 
     with pytest.raises(ChangeRefused) as refused:
@@ -246,7 +250,7 @@ def test_removing_the_key_forgets_key_list_and_candidate() -> None:
 
 
 @pytest.mark.parametrize("action", [section_changes.discard_candidate, section_changes.clear_section])
-def test_doing_it_to_a_section_that_was_never_set_changes_nothing(action) -> None:
+def test_doing_it_to_a_section_that_was_never_set_changes_nothing(action: Callable[[StageType, str], None]) -> None:
     action(POEM, "admin")
 
     assert find(POEM) is None

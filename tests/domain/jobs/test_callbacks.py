@@ -14,6 +14,7 @@ from providers.kinds import StageType
 from tests.builders import place_order, run, stage_of
 from tests.domain.jobs.job_orders import POEM, SONG, attempts_of, charges, look, suno_says
 from tests.emulator.server import Emulator
+from tests.stopped_clock import StoppedClock
 
 
 def test_a_call_back_brings_the_job_of_a_lost_answer(lost_song: Order, emulator: Emulator) -> None:
@@ -78,7 +79,7 @@ def test_a_call_back_brings_the_next_look_forward(stage_type: StageType, order: 
 
 
 def test_a_call_back_that_comes_while_the_job_is_looked_at_asks_for_another_look(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    emulator: Emulator, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator.suno.job_seconds = 600
     order = place_order(frozenset({SONG}), poem=POEM)
@@ -88,6 +89,7 @@ def test_a_call_back_that_comes_while_the_job_is_looked_at_asks_for_another_look
     settle = polling._settle
 
     def called_meanwhile(*args: Any) -> StageType | None:
+        clock.shift(1)
         callbacks.note(token, {}, utc_now())
         return settle(*args)
 
