@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -104,7 +105,7 @@ def test_a_stage_whose_section_does_not_work_waits_for_that_before_it_waits_for_
 
 def test_a_finished_job_is_fetched_into_the_room_that_was_kept_for_it(emulator: Emulator, disk: Disk) -> None:
     works_with(SONG, emulator)
-    emulator.suno.job_seconds = 0.001
+    emulator.suno.job_seconds = 1e-6
     order = order_of(SONG)
     run(order, SONG)
     disk.leave_little()
@@ -121,7 +122,7 @@ def test_a_voice_that_was_paid_for_is_stored_as_soon_as_there_is_room(
     order = order_of(VOICE)
     refuse_writes_from_the_answer_on(disk, monkeypatch)
     # While the worker pauses, somebody clears up.
-    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _seconds: disk.make_room())
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda _seconds: disk.make_room()))
 
     run(order, VOICE)
 

@@ -2,16 +2,22 @@
 
 import hashlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from domain import calls, generation, order_lists, recovery, stages
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, OrderState, StageState, Work
+from domain.resolver import ResolvedConfig
 from domain.retrying import retry_by_hand
+from providers.base import GenerationRequest, GenerationResult
 from providers.kinds import ProviderKind, StageType
+from providers.registry import INSTANT_ADAPTERS
 from tests.builders import (
     ALL_STAGES,
     claimed,
@@ -102,23 +108,29 @@ def test_a_message_that_comes_twice_makes_nothing_twice() -> None:
     assert len(attempts_of(stage_of(order).id)) == 1
 
 
-def test_many_workers_at_once_make_one_attempt(app: Flask) -> None:
+def test_many_workers_at_once_make_one_attempt(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     working_section()
-    order_id = place_order(details="!slow 0.3").id
+    order_id = place_order().id
     stage_id = stage_of(order_id).id
     db.session.rollback()
-    start = threading.Barrier(6)
+    start, others = threading.Barrier(6), threading.Semaphore(0)
+    adapter = INSTANT_ADAPTERS[ProviderKind.DUMMY]
+    generate = adapter.generate
+
+    def generate_when_all_others_have_given_up(provider: Any, request: GenerationRequest) -> GenerationResult:
+        assert all(others.acquire(timeout=60) for _ in range(5))
+        return generate(provider, request)
 
     def work() -> None:
         with app.app_context():
-            start.wait()
+            start.wait(60)
             generation.generate(stage_id)
+            others.release()
 
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    monkeypatch.setattr(adapter, "generate", generate_when_all_others_have_given_up)
+    with ThreadPoolExecutor(6) as workers:
+        for done in [workers.submit(work) for _ in range(6)]:
+            done.result()
 
     assert stage_of(order_id).state is StageState.DONE
     assert len(attempts_of(stage_id)) == 1
@@ -210,9 +222,9 @@ def test_a_worker_that_comes_back_from_the_dead_changes_nothing() -> None:
         zombie.claim,
         brief=order.brief,
         poem="",
-        config=None,
+        config=ResolvedConfig(ProviderKind.DUMMY, "", "m", 1),
         base_url="",
-        model="m",  # type: ignore[arg-type]
+        model="m",
     )
     recovery.sweep(utc_now() + timedelta(minutes=10))
     make_due(stage_of(order), utc_now())

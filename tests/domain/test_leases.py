@@ -267,6 +267,7 @@ def test_a_check_keeps_its_section_while_it_lasts(
     checking = threading.Thread(target=check_in_its_own_context)
     checking.start()
     first = wait_until(claimed_until, "the check has begun")
+    assert first is not None
     clock.shift(1)
     wait_until(lambda: (claimed_until() or first) > first, "its claim is renewed")
     may_ask.set()

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -160,14 +161,11 @@ def test_many_workers_at_once_make_no_call_too_many(app: Flask, allow: Callable[
 
     def work(stage_id: int) -> None:
         with app.app_context():
-            start.wait()
+            start.wait(60)
             generation.generate(stage_id)
 
-    threads = [threading.Thread(target=work, args=[each]) for each in ids]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(len(ids)) as workers:
+        list(workers.map(work, ids))
 
     assert len(emulator.ledger) - charged_before == 5
     reasons = db.session.scalars(select(Stage.reason).where(Stage.state == StageState.QUEUED)).all()

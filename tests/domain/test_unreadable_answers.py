@@ -11,8 +11,8 @@ from tests.emulated_sections import KINDS, PAID_ROUTES, order_of, works_with
 from tests.emulator.server import Emulator
 
 POEM, VOICE = StageType.POEM, StageType.VOICE
-UNREADABLE = {"status": 200, "body": "<html>welcome to the hotel's network</html>"}
-UNANSWERED = {"cut": True}
+UNREADABLE: dict[str, object] = {"status": 200, "body": "<html>welcome to the hotel's network</html>"}
+UNANSWERED: dict[str, object] = {"cut": True}
 
 
 def answered(stage_type: StageType, emulator: Emulator, *answers: dict[str, object]) -> Order:

@@ -1,10 +1,8 @@
 """Checking keys against the emulated provider: what is promoted, what is refused, what is kept."""
 
-import threading
 from collections.abc import Callable
 
 import pytest
-from flask import Flask
 from pydantic import SecretStr
 
 from domain import checks, sections
@@ -13,6 +11,7 @@ from domain.db import db, utc_now
 from domain.orders import StageState
 from domain.provider_configs import Reason, Status
 from domain.section_changes import clear_section, restore_previous
+from domain.verdicts import Answer
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, run, save_section, section, stage_of, working_section
 from tests.domain.checks.openai_section import KEY, OPENAI, OTHER_KEY, POEM, WRONG_KEY, listed, working_openai
@@ -121,21 +120,20 @@ def test_a_model_that_the_key_does_not_have_is_never_replaced_silently(beside_a_
     assert (section().status, section().provider_kind, section().model) == (Status.ACTIVE, OPENAI, offered[1])
 
 
-def test_a_check_that_ends_after_a_newer_save_changes_nothing(emulator: Emulator, app: Flask) -> None:
+def test_a_check_that_ends_after_a_newer_save_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     save_section(POEM, OPENAI, api_key=WRONG_KEY)
-    emulator.openai.fail("models", delay=0.5, times=1)
+    ask = checks._ask
 
-    def old_check() -> None:
-        with app.app_context():
-            check(POEM)
+    def ask_as_another_key_is_saved_and_checked(question: checks.Question) -> Answer:
+        monkeypatch.setattr(checks, "_ask", ask)
+        answer = ask(question)
+        save_section(POEM, OPENAI, api_key=KEY)
+        check(POEM)
+        assert section().status is Status.ACTIVE
+        return answer
 
-    slow = threading.Thread(target=old_check)
-    slow.start()
-    while listed(emulator) == 0:
-        pass
-    save_section(POEM, OPENAI, api_key=KEY)
+    monkeypatch.setattr(checks, "_ask", ask_as_another_key_is_saved_and_checked)
     check(POEM)
-    slow.join()
 
     assert (section().status, section().api_key_last4) == (Status.ACTIVE, "a1b2")
 

@@ -208,6 +208,8 @@ def test_what_checks_found_is_in_the_history_without_the_key(emulator: Emulator)
     check(POEM)
     check(POEM)
 
-    entries = list(db.session.scalars(select(HistoryEntry).where(HistoryEntry.actor == "check")))
+    entries = list(
+        db.session.scalars(select(HistoryEntry).where(HistoryEntry.actor == "check").order_by(HistoryEntry.id))
+    )
     assert [entry.event for entry in entries] == ["check_passed", "section_invalid", "section_recovered"]
     assert KEY not in str([entry.facts for entry in entries])
