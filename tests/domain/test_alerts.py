@@ -11,6 +11,7 @@ from domain.orders import StageState
 from domain.provider_configs import Finding, Reason, Status
 from providers.kinds import StageType
 from tests.builders import place_order, section, stage_of, working_section
+from tests.database_kinds import on_one_database
 from tests.stopped_clock import StoppedClock
 
 POEM = StageType.POEM
@@ -52,6 +53,7 @@ def test_a_section_is_told_of_as_it_is_blocked_and_as_it_works_again(clock: Stop
     assert told(clock) == []
 
 
+@on_one_database
 def test_a_trouble_is_told_again_when_another_reason_or_twice_as_many_orders_make_it_worse(
     clock: StoppedClock,
 ) -> None:
@@ -67,6 +69,7 @@ def test_a_trouble_is_told_again_when_another_reason_or_twice_as_many_orders_mak
     assert told(clock) == ["POEM: blocked (no credit) since 18 Nov 12:03 UTC, 6 wait"]
 
 
+@on_one_database
 def test_a_trouble_that_lasts_is_told_again_after_a_day(clock: StoppedClock) -> None:
     working_section()
     break_section()
@@ -74,6 +77,7 @@ def test_a_trouble_that_lasts_is_told_again_after_a_day(clock: StoppedClock) -> 
     assert [len(told(clock, timedelta(hours=1))) for _ in range(26)] == [1, *[0] * 23, 1, 0]
 
 
+@on_one_database
 def test_a_section_whose_new_key_is_being_checked_is_neither_blocked_nor_well(clock: StoppedClock) -> None:
     working_section()
     break_section()
@@ -87,6 +91,7 @@ def test_a_section_whose_new_key_is_being_checked_is_neither_blocked_nor_well(cl
     assert told(clock) == []
 
 
+@on_one_database
 def test_a_section_that_was_never_set_is_missed_only_by_orders(clock: StoppedClock) -> None:
     assert told(clock) == []
     let_wait(1)
@@ -94,6 +99,7 @@ def test_a_section_that_was_never_set_is_missed_only_by_orders(clock: StoppedClo
     assert told(clock) == ["POEM: blocked (not configured) since 18 Nov 12:01 UTC, 1 waits"]
 
 
+@on_one_database
 def test_a_provider_that_is_away_is_told_of_once_orders_wait_for_it(clock: StoppedClock) -> None:
     working_section()
     break_section(Reason.UNAVAILABLE)
@@ -103,6 +109,7 @@ def test_a_provider_that_is_away_is_told_of_once_orders_wait_for_it(clock: Stopp
     assert told(clock) == ["POEM: blocked (unavailable) since 18 Nov 12:00 UTC, 2 wait"]
 
 
+@on_one_database
 def test_a_model_that_is_gone_and_a_list_that_is_old_are_told_of(clock: StoppedClock) -> None:
     working_section()
     row = section()
@@ -120,6 +127,7 @@ def test_a_model_that_is_gone_and_a_list_that_is_old_are_told_of(clock: StoppedC
     assert len(told(clock)) == 2
 
 
+@on_one_database
 def test_of_a_section_that_is_blocked_the_age_of_its_list_is_no_news(clock: StoppedClock) -> None:
     working_section()
     section().models_cache_updated_at = utc_now() - timedelta(hours=49)
@@ -147,6 +155,7 @@ def test_a_kind_of_process_that_nobody_has_seen_for_two_minutes_is_told_of(
     assert over.over
 
 
+@on_one_database
 def test_one_that_was_never_seen_is_missed_two_minutes_after_somebody_began_to_watch(
     clock: StoppedClock,
 ) -> None:

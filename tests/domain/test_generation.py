@@ -30,6 +30,7 @@ from tests.builders import (
     unfinished_files,
     working_section,
 )
+from tests.database_kinds import on_one_database
 
 POEM, VOICE, SONG, CLIP = StageType
 
@@ -71,6 +72,7 @@ def test_an_order_of_four_becomes_four_works() -> None:
     assert unfinished_files() == []
 
 
+@on_one_database
 def test_an_order_runs_on_while_the_poem_is_there_and_the_rest_is_not() -> None:
     working_section()
     order = place_order(ALL_STAGES)
@@ -80,6 +82,7 @@ def test_an_order_runs_on_while_the_poem_is_there_and_the_rest_is_not() -> None:
     assert state_of(order.id) is OrderState.RUNNING
 
 
+@on_one_database
 def test_a_finished_stage_says_who_made_it() -> None:
     working_section(model="dummy-haiku")
     order = place_order()
@@ -136,6 +139,7 @@ def test_many_workers_at_once_make_one_attempt(app: Flask, monkeypatch: pytest.M
     assert len(attempts_of(stage_id)) == 1
 
 
+@on_one_database
 def test_blocked_words_fail_the_stage_with_the_providers_reason() -> None:
     working_section()
     order = place_order(details="!blocked")
@@ -158,6 +162,7 @@ def test_a_stage_that_is_not_due_yet_is_not_taken() -> None:
     assert stage_of(order).attempts == 1
 
 
+@on_one_database
 def test_a_free_answer_that_cannot_be_read_fails_the_stage_the_third_time() -> None:
     working_section()
     order = place_order(details="!unreadable")
@@ -170,6 +175,7 @@ def test_a_free_answer_that_cannot_be_read_fails_the_stage_the_third_time() -> N
     assert (stage_of(order).state, stage_of(order).reason) == (StageState.FAILED, "unreadable_answer")
 
 
+@on_one_database
 def test_only_what_failed_or_needs_attention_can_be_retried() -> None:
     working_section()
     order = place_order()
@@ -180,6 +186,7 @@ def test_only_what_failed_or_needs_attention_can_be_retried() -> None:
     assert stage_of(order).state is StageState.DONE
 
 
+@on_one_database
 def test_a_retry_of_the_poem_lets_the_others_start_after_it() -> None:
     for stage_type in (POEM, VOICE):
         working_section(stage_type)
@@ -198,6 +205,7 @@ def test_a_retry_of_the_poem_lets_the_others_start_after_it() -> None:
     assert [ready.stage_type for ready in outcome.ready] == [VOICE]
 
 
+@on_one_database
 def test_a_saved_change_counts_from_the_next_stage_on() -> None:
     working_section(model="dummy-verse")
     first, second = place_order(), place_order()

@@ -39,7 +39,6 @@ from tests.local_s3 import LocalS3
 
 pytestmark = [on_one_database, pytest.mark.processes]
 
-
 POEM, VOICE, SONG, CLIP = StageType
 
 

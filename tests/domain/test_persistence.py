@@ -23,6 +23,8 @@ from tests.emulator.server import Emulator
 from tests.local_services import LocalPostgres
 from tests.own_postgres import migrated_app, own_postgres  # noqa: F401
 
+pytestmark = [pytest.mark.postgresql, pytest.mark.processes]
+
 KEY = "sk-fake-first-0123456789-a1b2"
 
 

@@ -12,6 +12,7 @@ from domain.alerts import sentence
 from domain.db import utc_now
 from domain.provider_configs import Status
 from tests.builders import place_order, run, save_section, section
+from tests.database_kinds import on_one_database
 from tests.domain.checks.openai_section import KEY, OPENAI, OTHER_KEY, POEM, WRONG_KEY
 from tests.emulator.openai_answers import Model
 from tests.emulator.server import Emulator
@@ -105,9 +106,7 @@ EVENTS: dict[int, Callable[[Shop], None]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "migrated_app", ["sqlite", pytest.param("postgresql", marks=pytest.mark.thorough)], indirect=True
-)
+@on_one_database
 def test_thirty_days_read_as_a_person_would_tell_them(shop: Shop) -> None:
     shop.offer(*catalogue(0))
     save_section(POEM, OPENAI, api_key=KEY, model="gpt-5.1")

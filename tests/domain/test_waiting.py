@@ -23,6 +23,7 @@ from tests.builders import (
     stage_of,
     working_section,
 )
+from tests.database_kinds import on_one_database
 from tests.stopped_clock import StoppedClock
 
 POEM, VOICE, SONG, CLIP = StageType
@@ -35,6 +36,7 @@ def state_of(order_id: int) -> OrderState:
     return order.state
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("marker", "reason"),
     [
@@ -59,6 +61,7 @@ def test_a_refusal_of_the_settings_fails_no_order_and_starts_one_check(marker: s
     assert state_of(orders[0].id) is OrderState.WAITING
 
 
+@on_one_database
 def test_a_stage_waits_while_its_section_is_not_set_and_goes_on_when_it_works() -> None:
     order = place_order()
     run(order)
@@ -104,6 +107,7 @@ def test_settings_that_pass_their_check_but_not_the_generation_are_tried_more_an
     assert delays == [10, 30, 120, 480]
 
 
+@on_one_database
 def test_settings_that_refused_a_stage_must_pass_a_later_check_before_they_are_tried_again(clock: StoppedClock) -> None:
     working_section()
     order = place_order(details="!no-credit")
@@ -117,6 +121,7 @@ def test_settings_that_refused_a_stage_must_pass_a_later_check_before_they_are_t
     assert stage_of(order).state is StageState.WAITING
 
 
+@on_one_database
 def test_a_stage_that_was_let_go_has_all_its_attempts_again(clock: StoppedClock) -> None:
     working_section()
     order = place_order(details="!unavailable")
@@ -137,6 +142,7 @@ def test_a_stage_that_was_let_go_has_all_its_attempts_again(clock: StoppedClock)
     assert (stage_of(order).state, stage_of(order).passing_failures) == (StageState.QUEUED, 1)
 
 
+@on_one_database
 def test_a_refusal_of_older_settings_says_nothing_of_the_newer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     working_section()
     order = place_order(details="!no-credit")
@@ -154,6 +160,7 @@ def test_a_refusal_of_older_settings_says_nothing_of_the_newer_ones(monkeypatch:
     assert (section().status, section().model) == (Status.ACTIVE, "dummy-haiku")
 
 
+@on_one_database
 def test_new_settings_are_tried_at_once() -> None:
     working_section()
     order = place_order(details="!no-credit")
@@ -167,6 +174,7 @@ def test_new_settings_are_tried_at_once() -> None:
     assert ready.stage_id == stage_of(order).id
 
 
+@on_one_database
 @pytest.mark.parametrize(("marker", "reason"), [("!unavailable", "unavailable"), ("!rate-limited", "rate_limited")])
 def test_a_passing_failure_is_tried_six_times_over_half_an_hour_and_then_waits(
     marker: str, reason: str, clock: StoppedClock
@@ -221,6 +229,7 @@ def test_waiting_counts_from_the_first_time_through_all_releases() -> None:
     assert stage_of(order).waiting_since == first
 
 
+@on_one_database
 def test_a_removed_key_makes_new_stages_wait() -> None:
     working_section()
     clear_section(POEM, "admin")

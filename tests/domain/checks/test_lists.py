@@ -12,10 +12,13 @@ from domain.provider_configs import ProviderConfig, Reason, Status
 from domain.section_changes import clear_section
 from providers.kinds import ProviderKind, StageType
 from tests.builders import save_section, section
+from tests.database_kinds import on_one_database
 from tests.domain.checks.openai_section import KEY, OPENAI, OTHER_KEY, POEM, working_openai
 from tests.emulator.openai_answers import Model
 from tests.emulator.server import Emulator
 from tests.stopped_clock import StoppedClock
+
+pytestmark = on_one_database
 
 HOUR = timedelta(hours=1)
 TWELVE = tuple(f"gpt-5.{number}" for number in range(12))
