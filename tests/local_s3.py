@@ -17,7 +17,7 @@ from launch.child_process import dying_with_parent, end_group
 from tests.running_system import free_port
 
 BUCKET = "gifts"
-READY_WITHIN_SECONDS = 30.0
+READY_WITHIN_SECONDS = 60.0
 #: Its parts, each with a port for HTTP and one for gRPC; whatever we do not use is told to stay away.
 PARTS = ("master", "volume", "filer", "s3", "admin")
 HERE = ("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={BUCKET}", "-s3.autoCreateBucket=false")
@@ -38,7 +38,12 @@ class LocalS3:
     @property
     def endpoint(self) -> str:
         """Where it is reached."""
-        return f"http://127.0.0.1:{self._ports['s3', 'port']}"
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """The port of its endpoint."""
+        return self._ports["s3", "port"]
 
     @property
     def env(self) -> dict[str, str]:

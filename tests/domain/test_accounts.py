@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
-from flask import Flask, current_app
+from flask import Flask
 
 from domain import accounts, passwords
 from domain.account_rules import AccountRefused
@@ -140,7 +140,7 @@ def test_signing_in_is_noted_and_renews_a_hash_that_was_made_otherwise() -> None
     assert created.epoch == epoch
 
 
-def test_a_password_that_is_replaced_meanwhile_stays_replaced() -> None:
+def test_a_password_that_is_replaced_meanwhile_stays_replaced(app: Flask) -> None:
     created = accounts.create_administrator("anna", PASSWORD)
     created.password_hash = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1).hash(PASSWORD)
     db.session.commit()
@@ -148,7 +148,7 @@ def test_a_password_that_is_replaced_meanwhile_stays_replaced() -> None:
         signing_in = accounts.sign_in("anna", PASSWORD)
         assert signing_in is not None
         with ThreadPoolExecutor(1) as somebody_else:
-            somebody_else.submit(_replace_password, current_app._get_current_object()).result()
+            somebody_else.submit(_replace_password, app).result()
 
         accounts.note_sign_in(signing_in, PASSWORD, utc_now())
 

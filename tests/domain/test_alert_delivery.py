@@ -11,6 +11,7 @@ from domain.alert_delivery import LONGEST, PAUSES, deliver
 from domain.alerts import Alert, Trouble
 from domain.db import db
 from providers.kinds import StageType
+from tests.database_kinds import on_one_database
 from tests.emulator.listener import Listener
 
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
@@ -62,6 +63,7 @@ def test_an_alert_arrives_once_with_what_it_means(change_settings: Callable[...,
     assert made.delivered_at is not None
 
 
+@on_one_database
 def test_without_an_address_nothing_is_posted(change_settings: Callable[..., None]) -> None:
     change_settings(alert_webhook_url=None)
     alert()
@@ -69,6 +71,7 @@ def test_without_an_address_nothing_is_posted(change_settings: Callable[..., Non
     assert deliver(NOON) == 0
 
 
+@on_one_database
 def test_whoever_wants_to_be_told_from_now_on_is_not_told_what_is_long_past(
     change_settings: Callable[..., None], listener: Listener
 ) -> None:
@@ -79,6 +82,7 @@ def test_whoever_wants_to_be_told_from_now_on_is_not_told_what_is_long_past(
     assert deliver(NOON + LONGEST / 2) == 1
 
 
+@on_one_database
 def test_a_target_that_refuses_is_tried_again_later_and_given_up_in_the_end(
     change_settings: Callable[..., None],
 ) -> None:
@@ -110,6 +114,7 @@ def test_a_dead_target_is_asked_once_in_a_round_and_hears_everything_when_it_is_
     assert [body["waiting"] for body in bodies] == [1, 1, 2]
 
 
+@on_one_database
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/hook", "http://[bad", "not an address"])
 def test_an_address_that_leads_nowhere_harms_nothing_and_is_not_told(
     change_settings: Callable[..., None], url: str, capsys: pytest.CaptureFixture[str]

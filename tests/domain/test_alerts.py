@@ -1,10 +1,8 @@
 """Alerts: one as a trouble begins, one as it is over, and no more unless it gets worse."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-import time_machine
 
 from domain import alerts, heartbeats
 from domain.alerts import Alert, Trouble, notice_sections, notice_silence, sentence
@@ -13,17 +11,11 @@ from domain.orders import StageState
 from domain.provider_configs import Finding, Reason, Status
 from providers.kinds import StageType
 from tests.builders import place_order, section, stage_of, working_section
+from tests.database_kinds import on_one_database
+from tests.stopped_clock import StoppedClock
 
 POEM = StageType.POEM
 MINUTE = timedelta(minutes=1)
-NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[time_machine.Traveller]:
-    """A clock that only the test moves."""
-    with time_machine.travel(NOON, tick=False) as traveller:
-        yield traveller
 
 
 def break_section(reason: Reason = Reason.REJECTED) -> None:
@@ -43,26 +35,27 @@ def let_wait(orders: int) -> None:
     db.session.commit()
 
 
-def told(clock: time_machine.Traveller, after: timedelta = MINUTE) -> list[str]:
+def told(clock: StoppedClock, after: timedelta = MINUTE) -> list[str]:
     clock.shift(after)
     return [sentence(alert) for alert in notice_sections(utc_now())]
 
 
-def test_a_section_is_told_of_as_it_is_blocked_and_as_it_works_again(clock: time_machine.Traveller) -> None:
+def test_a_section_is_told_of_as_it_is_blocked_and_as_it_works_again(clock: StoppedClock) -> None:
     working_section()
     assert told(clock) == []
     break_section()
     let_wait(1)
 
-    assert told(clock) == ["POEM: blocked (rejected) since 26 Nov 12:01 UTC, 1 waits"]
+    assert told(clock) == ["POEM: blocked (rejected) since 18 Nov 12:01 UTC, 1 waits"]
     assert told(clock) == []
     mend_section()
     assert told(clock) == ["POEM: works again"]
     assert told(clock) == []
 
 
+@on_one_database
 def test_a_trouble_is_told_again_when_another_reason_or_twice_as_many_orders_make_it_worse(
-    clock: time_machine.Traveller,
+    clock: StoppedClock,
 ) -> None:
     working_section()
     break_section()
@@ -71,19 +64,21 @@ def test_a_trouble_is_told_again_when_another_reason_or_twice_as_many_orders_mak
     let_wait(2)
     assert told(clock) == []
     let_wait(1)
-    assert told(clock) == ["POEM: blocked (rejected) since 26 Nov 12:00 UTC, 6 wait"]
+    assert told(clock) == ["POEM: blocked (rejected) since 18 Nov 12:00 UTC, 6 wait"]
     break_section(Reason.NO_CREDIT)
-    assert told(clock) == ["POEM: blocked (no credit) since 26 Nov 12:03 UTC, 6 wait"]
+    assert told(clock) == ["POEM: blocked (no credit) since 18 Nov 12:03 UTC, 6 wait"]
 
 
-def test_a_trouble_that_lasts_is_told_again_after_a_day(clock: time_machine.Traveller) -> None:
+@on_one_database
+def test_a_trouble_that_lasts_is_told_again_after_a_day(clock: StoppedClock) -> None:
     working_section()
     break_section()
 
     assert [len(told(clock, timedelta(hours=1))) for _ in range(26)] == [1, *[0] * 23, 1, 0]
 
 
-def test_a_section_whose_new_key_is_being_checked_is_neither_blocked_nor_well(clock: time_machine.Traveller) -> None:
+@on_one_database
+def test_a_section_whose_new_key_is_being_checked_is_neither_blocked_nor_well(clock: StoppedClock) -> None:
     working_section()
     break_section()
     assert len(told(clock)) == 1
@@ -96,23 +91,26 @@ def test_a_section_whose_new_key_is_being_checked_is_neither_blocked_nor_well(cl
     assert told(clock) == []
 
 
-def test_a_section_that_was_never_set_is_missed_only_by_orders(clock: time_machine.Traveller) -> None:
+@on_one_database
+def test_a_section_that_was_never_set_is_missed_only_by_orders(clock: StoppedClock) -> None:
     assert told(clock) == []
     let_wait(1)
 
-    assert told(clock) == ["POEM: blocked (not configured) since 26 Nov 12:01 UTC, 1 waits"]
+    assert told(clock) == ["POEM: blocked (not configured) since 18 Nov 12:01 UTC, 1 waits"]
 
 
-def test_a_provider_that_is_away_is_told_of_once_orders_wait_for_it(clock: time_machine.Traveller) -> None:
+@on_one_database
+def test_a_provider_that_is_away_is_told_of_once_orders_wait_for_it(clock: StoppedClock) -> None:
     working_section()
     break_section(Reason.UNAVAILABLE)
     assert told(clock) == []
     let_wait(2)
 
-    assert told(clock) == ["POEM: blocked (unavailable) since 26 Nov 12:00 UTC, 2 wait"]
+    assert told(clock) == ["POEM: blocked (unavailable) since 18 Nov 12:00 UTC, 2 wait"]
 
 
-def test_a_model_that_is_gone_and_a_list_that_is_old_are_told_of(clock: time_machine.Traveller) -> None:
+@on_one_database
+def test_a_model_that_is_gone_and_a_list_that_is_old_are_told_of(clock: StoppedClock) -> None:
     working_section()
     row = section()
     row.models_cache_updated_at = utc_now() - timedelta(hours=49)
@@ -120,8 +118,8 @@ def test_a_model_that_is_gone_and_a_list_that_is_old_are_told_of(clock: time_mac
     db.session.commit()
 
     assert sorted(told(clock)) == [
-        "POEM: the list of models is older than 48 hours since 26 Nov 11:00 UTC",
-        "POEM: the model dummy-verse is gone from the provider's list since 26 Nov 12:00 UTC",
+        "POEM: the list of models is older than 48 hours since 18 Nov 11:00 UTC",
+        "POEM: the model dummy-verse is gone from the provider's list since 18 Nov 12:00 UTC",
     ]
     row = section()
     row.models_cache_updated_at, row.model_gone_at = utc_now(), None
@@ -129,17 +127,18 @@ def test_a_model_that_is_gone_and_a_list_that_is_old_are_told_of(clock: time_mac
     assert len(told(clock)) == 2
 
 
-def test_of_a_section_that_is_blocked_the_age_of_its_list_is_no_news(clock: time_machine.Traveller) -> None:
+@on_one_database
+def test_of_a_section_that_is_blocked_the_age_of_its_list_is_no_news(clock: StoppedClock) -> None:
     working_section()
     section().models_cache_updated_at = utc_now() - timedelta(hours=49)
     break_section()
 
-    assert told(clock) == ["POEM: blocked (rejected) since 26 Nov 12:00 UTC"]
+    assert told(clock) == ["POEM: blocked (rejected) since 18 Nov 12:00 UTC"]
 
 
 @pytest.mark.parametrize(("trouble", "name"), [(Trouble.NO_WORKER, "worker"), (Trouble.NO_BEAT, "beat")])
 def test_a_kind_of_process_that_nobody_has_seen_for_two_minutes_is_told_of(
-    clock: time_machine.Traveller, trouble: Trouble, name: str
+    clock: StoppedClock, trouble: Trouble, name: str
 ) -> None:
     began = utc_now()
     heartbeats.beat(name, utc_now())
@@ -156,8 +155,9 @@ def test_a_kind_of_process_that_nobody_has_seen_for_two_minutes_is_told_of(
     assert over.over
 
 
+@on_one_database
 def test_one_that_was_never_seen_is_missed_two_minutes_after_somebody_began_to_watch(
-    clock: time_machine.Traveller,
+    clock: StoppedClock,
 ) -> None:
     began = utc_now()
     clock.shift(MINUTE)
@@ -168,7 +168,7 @@ def test_one_that_was_never_seen_is_missed_two_minutes_after_somebody_began_to_w
     assert alerts.nobody_works(utc_now())
 
 
-def test_of_several_processes_that_look_at_once_one_tells(clock: time_machine.Traveller) -> None:
+def test_of_several_processes_that_look_at_once_one_tells(clock: StoppedClock) -> None:
     working_section()
     break_section()
     clock.shift(MINUTE)

@@ -1,10 +1,8 @@
 """What is counted day by day: how calls went, and how many orders were placed."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from flask import Flask
 from sqlalchemy import update
 
 from domain import call_days, order_days, tallies
@@ -16,12 +14,6 @@ from tests.builders import place_order, run, working_section
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(autouse=True)
-def in_app(app: Flask) -> Iterator[None]:
-    with app.app_context():
-        yield
 
 
 def calls_took(*seconds: float, ended_at: datetime = NOON) -> None:

@@ -11,12 +11,14 @@ from domain.resolver import get_provider_config
 from domain.section_changes import ChangeRefused, import_environment
 from providers.kinds import ProviderKind, StageType
 from tests.builders import section, working_section
+from tests.database_kinds import on_one_database
 from tests.emulator.server import Emulator
 
 POEM = StageType.POEM
 KEY = "sk-fake-environment-0123456789-a1b2"
 
 
+@on_one_database
 def test_it_is_sealed_checked_and_used_as_if_it_had_been_typed(
     emulator: Emulator, change_settings: Callable[..., None]
 ) -> None:
@@ -44,6 +46,7 @@ def test_a_second_time_there_is_nothing_left_to_take_over(change_settings: Calla
     assert section().version == version
 
 
+@on_one_database
 def test_a_section_that_was_set_is_left_alone(change_settings: Callable[..., None]) -> None:
     working_section()
     change_settings(openai_api_key=SecretStr(KEY))
@@ -52,11 +55,13 @@ def test_a_section_that_was_set_is_left_alone(change_settings: Callable[..., Non
     assert section().provider_kind is ProviderKind.DUMMY
 
 
+@on_one_database
 def test_without_a_key_nothing_is_stored() -> None:
     assert import_environment(POEM, "command line") is None
     assert find(POEM) is None
 
 
+@on_one_database
 def test_what_cannot_be_a_key_is_refused(change_settings: Callable[..., None]) -> None:
     change_settings(openai_api_key=SecretStr("sk fake with spaces"))
 

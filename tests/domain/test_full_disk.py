@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -17,6 +18,7 @@ from providers.base import Brief
 from providers.kinds import StageType
 from providers.registry import INSTANT_ADAPTERS
 from tests.builders import make_due, run, stage_of
+from tests.database_kinds import on_one_database
 from tests.domain.jobs.job_orders import attempts_of, look
 from tests.emulated_sections import KINDS, OWN_POEM, order_of, works_with
 from tests.emulator.server import Emulator
@@ -51,6 +53,7 @@ def orders() -> int:
     return db.session.scalar(select(func.count()).select_from(Order)) or 0
 
 
+@on_one_database
 @full_in_each_way
 @pytest.mark.usefixtures("no_patience")
 @pytest.mark.parametrize("stage_type", [VOICE, SONG, CLIP])
@@ -75,6 +78,7 @@ def test_nothing_that_becomes_a_file_is_sent_while_there_is_no_room_for_it(
     assert len(emulator.ledger) == before + 1
 
 
+@on_one_database
 def test_a_folder_that_cannot_be_written_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     assert works.has_room()
     # A disk that was mounted anew to be read only; who is root may write wherever modes forbid it.
@@ -83,6 +87,7 @@ def test_a_folder_that_cannot_be_written_has_no_room(monkeypatch: pytest.MonkeyP
     assert not works.has_room()
 
 
+@on_one_database
 def test_a_poem_needs_no_room_among_the_files(emulator: Emulator, disk: Disk) -> None:
     works_with(POEM, emulator)
     order = order_of(POEM)
@@ -93,6 +98,7 @@ def test_a_poem_needs_no_room_among_the_files(emulator: Emulator, disk: Disk) ->
     assert stage_of(order).state is StageState.DONE
 
 
+@on_one_database
 def test_a_stage_whose_section_does_not_work_waits_for_that_before_it_waits_for_room(disk: Disk) -> None:
     order = order_of(VOICE)
     disk.refuse_writes()
@@ -102,9 +108,10 @@ def test_a_stage_whose_section_does_not_work_waits_for_that_before_it_waits_for_
     assert (stage_of(order, VOICE).state, stage_of(order, VOICE).reason) == (StageState.WAITING, "not_configured")
 
 
+@on_one_database
 def test_a_finished_job_is_fetched_into_the_room_that_was_kept_for_it(emulator: Emulator, disk: Disk) -> None:
     works_with(SONG, emulator)
-    emulator.suno.job_seconds = 0.001
+    emulator.suno.job_seconds = 1e-6
     order = order_of(SONG)
     run(order, SONG)
     disk.leave_little()
@@ -114,6 +121,7 @@ def test_a_finished_job_is_fetched_into_the_room_that_was_kept_for_it(emulator: 
     assert stage_of(order, SONG).state is StageState.DONE
 
 
+@on_one_database
 def test_a_voice_that_was_paid_for_is_stored_as_soon_as_there_is_room(
     emulator: Emulator, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +129,7 @@ def test_a_voice_that_was_paid_for_is_stored_as_soon_as_there_is_room(
     order = order_of(VOICE)
     refuse_writes_from_the_answer_on(disk, monkeypatch)
     # While the worker pauses, somebody clears up.
-    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _seconds: disk.make_room())
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda _seconds: disk.make_room()))
 
     run(order, VOICE)
 
@@ -129,6 +137,7 @@ def test_a_voice_that_was_paid_for_is_stored_as_soon_as_there_is_room(
     assert len(emulator.ledger) == before + 1
 
 
+@on_one_database
 @pytest.mark.usefixtures("no_patience")
 def test_a_voice_that_cannot_be_stored_is_paid_twice_at_most_and_then_left_to_a_person(
     emulator: Emulator, disk: Disk, monkeypatch: pytest.MonkeyPatch
@@ -157,6 +166,7 @@ def test_a_voice_that_cannot_be_stored_is_paid_twice_at_most_and_then_left_to_a_
     assert stage_of(order, VOICE).state is StageState.DONE
 
 
+@on_one_database
 @full_in_each_way
 def test_a_new_order_is_refused_while_there_is_no_room_for_its_works(disk: Disk, fill: Callable[[Disk], None]) -> None:
     known = place_once(NEW, "known").id

@@ -2,16 +2,22 @@
 
 import hashlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from domain import calls, generation, order_lists, recovery, stages
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, OrderState, StageState, Work
+from domain.resolver import ResolvedConfig
 from domain.retrying import retry_by_hand
+from providers.base import GenerationRequest, GenerationResult
 from providers.kinds import ProviderKind, StageType
+from providers.registry import INSTANT_ADAPTERS
 from tests.builders import (
     ALL_STAGES,
     claimed,
@@ -24,6 +30,7 @@ from tests.builders import (
     unfinished_files,
     working_section,
 )
+from tests.database_kinds import on_one_database
 
 POEM, VOICE, SONG, CLIP = StageType
 
@@ -65,6 +72,7 @@ def test_an_order_of_four_becomes_four_works() -> None:
     assert unfinished_files() == []
 
 
+@on_one_database
 def test_an_order_runs_on_while_the_poem_is_there_and_the_rest_is_not() -> None:
     working_section()
     order = place_order(ALL_STAGES)
@@ -74,6 +82,7 @@ def test_an_order_runs_on_while_the_poem_is_there_and_the_rest_is_not() -> None:
     assert state_of(order.id) is OrderState.RUNNING
 
 
+@on_one_database
 def test_a_finished_stage_says_who_made_it() -> None:
     working_section(model="dummy-haiku")
     order = place_order()
@@ -102,28 +111,35 @@ def test_a_message_that_comes_twice_makes_nothing_twice() -> None:
     assert len(attempts_of(stage_of(order).id)) == 1
 
 
-def test_many_workers_at_once_make_one_attempt(app: Flask) -> None:
+def test_many_workers_at_once_make_one_attempt(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     working_section()
-    order_id = place_order(details="!slow 0.3").id
+    order_id = place_order().id
     stage_id = stage_of(order_id).id
     db.session.rollback()
-    start = threading.Barrier(6)
+    start, others = threading.Barrier(6), threading.Semaphore(0)
+    adapter = INSTANT_ADAPTERS[ProviderKind.DUMMY]
+    generate = adapter.generate
+
+    def generate_when_all_others_have_given_up(provider: Any, request: GenerationRequest) -> GenerationResult:
+        assert all(others.acquire(timeout=60) for _ in range(5))
+        return generate(provider, request)
 
     def work() -> None:
         with app.app_context():
-            start.wait()
+            start.wait(60)
             generation.generate(stage_id)
+            others.release()
 
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    monkeypatch.setattr(adapter, "generate", generate_when_all_others_have_given_up)
+    with ThreadPoolExecutor(6) as workers:
+        for done in [workers.submit(work) for _ in range(6)]:
+            done.result()
 
     assert stage_of(order_id).state is StageState.DONE
     assert len(attempts_of(stage_id)) == 1
 
 
+@on_one_database
 def test_blocked_words_fail_the_stage_with_the_providers_reason() -> None:
     working_section()
     order = place_order(details="!blocked")
@@ -146,6 +162,7 @@ def test_a_stage_that_is_not_due_yet_is_not_taken() -> None:
     assert stage_of(order).attempts == 1
 
 
+@on_one_database
 def test_a_free_answer_that_cannot_be_read_fails_the_stage_the_third_time() -> None:
     working_section()
     order = place_order(details="!unreadable")
@@ -158,6 +175,7 @@ def test_a_free_answer_that_cannot_be_read_fails_the_stage_the_third_time() -> N
     assert (stage_of(order).state, stage_of(order).reason) == (StageState.FAILED, "unreadable_answer")
 
 
+@on_one_database
 def test_only_what_failed_or_needs_attention_can_be_retried() -> None:
     working_section()
     order = place_order()
@@ -168,6 +186,7 @@ def test_only_what_failed_or_needs_attention_can_be_retried() -> None:
     assert stage_of(order).state is StageState.DONE
 
 
+@on_one_database
 def test_a_retry_of_the_poem_lets_the_others_start_after_it() -> None:
     for stage_type in (POEM, VOICE):
         working_section(stage_type)
@@ -186,6 +205,7 @@ def test_a_retry_of_the_poem_lets_the_others_start_after_it() -> None:
     assert [ready.stage_type for ready in outcome.ready] == [VOICE]
 
 
+@on_one_database
 def test_a_saved_change_counts_from_the_next_stage_on() -> None:
     working_section(model="dummy-verse")
     first, second = place_order(), place_order()
@@ -210,9 +230,9 @@ def test_a_worker_that_comes_back_from_the_dead_changes_nothing() -> None:
         zombie.claim,
         brief=order.brief,
         poem="",
-        config=None,
+        config=ResolvedConfig(ProviderKind.DUMMY, "", "m", 1),
         base_url="",
-        model="m",  # type: ignore[arg-type]
+        model="m",
     )
     recovery.sweep(utc_now() + timedelta(minutes=10))
     make_due(stage_of(order), utc_now())

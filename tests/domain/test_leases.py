@@ -1,7 +1,6 @@
 """Whoever works on a stage holds it for as long as the work lasts, and nobody who was given up changes anything."""
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -11,13 +10,14 @@ from flask import Flask
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from domain import generation, leases, recovery, stages, works
+from domain import checks, generation, leases, recovery, stages, works
 from domain.checks import check
 from domain.db import db, utc_now
 from domain.leases import LEASE, Lease
-from domain.orders import Attempt, AttemptState, Order, StageState
+from domain.orders import Attempt, AttemptState, Order, Stage, StageState
 from domain.provider_configs import Status
 from domain.submissions import open_attempt
+from domain.verdicts import Answer
 from domain.works import StoredWork
 from providers.base import Provider
 from providers.kinds import ProviderKind, StageType
@@ -26,6 +26,7 @@ from tests.builders import claimed, make_due, place_order, run, save_section, se
 from tests.domain.jobs.job_orders import CLIP, KINDS, SONG
 from tests.emulator.server import Emulator
 from tests.running_system import wait_until
+from tests.stopped_clock import StoppedClock
 
 KEY = "sk-fake-first-0123456789-a1b2"
 FROZEN_SECONDS = LEASE.total_seconds()
@@ -57,26 +58,26 @@ def held_until(order: Order) -> datetime:
     return until
 
 
-def test_a_lease_is_renewed_while_its_work_lasts(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lease_is_renewed_while_its_work_lasts(clock: StoppedClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "RENEW_SECONDS", 0.02)
     order = place_order()
     claim = claimed(stage_of(order).id)
 
     before = held_until(order)
 
-    with leases.renewed((stage_of(order).id, claim), asked_at=time.monotonic()) as [lease]:
-        lease.renewed_at -= FROZEN_SECONDS
+    with leases.renewed((stage_of(order).id, claim), asked_at=clock.seconds()) as [lease]:
+        clock.shift(FROZEN_SECONDS)
         wait_until(lambda: held_until(order) > before, "the lease is renewed")
         wait_until(lease.is_fresh, "its holder knows")
 
     wait_until(lambda: "leases" not in {thread.name for thread in threading.enumerate()}, "nobody renews it any more")
 
 
-def test_a_lease_that_was_ended_stays_ended() -> None:
+def test_a_lease_that_was_ended_stays_ended(clock: StoppedClock) -> None:
     order = place_order()
     stage_id = stage_of(order).id
     claim = claimed(stage_id)
-    lease = Lease(stage_id, claim, renewed_at=time.monotonic() - FROZEN_SECONDS)
+    lease = Lease(stage_id, claim, renewed_at=clock.seconds() - FROZEN_SECONDS)
 
     recovery.sweep(utc_now() + LEASE * 2)
     leases.renew([lease])
@@ -85,13 +86,14 @@ def test_a_lease_that_was_ended_stays_ended() -> None:
     assert not lease.is_fresh()
 
 
-def test_a_claim_that_is_outdated_renews_nothing() -> None:
+def test_a_claim_that_is_outdated_renews_nothing(clock: StoppedClock) -> None:
     order = place_order()
     stage_id = stage_of(order).id
     claim = claimed(stage_id)
     before = held_until(order)
+    clock.shift(1)
 
-    leases.renew([Lease(stage_id, claim - 1, time.monotonic())])
+    leases.renew([Lease(stage_id, claim - 1, clock.seconds())])
 
     assert held_until(order) == before
 
@@ -112,14 +114,13 @@ def test_a_worker_that_was_frozen_before_its_call_sends_nothing_and_gives_the_st
 
 @pytest.mark.parametrize("stage_type", [StageType.POEM, SONG, CLIP])
 def test_a_worker_that_was_frozen_as_it_took_the_stage_sends_nothing(
-    stage_type: StageType, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    stage_type: StageType, emulator: Emulator, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = order_of(stage_type, emulator)
-    clock = time.monotonic
     claim = stages.claim
 
-    def claim_slowly(stage_id: int, now: datetime) -> int | None:
-        monkeypatch.setattr(time, "monotonic", lambda: clock() + FROZEN_SECONDS)
+    def claim_slowly(stage_id: int, now: datetime) -> Stage | None:
+        clock.shift(FROZEN_SECONDS)
         return claim(stage_id, now)
 
     monkeypatch.setattr(stages, "claim", claim_slowly)
@@ -242,12 +243,16 @@ def test_an_answer_that_comes_when_another_worker_has_made_the_work_stays_lost(
 
 
 def test_a_check_keeps_its_section_while_it_lasts(
-    app: Flask, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    app: Flask, emulator: Emulator, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leases, "RENEW_SECONDS", 0.02)
     emulator.openai.add_key("first", KEY)
     save_section(StageType.POEM, ProviderKind.OPENAI, api_key=KEY)
-    emulator.openai.fail(delay=1)
+    ask, may_ask = checks._ask, threading.Event()
+
+    def ask_late(question: checks.Question) -> Answer:
+        assert may_ask.wait(60)
+        return ask(question)
 
     def claimed_until() -> datetime | None:
         until = section().check_claimed_until
@@ -258,10 +263,14 @@ def test_a_check_keeps_its_section_while_it_lasts(
         with app.app_context():
             check(StageType.POEM)
 
+    monkeypatch.setattr(checks, "_ask", ask_late)
     checking = threading.Thread(target=check_in_its_own_context)
     checking.start()
     first = wait_until(claimed_until, "the check has begun")
+    assert first is not None
+    clock.shift(1)
     wait_until(lambda: (claimed_until() or first) > first, "its claim is renewed")
+    may_ask.set()
     checking.join()
 
     assert claimed_until() is None

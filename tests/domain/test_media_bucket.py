@@ -1,21 +1,24 @@
-"""Media in a bucket: a real store, which is killed, refuses our key, and has no such bucket."""
+"""Media in a bucket: a real store, which goes away, refuses our key, and has no such bucket."""
 
 import hashlib
 import os
 import random
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from domain import media_bucket, works
 from domain.db import utc_now
-from domain.media_bucket import MediaStoreAway
+from domain.media_bucket import MediaStoreAway, open_bucket
 from domain.orders import Order, StageState, Work
-from providers.base import GenerationResult
+from providers.base import GenerationRequest, GenerationResult
 from providers.kinds import StageType
 from providers.registry import INSTANT_ADAPTERS
 from settings import current_settings
@@ -27,12 +30,25 @@ from tests.builders import (
     unfinished_files,
     working_section,
 )
+from tests.database_kinds import on_one_database
 from tests.domain.jobs.job_orders import look, room_of
 from tests.emulated_sections import KINDS, order_of, works_with
 from tests.emulator.server import Emulator
+from tests.gate import Gate
 from tests.local_s3 import LocalS3
 
+pytestmark = [on_one_database, pytest.mark.processes]
+
 POEM, VOICE, SONG, CLIP = StageType
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A store that works is given all the time that a busy machine may need."""
+    monkeypatch.setattr(media_bucket, "CONNECT_TIMEOUT", timedelta(seconds=60))
+    open_bucket.cache_clear()
+    yield
+    open_bucket.cache_clear()
 
 
 @pytest.fixture
@@ -42,18 +58,28 @@ def bucket(s3: LocalS3, change_settings: Callable[..., None]) -> LocalS3:
     return s3
 
 
-@pytest.fixture
+@pytest.fixture(params=["reached through a gate", pytest.param("a store of its own", marks=pytest.mark.thorough)])
 def own_bucket(
-    tmp_path: Path, change_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[LocalS3]:
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    change_settings: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Gate | LocalS3]:
     """The same, in a store that a test may take down, and that is asked again at once whether it is back."""
     monkeypatch.setattr(media_bucket, "TRUSTED_SECONDS", 0)
     monkeypatch.setattr(media_bucket, "DOUBTED_SECONDS", 0)
-    folder = tmp_path / "s3"
-    folder.mkdir()
-    with LocalS3(folder) as server:
-        change_settings(**server.settings)
-        yield server
+    with ExitStack() as stack:
+        if request.param == "a store of its own":
+            folder = tmp_path / "s3"
+            folder.mkdir()
+            own = stack.enter_context(LocalS3(folder))
+            change_settings(**own.settings)
+            yield own
+        else:
+            s3: LocalS3 = request.getfixturevalue("s3")
+            gate = stack.enter_context(Gate(s3.port))
+            change_settings(**{**s3.settings, "aws_endpoint_url": f"http://127.0.0.1:{gate.port}"})
+            yield gate
 
 
 @pytest.fixture
@@ -92,7 +118,7 @@ def test_a_work_is_kept_in_the_bucket_and_nowhere_else() -> None:
 @pytest.mark.parametrize("stage_type", [SONG, CLIP])
 def test_a_work_that_is_downloaded_goes_on_to_the_bucket(stage_type: StageType, emulator: Emulator) -> None:
     works_with(stage_type, emulator)
-    room_of(emulator, stage_type).job_seconds = 0.001
+    room_of(emulator, stage_type).job_seconds = 1e-6
     order = order_of(stage_type)
     run(order, stage_type)
 
@@ -126,7 +152,7 @@ def test_a_file_that_is_not_there_is_not_found() -> None:
 
 @pytest.mark.parametrize("stage_type", [VOICE, SONG, CLIP])
 def test_nothing_is_paid_for_while_the_store_is_away(
-    stage_type: StageType, own_bucket: LocalS3, emulator: Emulator
+    stage_type: StageType, own_bucket: Gate | LocalS3, emulator: Emulator
 ) -> None:
     before = works_with(stage_type, emulator)
     order = order_of(stage_type)
@@ -144,7 +170,7 @@ def test_nothing_is_paid_for_while_the_store_is_away(
     assert stage_of(order, stage_type).state in {StageState.DONE, StageState.SUBMITTED}
 
 
-def test_a_poem_needs_no_store(own_bucket: LocalS3) -> None:
+def test_a_poem_needs_no_store(own_bucket: Gate | LocalS3) -> None:
     working_section()
     own_bucket.stop()
     order = order_of(POEM)
@@ -155,29 +181,30 @@ def test_a_poem_needs_no_store(own_bucket: LocalS3) -> None:
 
 
 def test_a_voice_that_was_made_waits_for_a_store_that_went_away(
-    own_bucket: LocalS3, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    own_bucket: Gate | LocalS3, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = works_with(VOICE, emulator)
     order = order_of(VOICE)
     adapter = INSTANT_ADAPTERS[KINDS[VOICE]]
     generate = adapter.generate
 
-    def generate_as_the_store_goes(*arguments: object) -> GenerationResult:
-        made = generate(*arguments)
+    def generate_as_the_store_goes(provider: Any, request: GenerationRequest) -> GenerationResult:
+        made = generate(provider, request)
         own_bucket.stop()
         return made
 
     monkeypatch.setattr(adapter, "generate", generate_as_the_store_goes)
     monkeypatch.setattr("domain.persistence._start_over", lambda *_: own_bucket.start())
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda _seconds: None))
     run(order, VOICE)
 
     assert stage_of(order, VOICE).state is StageState.DONE
     assert len(emulator.ledger) == before + 1
 
 
-def test_a_song_that_finds_no_store_is_downloaded_again(own_bucket: LocalS3, emulator: Emulator) -> None:
+def test_a_song_that_finds_no_store_is_downloaded_again(own_bucket: Gate | LocalS3, emulator: Emulator) -> None:
     before = works_with(SONG, emulator)
-    emulator.suno.job_seconds = 0.001
+    emulator.suno.job_seconds = 1e-6
     order = order_of(SONG)
     run(order, SONG)
     own_bucket.stop()
@@ -193,13 +220,15 @@ def test_a_song_that_finds_no_store_is_downloaded_again(own_bucket: LocalS3, emu
     assert len(emulator.ledger) == before + 1
 
 
-def test_a_store_that_says_nothing_is_away_within_seconds(own_bucket: LocalS3, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_says_nothing_is_away_within_seconds(
+    own_bucket: Gate | LocalS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert works.media_store().answers()
     monkeypatch.setattr(media_bucket, "CONNECT_TIMEOUT", timedelta(seconds=0.3))
-    store = works.media_store()
-    assert store.answers()
+    open_bucket.cache_clear()
     own_bucket.freeze()
 
-    assert not store.answers()
+    assert not works.media_store().answers()
 
 
 @pytest.mark.parametrize(

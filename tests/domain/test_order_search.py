@@ -53,7 +53,7 @@ def test_every_word_counts_and_its_case_does_not(app: Flask, orders: None, query
 
 def test_a_search_is_held_to_a_state_and_to_what_is_older(app: Flask, orders: None) -> None:
     with app.app_context():
-        db.session.get(Order, 5).state = OrderState.DONE
+        db.session.get_one(Order, 5).state = OrderState.DONE
         db.session.commit()
 
         assert ids("анна", OrderState.DONE) == [5]

@@ -23,6 +23,8 @@ from tests.emulator.server import Emulator
 from tests.local_services import LocalPostgres
 from tests.own_postgres import migrated_app, own_postgres  # noqa: F401
 
+pytestmark = [pytest.mark.postgresql, pytest.mark.processes]
+
 KEY = "sk-fake-first-0123456789-a1b2"
 
 
@@ -68,9 +70,9 @@ def test_an_answer_that_comes_while_the_database_restarts_is_kept_and_paid_once(
 
     with ThreadPoolExecutor(1) as worker:
         working = worker.submit(work)
-        assert down.wait(10)
+        assert down.wait(60)
         own_postgres.start()  # not from the worker's thread: a server ends with the thread that started it
-        working.result(30)
+        working.result(60)
 
     assert stage_of(order, stage_type).state in {StageState.DONE, StageState.SUBMITTED}
     assert len(emulator.ledger) == 1
@@ -98,9 +100,9 @@ def test_what_a_check_finds_while_the_database_restarts_is_kept(
 
     with ThreadPoolExecutor(1) as worker:
         working = worker.submit(work)
-        assert down.wait(10)
+        assert down.wait(60)
         own_postgres.start()
-        working.result(30)
+        working.result(60)
 
     assert section().status is Status.ACTIVE
 
@@ -119,7 +121,7 @@ def test_what_is_wrong_for_another_reason_is_not_tried_again() -> None:
 
 
 def test_an_outage_without_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("domain.persistence.OUTAGE_SECONDS", 0.3)
+    monkeypatch.setattr("domain.persistence.OUTAGE_SECONDS", 0.01)
 
     @persisted
     def store() -> None:

@@ -1,11 +1,12 @@
 """Orders are accepted once and for all."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from domain import order_lists, placing
 from domain.db import db, utc_now
@@ -66,7 +67,7 @@ def test_the_same_key_for_another_request_is_refused_and_places_nothing() -> Non
 
 def test_a_key_counts_for_24_hours() -> None:
     first = place_once(NEW, "key-1").id
-    db.session.execute(IdempotencyKey.__table__.update().values(created_at=utc_now() - timedelta(hours=24, minutes=1)))
+    db.session.execute(update(IdempotencyKey).values(created_at=utc_now() - timedelta(hours=24, minutes=1)))
     db.session.commit()
 
     assert place_once(NEW, "key-1").id != first
@@ -81,21 +82,16 @@ def test_old_keys_are_forgotten() -> None:
 
 
 def test_the_same_key_from_many_threads_gives_one_order(app: Flask) -> None:
-    ids: list[int] = []
     start = threading.Barrier(8)
 
-    def place() -> None:
+    def place() -> int:
         with app.app_context():
-            start.wait()
-            ids.append(place_once(NEW, "key-1").id)
+            start.wait(60)
+            return place_once(NEW, "key-1").id
 
-    threads = [threading.Thread(target=place) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(8) as threads:
+        ids = [placed.result() for placed in [threads.submit(place) for _ in range(8)]]
 
-    assert len(ids) == 8
     assert len(set(ids)) == 1
     assert db.session.scalar(select(func.count()).select_from(Order)) == 1
 

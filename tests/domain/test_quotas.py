@@ -1,12 +1,11 @@
 """Providers are called at their pace, by all workers together, and whoever has waited longest goes first."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
-import time_machine
 from flask import Flask
 from sqlalchemy import delete, select
 
@@ -23,6 +22,7 @@ from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, run, stage_of, working_section
 from tests.emulated_sections import KEY, works_with
 from tests.emulator.server import Emulator
+from tests.stopped_clock import StoppedClock
 
 POEM, VOICE, SONG, CLIP = StageType
 SUNO, PIKA, SPEECHKIT = ProviderKind.SUNO, ProviderKind.PIKA, ProviderKind.SPEECHKIT
@@ -51,13 +51,6 @@ def allow(change_settings: Callable[..., None]) -> Callable[..., None]:
     return allowed
 
 
-@pytest.fixture
-def clock() -> Iterator[time_machine.Traveller]:
-    """Time that stands still until it is moved."""
-    with time_machine.travel(utc_now(), tick=False) as traveller:
-        yield traveller
-
-
 def order(stage_type: StageType = SONG) -> Order:
     return place_order(frozenset({stage_type}), poem="Море шумит")
 
@@ -80,7 +73,7 @@ def released(now: datetime | None = None) -> list[int]:
 
 
 def test_no_more_calls_are_made_than_a_window_takes_and_the_others_stay_queued(
-    allow: Callable[..., None], emulator: Emulator, clock: time_machine.Traveller
+    allow: Callable[..., None], emulator: Emulator, clock: StoppedClock
 ) -> None:
     allow(SUNO=CALLS)
     orders = [order() for _ in range(5)]
@@ -94,9 +87,7 @@ def test_no_more_calls_are_made_than_a_window_takes_and_the_others_stay_queued(
     assert 10 * SECOND < outcomes[3].again_at - utc_now() < 11 * SECOND
 
 
-def test_the_oldest_go_first_when_the_provider_takes_more(
-    allow: Callable[..., None], clock: time_machine.Traveller
-) -> None:
+def test_the_oldest_go_first_when_the_provider_takes_more(allow: Callable[..., None], clock: StoppedClock) -> None:
     allow(SUNO=CALLS)
     orders = [order() for _ in range(8)]
     run_all([*orders[:3], *reversed(orders[3:])])
@@ -108,7 +99,7 @@ def test_the_oldest_go_first_when_the_provider_takes_more(
 
 
 def test_those_that_are_on_their_way_count_until_they_have_called(
-    allow: Callable[..., None], clock: time_machine.Traveller
+    allow: Callable[..., None], clock: StoppedClock
 ) -> None:
     allow(SUNO=CALLS)
     run_all([order() for _ in range(8)])
@@ -120,7 +111,7 @@ def test_those_that_are_on_their_way_count_until_they_have_called(
 
 
 def test_an_order_that_comes_later_does_not_overtake_those_that_are_held(
-    allow: Callable[..., None], clock: time_machine.Traveller
+    allow: Callable[..., None], clock: StoppedClock
 ) -> None:
     allow(SUNO=CALLS)
     run_all([order() for _ in range(5)])
@@ -145,7 +136,7 @@ def test_a_stage_type_that_is_held_holds_no_other(allow: Callable[..., None]) ->
 
 
 def test_no_more_jobs_run_than_the_provider_makes_at_the_same_time(
-    allow: Callable[..., None], emulator: Emulator, clock: time_machine.Traveller
+    allow: Callable[..., None], emulator: Emulator, clock: StoppedClock
 ) -> None:
     allow(PIKA=JOBS)
     emulator.pika.pinned, emulator.pika.job_seconds = 0.5, 0
@@ -170,14 +161,11 @@ def test_many_workers_at_once_make_no_call_too_many(app: Flask, allow: Callable[
 
     def work(stage_id: int) -> None:
         with app.app_context():
-            start.wait()
+            start.wait(60)
             generation.generate(stage_id)
 
-    threads = [threading.Thread(target=work, args=[each]) for each in ids]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(len(ids)) as workers:
+        list(workers.map(work, ids))
 
     assert len(emulator.ledger) - charged_before == 5
     reasons = db.session.scalars(select(Stage.reason).where(Stage.state == StageState.QUEUED)).all()
@@ -194,7 +182,7 @@ def test_a_check_of_a_key_counts(allow: Callable[..., None]) -> None:
     assert held(orders) == orders[2:]
 
 
-def test_looks_leave_to_submits_what_they_need(allow: Callable[..., None], clock: time_machine.Traveller) -> None:
+def test_looks_leave_to_submits_what_they_need(allow: Callable[..., None], clock: StoppedClock) -> None:
     allow(SUNO=Limits(calls=20, seconds=10))
     assert quotas.take_looks(SUNO, 6).calls == 6
     db.session.commit()
@@ -205,9 +193,7 @@ def test_looks_leave_to_submits_what_they_need(allow: Callable[..., None], clock
     assert [quotas.take_looks(SUNO, 50).calls for _ in range(3)] == [2, 0, 0]
 
 
-def test_looks_leave_free_what_those_need_that_were_let_go(
-    allow: Callable[..., None], clock: time_machine.Traveller
-) -> None:
+def test_looks_leave_free_what_those_need_that_were_let_go(allow: Callable[..., None], clock: StoppedClock) -> None:
     allow(SUNO=CALLS)
     run_all([order() for _ in range(5)])
     clock.shift(11)
@@ -217,7 +203,7 @@ def test_looks_leave_free_what_those_need_that_were_let_go(
 
 
 def test_looks_that_the_provider_does_not_take_now_are_made_later(
-    allow: Callable[..., None], emulator: Emulator, clock: time_machine.Traveller
+    allow: Callable[..., None], emulator: Emulator, clock: StoppedClock
 ) -> None:
     emulator.suno.pinned = 0.1
     orders = [order() for _ in range(5)]
@@ -237,16 +223,14 @@ def test_looks_that_the_provider_does_not_take_now_are_made_later(
     assert len([call for call in emulator.requests if call.route == "record"]) - len(looks) == 6
 
 
-def test_a_call_counts_from_the_moment_at_which_it_leaves(
-    allow: Callable[..., None], clock: time_machine.Traveller
-) -> None:
+def test_a_call_counts_from_the_moment_at_which_it_leaves(allow: Callable[..., None], clock: StoppedClock) -> None:
     allow(SUNO=CALLS)
     stage_id = stage_of(order(), SONG).id
     call = calls.take(stage_id)
     assert isinstance(call, calls.Call)
     clock.shift(2)
 
-    assert calls.may_leave(call, Lease(stage_id, call.claim, time.monotonic()))
+    assert calls.may_leave(call, Lease(stage_id, call.claim, clock.seconds()))
 
     clock.shift(9)
     assert [use.used for use in quotas.usage(utc_now()) if use.provider_kind is SUNO] == [1]
@@ -255,7 +239,7 @@ def test_a_call_counts_from_the_moment_at_which_it_leaves(
 
 
 def test_looks_count_from_the_moment_at_which_they_leave(
-    allow: Callable[..., None], clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+    allow: Callable[..., None], clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_all([order() for _ in range(3)])
     allow(SUNO=CALLS)
@@ -275,7 +259,7 @@ def test_looks_count_from_the_moment_at_which_they_leave(
     assert take_looks(SUNO, 1).calls == 0
 
 
-def test_too_many_calls_said_to_one_is_obeyed_by_all(emulator: Emulator, clock: time_machine.Traveller) -> None:
+def test_too_many_calls_said_to_one_is_obeyed_by_all(emulator: Emulator, clock: StoppedClock) -> None:
     emulator.rooms[SPEECHKIT].fail(status=429, body={"error": "slow down"}, headers={"Retry-After": "30"})
     told, other = order(VOICE), order(VOICE)
     run(told, VOICE)
@@ -288,9 +272,7 @@ def test_too_many_calls_said_to_one_is_obeyed_by_all(emulator: Emulator, clock: 
     assert released() == [stage_of(other, VOICE).id]
 
 
-def test_the_sweep_lets_go_what_a_timer_should_have_let_go(
-    allow: Callable[..., None], clock: time_machine.Traveller
-) -> None:
+def test_the_sweep_lets_go_what_a_timer_should_have_let_go(allow: Callable[..., None], clock: StoppedClock) -> None:
     allow(SUNO=CALLS)
     orders = [order() for _ in range(4)]
     run_all(orders)
@@ -301,10 +283,11 @@ def test_the_sweep_lets_go_what_a_timer_should_have_let_go(
     assert [ready.stage_id for ready in swept.stages] == [stage_of(orders[3], SONG).id]
 
 
-def test_calls_of_a_clock_that_was_ahead_hold_nobody(allow: Callable[..., None]) -> None:
+def test_calls_of_a_clock_that_was_ahead_hold_nobody(allow: Callable[..., None], clock: StoppedClock) -> None:
     allow(SUNO=CALLS)
-    with time_machine.travel(utc_now() + timedelta(hours=1)):
-        run_all([order() for _ in range(3)])
+    clock.set(timedelta(hours=1))
+    run_all([order() for _ in range(3)])
+    clock.set(-timedelta(hours=1))
     late = order()
 
     run(late, SONG)

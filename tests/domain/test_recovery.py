@@ -1,9 +1,12 @@
 """The sweep: whatever stands still is moved on, with no message needed."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
+import psycopg
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select
 
 from domain import heartbeats, recovery, stages
 from domain.db import db, utc_now
@@ -22,6 +25,28 @@ def killed_in_the_call(stage: Stage, kind: ProviderKind) -> None:
     stage.attempts += 1
     db.session.add(Attempt(stage_id=stage.id, number=stage.attempts, provider_kind=kind, model="m"))
     db.session.commit()
+
+
+@contextmanager
+def _subqueries_run_for_each_row() -> Iterator[None]:
+    """Let PostgreSQL find no better plan for an update with a subquery, in whichever connection."""
+    plans = ("hashjoin", "mergejoin", "hashagg", "material", "memoize", "sort", "indexscan", "bitmapscan")
+
+    def forbid(connection: psycopg.Connection, _record: object) -> None:
+        with connection.cursor() as cursor:
+            for plan in plans:
+                cursor.execute(f"SET enable_{plan} = off")
+        connection.commit()
+
+    db.session.commit()
+    db.engine.dispose()
+    event.listen(db.engine, "connect", forbid)
+    try:
+        yield
+    finally:
+        event.remove(db.engine, "connect", forbid)
+        db.session.commit()
+        db.engine.dispose()
 
 
 def sweep_after(delay: timedelta) -> list[int]:
@@ -48,13 +73,12 @@ def test_a_message_that_still_waits_in_the_broker_is_not_sent_again() -> None:
 def test_no_more_are_sent_again_than_are_missing_however_the_database_goes_about_it() -> None:
     for _ in range(30):
         place_order()
-    if db.engine.dialect.name == "postgresql":
-        # With these it runs the subquery of an update for each row.
-        for plan in ("hashjoin", "mergejoin", "hashagg", "material", "memoize", "sort", "indexscan", "bitmapscan"):
-            db.session.execute(text(f"SET enable_{plan} = off"))
-
     late = utc_now() + MESSAGE_PATIENCE * 2
-    assert len(recovery.sweep(late, waiting_messages=27).stages) == 3
+
+    with ExitStack() as stack:
+        if db.engine.dialect.name == "postgresql":
+            stack.enter_context(_subqueries_run_for_each_row())
+        assert len(recovery.sweep(late, waiting_messages=27).stages) == 3
 
 
 def test_a_stage_that_was_never_told_of_gets_its_message_however_many_others_wait() -> None:

@@ -4,6 +4,7 @@ import html
 import json
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
+from types import SimpleNamespace
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -119,7 +120,7 @@ def test_keys_that_were_not_used_for_longest_are_forgotten_and_secrets_of_the_en
 
 def test_a_key_is_forgotten_once_no_call_with_it_can_be_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("time.monotonic", lambda: now)
+    monkeypatch.setattr("domain.redaction.time", SimpleNamespace(monotonic=lambda: now))
     knows = Redactor()
     knows.know_environment(["secret-of-the-environment"])
     knows.know("first-fake-key")

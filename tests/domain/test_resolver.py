@@ -13,6 +13,9 @@ from domain.section_changes import clear_section
 from domain.vault import Vault
 from providers.kinds import ProviderKind, StageType
 from tests.builders import working_section
+from tests.database_kinds import on_one_database
+
+pytestmark = on_one_database
 
 POEM = StageType.POEM
 KEY = "sk-fake-first-0123456789-a1b2"

@@ -18,6 +18,7 @@ from domain.sealed_keys import COLUMNS, Role, SealedKey, stored_keys
 from domain.vault import Place, Unreadable, Vault, Why
 from providers.kinds import ProviderKind, StageType
 from tests.builders import save_section, section
+from tests.running_system import wait_until
 from tests.sealed_rows import JOB, KEYS, LIVE, SONGS, fill_every_place, keys_opened_by
 
 POEM, SONG = StageType.POEM, StageType.SONG
@@ -225,8 +226,7 @@ def test_a_key_that_is_being_saved_meanwhile_is_not_replaced_by_the_one_before_i
     if db.engine.dialect.name == "postgresql":
         # On SQLite it waits before its first look.
         waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        while not db.session.scalar(waits):
-            assert beside.is_alive()
+        wait_until(lambda: db.session.scalar(waits), "the rotation waits for the row")
     db.session.commit()
     beside.join()
 

@@ -1,5 +1,7 @@
 """Saving a section: what is kept, what replaces what, and what is refused with nothing changed."""
 
+from collections.abc import Callable
+
 import pytest
 from sqlalchemy import func, inspect, select
 
@@ -11,6 +13,8 @@ from domain.provider_configs import ProviderConfig, Status, find, live_place
 from domain.section_changes import ChangeRefused
 from providers.kinds import ProviderKind, StageType
 from tests.builders import save_section, section, working_section
+from tests.database_kinds import on_one_database
+from tests.stopped_clock import StoppedClock
 
 POEM = StageType.POEM
 KEY = "sk-fake-first-0123456789-a1b2"
@@ -39,9 +43,11 @@ def test_the_first_key_is_stored_sealed_and_unknown_until_it_is_checked() -> Non
     assert current_vault().open(row.api_key_encrypted or "", live_place(POEM, ProviderKind.OPENAI)) == KEY
 
 
-def test_a_new_key_beside_a_working_setting_is_only_a_candidate() -> None:
+@on_one_database
+def test_a_new_key_beside_a_working_setting_is_only_a_candidate(clock: StoppedClock) -> None:
     working_section()
     before = facts()
+    clock.shift(1)
 
     save_section(POEM, ProviderKind.OPENAI, api_key=KEY)
 
@@ -53,6 +59,7 @@ def test_a_new_key_beside_a_working_setting_is_only_a_candidate() -> None:
     assert row.candidate_api_key_last4 == "a1b2"
 
 
+@on_one_database
 def test_a_first_key_that_never_worked_is_replaced_at_once() -> None:
     save_section(POEM, ProviderKind.OPENAI, api_key=KEY)
     save_section(POEM, ProviderKind.OPENAI, api_key=OTHER_KEY)
@@ -62,6 +69,7 @@ def test_a_first_key_that_never_worked_is_replaced_at_once() -> None:
     assert not row.has_candidate
 
 
+@on_one_database
 def test_a_second_candidate_replaces_the_first() -> None:
     working_section()
     save_section(POEM, ProviderKind.OPENAI, api_key=KEY, model="gpt-first")
@@ -71,6 +79,7 @@ def test_a_second_candidate_replaces_the_first() -> None:
     assert (row.candidate_api_key_last4, row.candidate_model) == ("c3d4", None)
 
 
+@on_one_database
 def test_a_blank_key_keeps_the_stored_one() -> None:
     row = working_section()
     row.api_key_encrypted = "kept"
@@ -81,6 +90,7 @@ def test_a_blank_key_keeps_the_stored_one() -> None:
     assert (section().api_key_encrypted, section().model) == ("kept", "dummy-haiku")
 
 
+@on_one_database
 def test_a_change_of_model_alone_needs_no_check() -> None:
     working_section()
 
@@ -91,6 +101,7 @@ def test_a_change_of_model_alone_needs_no_check() -> None:
     assert section().status is Status.ACTIVE
 
 
+@on_one_database
 def test_a_model_that_is_not_in_the_list_is_refused_and_nothing_is_saved() -> None:
     working_section()
     before = facts()
@@ -102,6 +113,7 @@ def test_a_model_that_is_not_in_the_list_is_refused_and_nothing_is_saved() -> No
     assert facts() == before
 
 
+@on_one_database
 def test_the_present_model_may_be_saved_again_even_when_the_list_has_lost_it() -> None:
     row = working_section(model="dummy-haiku")
     row.models_cache = ["dummy-verse"]
@@ -111,6 +123,7 @@ def test_the_present_model_may_be_saved_again_even_when_the_list_has_lost_it() -
     assert section().model == "dummy-haiku"
 
 
+@on_one_database
 def test_another_provider_without_a_key_of_its_own_is_refused() -> None:
     save_section(POEM, ProviderKind.OPENAI, api_key=KEY)
     row = section()
@@ -125,6 +138,7 @@ def test_another_provider_without_a_key_of_its_own_is_refused() -> None:
     assert facts() == before
 
 
+@on_one_database
 def test_the_model_of_the_former_provider_does_not_travel_with_a_new_one() -> None:
     row = working_section()
 
@@ -133,6 +147,7 @@ def test_the_model_of_the_former_provider_does_not_travel_with_a_new_one() -> No
     assert section().candidate_model is None
 
 
+@on_one_database
 def test_a_model_typed_for_the_new_provider_is_kept_for_the_check() -> None:
     working_section()
 
@@ -141,6 +156,7 @@ def test_a_model_typed_for_the_new_provider_is_kept_for_the_check() -> None:
     assert section().candidate_model == "gpt-wanted"
 
 
+@on_one_database
 def test_the_candidates_model_can_be_changed_without_typing_its_key_again() -> None:
     working_section()
     save_section(POEM, ProviderKind.OPENAI, api_key=KEY, model="gpt-gone")
@@ -157,12 +173,14 @@ def test_the_candidates_model_can_be_changed_without_typing_its_key_again() -> N
     assert row.check_requested_at is not None
 
 
+@on_one_database
 def test_dummy_needs_no_key_and_stores_none() -> None:
     save_section(POEM, ProviderKind.DUMMY, api_key=KEY)
 
     assert section().api_key_encrypted is None
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("stage_type", "provider_kind", "api_key", "code", "field"),
     [
@@ -185,6 +203,7 @@ def test_what_cannot_be_saved_is_refused_and_leaves_no_row(
     assert events() == []
 
 
+@on_one_database
 def test_a_provider_without_an_adapter_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("providers.registry.ADAPTERS", {})
 
@@ -194,7 +213,8 @@ def test_a_provider_without_an_adapter_says_so(monkeypatch: pytest.MonkeyPatch) 
     assert refused.value.code == "provider_not_built_in"
 
 
-def test_dummy_is_refused_where_it_is_switched_off(change_settings) -> None:
+@on_one_database
+def test_dummy_is_refused_where_it_is_switched_off(change_settings: Callable[..., None]) -> None:
     change_settings(dummy_provider=False)
 
     with pytest.raises(ChangeRefused) as refused:
@@ -222,6 +242,7 @@ def test_two_first_saves_on_the_same_page_are_told_apart() -> None:
         save_section(POEM, ProviderKind.OPENAI, api_key=OTHER_KEY, version=0)
 
 
+@on_one_database
 def test_discarding_the_candidate_leaves_the_live_setting_alone() -> None:
     working_section()
     save_section(POEM, ProviderKind.OPENAI, api_key=KEY)
@@ -234,6 +255,7 @@ def test_discarding_the_candidate_leaves_the_live_setting_alone() -> None:
     assert (row.provider_kind, row.status) == (ProviderKind.DUMMY, Status.ACTIVE)
 
 
+@on_one_database
 def test_removing_the_key_forgets_key_list_and_candidate() -> None:
     working_section()
     save_section(POEM, ProviderKind.OPENAI, api_key=KEY)
@@ -245,13 +267,15 @@ def test_removing_the_key_forgets_key_list_and_candidate() -> None:
     assert (row.models_cache, row.model, row.status) == ([], None, Status.UNKNOWN)
 
 
+@on_one_database
 @pytest.mark.parametrize("action", [section_changes.discard_candidate, section_changes.clear_section])
-def test_doing_it_to_a_section_that_was_never_set_changes_nothing(action) -> None:
+def test_doing_it_to_a_section_that_was_never_set_changes_nothing(action: Callable[[StageType, str], None]) -> None:
     action(POEM, "admin")
 
     assert find(POEM) is None
 
 
+@on_one_database
 def test_asking_for_a_check_of_nothing_is_refused() -> None:
     with pytest.raises(ChangeRefused, match="nothing_to_check"):
         section_changes.request_check(POEM, "admin")

@@ -1,21 +1,22 @@
 """Thirty days of a shop, with the clock moved: what the history tells in the end, and what anybody was alarmed by."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-import time_machine
 
 from domain import alerts, checks, history
 from domain.alerts import sentence
 from domain.db import utc_now
 from domain.provider_configs import Status
 from tests.builders import place_order, run, save_section, section
+from tests.database_kinds import on_one_database
 from tests.domain.checks.openai_section import KEY, OPENAI, OTHER_KEY, POEM, WRONG_KEY
 from tests.emulator.openai_answers import Model
 from tests.emulator.server import Emulator
+from tests.stopped_clock import StoppedClock
 
 BEGIN = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -26,7 +27,7 @@ MONTH = 30 * 24
 class Shop:
     """One section, its provider, and everything that was told meanwhile."""
 
-    clock: time_machine.Traveller
+    clock: StoppedClock
     provider: Emulator
     told: list[str] = field(default_factory=list)
 
@@ -51,13 +52,13 @@ class Shop:
 
 
 @pytest.fixture
-def shop(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+def shop(emulator: Emulator, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """A shop at eight in the morning of its first day."""
     monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda _seconds: None))
     for name, key in (("first", KEY), ("other", OTHER_KEY)):
         emulator.openai.add_key(name, key)
-    with time_machine.travel(BEGIN, tick=False) as clock:
-        yield Shop(clock, emulator)
+    clock.begin_anew(BEGIN)
+    return Shop(clock, emulator)
 
 
 def catalogue(day: int) -> list[str]:
@@ -105,9 +106,7 @@ EVENTS: dict[int, Callable[[Shop], None]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "migrated_app", ["sqlite", pytest.param("postgresql", marks=pytest.mark.thorough)], indirect=True
-)
+@on_one_database
 def test_thirty_days_read_as_a_person_would_tell_them(shop: Shop) -> None:
     shop.offer(*catalogue(0))
     save_section(POEM, OPENAI, api_key=KEY, model="gpt-5.1")

@@ -50,7 +50,7 @@ def test_of_many_who_ask_at_the_same_moment_one_is_heard(app: Flask) -> None:
     together = Barrier(8)
 
     def ask_together(span: int) -> bool:
-        together.wait()
+        together.wait(60)
         with app.app_context():
             return ask(5 * span)
 

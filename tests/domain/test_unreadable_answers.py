@@ -7,12 +7,15 @@ from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, Order, StageState
 from providers.kinds import StageType
 from tests.builders import make_due, run, stage_of
+from tests.database_kinds import on_one_database
 from tests.emulated_sections import KINDS, PAID_ROUTES, order_of, works_with
 from tests.emulator.server import Emulator
 
+pytestmark = on_one_database
+
 POEM, VOICE = StageType.POEM, StageType.VOICE
-UNREADABLE = {"status": 200, "body": "<html>welcome to the hotel's network</html>"}
-UNANSWERED = {"cut": True}
+UNREADABLE: dict[str, object] = {"status": 200, "body": "<html>welcome to the hotel's network</html>"}
+UNANSWERED: dict[str, object] = {"cut": True}
 
 
 def answered(stage_type: StageType, emulator: Emulator, *answers: dict[str, object]) -> Order:

@@ -76,7 +76,7 @@ def test_two_processes_that_make_it_at_once_share_one(app: Flask) -> None:
     second.start()
     if on_postgresql:
         # On SQLite it cannot even look before the first has ended its transaction.
-        assert about_to_store.wait(10)
+        assert about_to_store.wait(60)
     db.session.commit()
     second.join()
     event.remove(db.engine, "before_cursor_execute", notice)

@@ -1,11 +1,9 @@
 """Stages that wait for their section, and how they go on."""
 
-import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
-import time_machine
-from flask import Flask
 
 from domain import order_lists, recovery, waiting
 from domain.db import db, utc_now
@@ -13,7 +11,9 @@ from domain.orders import OrderState, StageState
 from domain.provider_configs import Finding, FoundBy, Reason, Status
 from domain.retrying import retry_by_hand
 from domain.section_changes import clear_section
+from providers.base import GenerationRequest, GenerationResult
 from providers.kinds import ProviderKind, StageType
+from providers.registry import INSTANT_ADAPTERS
 from tests.builders import (
     make_due,
     place_order,
@@ -23,6 +23,8 @@ from tests.builders import (
     stage_of,
     working_section,
 )
+from tests.database_kinds import on_one_database
+from tests.stopped_clock import StoppedClock
 
 POEM, VOICE, SONG, CLIP = StageType
 
@@ -34,6 +36,7 @@ def state_of(order_id: int) -> OrderState:
     return order.state
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("marker", "reason"),
     [
@@ -58,6 +61,7 @@ def test_a_refusal_of_the_settings_fails_no_order_and_starts_one_check(marker: s
     assert state_of(orders[0].id) is OrderState.WAITING
 
 
+@on_one_database
 def test_a_stage_waits_while_its_section_is_not_set_and_goes_on_when_it_works() -> None:
     order = place_order()
     run(order)
@@ -82,12 +86,15 @@ def test_a_stage_that_missed_the_moment_of_its_release_is_let_go_by_the_sweep() 
     assert [ready.stage_id for ready in found.stages] == [stage.id]
 
 
-def test_settings_that_pass_their_check_but_not_the_generation_are_tried_more_and_more_slowly() -> None:
+def test_settings_that_pass_their_check_but_not_the_generation_are_tried_more_and_more_slowly(
+    clock: StoppedClock,
+) -> None:
     working_section()
     order = place_order(details="!no-credit")
     delays = []
     for _ in range(4):
         run(order)
+        clock.shift(1)
         passed_at = utc_now()
         row = section()
         row.status, row.reason, row.passed_at = Status.ACTIVE, None, passed_at
@@ -100,19 +107,22 @@ def test_settings_that_pass_their_check_but_not_the_generation_are_tried_more_an
     assert delays == [10, 30, 120, 480]
 
 
-def test_settings_that_refused_a_stage_must_pass_a_later_check_before_they_are_tried_again() -> None:
+@on_one_database
+def test_settings_that_refused_a_stage_must_pass_a_later_check_before_they_are_tried_again(clock: StoppedClock) -> None:
     working_section()
     order = place_order(details="!no-credit")
     run(order)
     row = section()
     row.status, row.reason = Status.ACTIVE, None
     db.session.commit()
+    clock.shift(1)
 
     assert waiting.release(POEM, utc_now()) == []
     assert stage_of(order).state is StageState.WAITING
 
 
-def test_a_stage_that_was_let_go_has_all_its_attempts_again() -> None:
+@on_one_database
+def test_a_stage_that_was_let_go_has_all_its_attempts_again(clock: StoppedClock) -> None:
     working_section()
     order = place_order(details="!unavailable")
     for _ in range(6):
@@ -120,6 +130,7 @@ def test_a_stage_that_was_let_go_has_all_its_attempts_again() -> None:
         stage = stage_of(order)
         if stage.state is StageState.QUEUED:
             make_due(stage, utc_now())
+    clock.shift(1)
     row = section()
     row.passed_at = utc_now()
     db.session.commit()
@@ -131,25 +142,25 @@ def test_a_stage_that_was_let_go_has_all_its_attempts_again() -> None:
     assert (stage_of(order).state, stage_of(order).passing_failures) == (StageState.QUEUED, 1)
 
 
-def test_a_refusal_of_older_settings_says_nothing_of_the_newer_ones(app: Flask) -> None:
+@on_one_database
+def test_a_refusal_of_older_settings_says_nothing_of_the_newer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     working_section()
-    order_id = place_order(details="!slow 0.4 !no-credit").id
+    order = place_order(details="!no-credit")
+    adapter = INSTANT_ADAPTERS[ProviderKind.DUMMY]
+    generate = adapter.generate
 
-    def slow_worker() -> None:
-        with app.app_context():
-            run(order_id)
+    def generate_as_settings_are_saved(provider: Any, request: GenerationRequest) -> GenerationResult:
+        save_section(POEM, ProviderKind.DUMMY, model="dummy-haiku")
+        return generate(provider, request)
 
-    worker = threading.Thread(target=slow_worker)
-    worker.start()
-    while stage_of(order_id).attempts == 0:
-        pass
-    save_section(POEM, ProviderKind.DUMMY, model="dummy-haiku")
-    worker.join()
+    monkeypatch.setattr(adapter, "generate", generate_as_settings_are_saved)
+    run(order)
 
-    assert stage_of(order_id).state is StageState.WAITING
-    assert section().status is Status.ACTIVE
+    assert stage_of(order).state is StageState.WAITING
+    assert (section().status, section().model) == (Status.ACTIVE, "dummy-haiku")
 
 
+@on_one_database
 def test_new_settings_are_tried_at_once() -> None:
     working_section()
     order = place_order(details="!no-credit")
@@ -163,20 +174,22 @@ def test_new_settings_are_tried_at_once() -> None:
     assert ready.stage_id == stage_of(order).id
 
 
+@on_one_database
 @pytest.mark.parametrize(("marker", "reason"), [("!unavailable", "unavailable"), ("!rate-limited", "rate_limited")])
-def test_a_passing_failure_is_tried_six_times_over_half_an_hour_and_then_waits(marker: str, reason: str) -> None:
+def test_a_passing_failure_is_tried_six_times_over_half_an_hour_and_then_waits(
+    marker: str, reason: str, clock: StoppedClock
+) -> None:
     working_section()
     order = place_order(details=marker)
     waits = []
-    with time_machine.travel(utc_now(), tick=False) as clock:
-        for _ in range(5):
-            run(order)
-            stage = stage_of(order)
-            assert (stage.state, stage.reason) == (StageState.QUEUED, reason)
-            waits.append((stage.due_at - utc_now()).total_seconds())
-            clock.move_to(stage.due_at)
+    for _ in range(5):
+        run(order)
+        stage = stage_of(order)
+        assert (stage.state, stage.reason) == (StageState.QUEUED, reason)
+        waits.append((stage.due_at - utc_now()).total_seconds())
+        clock.move_to(stage.due_at)
 
-        outcome = run(order)
+    outcome = run(order)
 
     stage = stage_of(order)
     assert (stage.state, stage.reason, stage.attempts) == (StageState.WAITING, reason, 6)
@@ -216,6 +229,7 @@ def test_waiting_counts_from_the_first_time_through_all_releases() -> None:
     assert stage_of(order).waiting_since == first
 
 
+@on_one_database
 def test_a_removed_key_makes_new_stages_wait() -> None:
     working_section()
     clear_section(POEM, "admin")

@@ -1,10 +1,8 @@
 """What waits, grouped by kind of work and reason."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from flask import Flask
 
 from domain import what_waits
 from domain.db import db, utc_now
@@ -14,12 +12,6 @@ from providers.kinds import StageType
 from tests.builders import place_order, stage_of
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture(autouse=True)
-def in_app(app: Flask) -> Iterator[None]:
-    with app.app_context():
-        yield
 
 
 def stands(order: Order, state: StageState, reason: str | None, hours: int) -> Stage:

@@ -9,6 +9,7 @@ from domain.prompts import poem_instructions, poem_prompt
 from providers.base import Brief, Credentials, GenerationRequest
 from providers.download import download
 from providers.kinds import ALLOWED_PROVIDERS, ProviderKind, StageType
+from providers.media_types import Medium
 from providers.registry import open_instant_provider, open_job_provider, open_provider, runs_jobs
 from settings import FALLBACK_KEYS
 from tests.conftest import production_settings
@@ -60,6 +61,6 @@ def test_a_real_key_passes_lists_its_models_and_makes_a_work(kind: ProviderKind,
         assert status.error is None, status.error
         assert time.monotonic() < until, f"{kind}: job {ticket.job_id} takes too long"
         time.sleep(SECONDS_BETWEEN_LOOKS)
-    medium = "audio" if stage_type is StageType.SONG else "video"
+    medium: Medium = "audio" if stage_type is StageType.SONG else "video"
     with (tmp_path / "work").open("w+b") as file:
         assert download(status.media.url, file, kind=kind, medium=medium, base_url=base_url).size_bytes > 1000

@@ -1,21 +1,18 @@
 """The house that the model works in: the real domain on a real database, with points in it where workers can stand."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import structlog
-import time_machine
 from flask import Flask
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, delete, event, insert, select, text
 
-from domain import checks, clock_steps, generation, leases, lost_submits, polling
+from domain import checks, clock_steps, leases
 from domain.db import Base, db
 from domain.leases import Lease
 from domain.provider_configs import ProviderConfig
@@ -28,6 +25,7 @@ from tests.model.baton import Point, Worker, current_worker
 from tests.model.promises import Commit, Facts, after_each_commit, call_is_due
 from tests.model.rows import NOTHING, Reader
 from tests.model.world import Call, World
+from tests.stopped_clock import StoppedClock, stopped_clock
 
 KEYS = {stage_type: f"fake-key-{stage_type.lower()}-0123456789" for stage_type in StageType}
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -69,9 +67,9 @@ class Keeper:
 class House:
     """One database, emptied for each run. ``broken`` holds what any commit of the run has broken."""
 
-    def __init__(self, app: Flask, clock: time_machine.Traveller) -> None:
+    def __init__(self, app: Flask, clock: StoppedClock) -> None:
         self.app, self._clock = app, clock
-        self._set_by, self.latest = timedelta(), START
+        self.latest = START
         self._settings = app.config["SETTINGS"]
         self.media = Path(self._settings.media_dir)
         self.broken: list[str] = []
@@ -87,7 +85,7 @@ class House:
     @property
     def now(self) -> datetime:
         """The virtual time."""
-        return datetime.now(UTC)
+        return self._clock.now
 
     def move_clock(self, by: timedelta) -> None:
         """Let time pass for everybody."""
@@ -96,12 +94,7 @@ class House:
     def set_clock(self, by: timedelta) -> None:
         """Somebody sets the clock: no time passes."""
         self.latest = max(self.latest, self.now)
-        self._clock.shift(by)
-        self._set_by += by
-
-    def seconds(self) -> float:
-        """The clock that nobody can set."""
-        return (self.now - self._set_by).timestamp()
+        self._clock.set(by)
 
     def renew(self, worker: Worker) -> None:
         """What the thread of a living worker does every few seconds."""
@@ -112,8 +105,8 @@ class House:
 
     def empty(self, *, reachable: bool, from_environment: frozenset[StageType]) -> World:
         """Begin a run: no orders, keys that work, and a world of its own."""
-        self._clock.move_to(START)
-        self._set_by, self.latest = timedelta(), START
+        self._clock.begin_anew(START)
+        self.latest = START
         clock_steps._detector.note()
         self.acting, self.broken = "test", []
         self.facts = Facts(World(), self.media)
@@ -188,15 +181,13 @@ def opened(app: Flask) -> Iterator[House]:
     """The house on the database of ``app``: clock, providers and points are those of the model meanwhile."""
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        clock = stack.enter_context(time_machine.travel(START, tick=False))
+        clock = stack.enter_context(stopped_clock(START))
         _bring_adapters(patch)
         patch.setattr(clock_steps, "_detector", clock_steps.StepDetector())
         patch.setattr(leases, "_keeper", Keeper)
         patch.setattr("domain.persistence.OUTAGE_SECONDS", 0)
         _silence(stack)
         house = House(app, clock)
-        for module in (clock_steps, generation, leases, polling, lost_submits):
-            patch.setattr(module, "time", SimpleNamespace(monotonic=house.seconds, time=time.time))
         stack.callback(house.close)
         event.listen(house.engine, "checkout", house.before_begin)
         stack.callback(event.remove, house.engine, "checkout", house.before_begin)

@@ -101,12 +101,15 @@ class Reader:
 
     def read(self) -> Rows:
         """All rows, as they are committed now."""
-        orders = (OrderRow(*row[:3], OrderState(row[3])) for row in self._all("orders", OrderRow))
+        orders = (OrderRow(row[0], row[1], row[2], OrderState(row[3])) for row in self._all("orders", OrderRow))
         stages = (
             StageRow(row[0], row[1], StageType(row[2]), StageState(row[3]), row[4], row[5], *map(_time, row[6:]))
             for row in self._all("stages", StageRow)
         )
-        attempts = (AttemptRow(*row[:4], AttemptState(row[4]), *row[5:]) for row in self._all("attempts", AttemptRow))
+        attempts = (
+            AttemptRow(row[0], row[1], row[2], row[3], AttemptState(row[4]), row[5], row[6], row[7])
+            for row in self._all("attempts", AttemptRow)
+        )
         works: dict[int, list[WorkRow]] = {}
         for row in self._all("works", WorkRow, "stage_id"):
             works.setdefault(row[0], []).append(WorkRow(*row))

@@ -7,6 +7,7 @@ each time; without it the same few are made every time.
 import os
 import sys
 import time
+from typing import cast
 
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -20,7 +21,7 @@ FEW = {"sqlite": 30, "postgresql": 8}
 
 
 def test_any_interleaving_keeps_the_promises(house: House) -> None:
-    machine = type("Model", (Model,), {"house": house})
+    machine = cast(type[Model], type("Model", (Model,), {"house": house}))
     began = time.perf_counter()
     try:
         run_state_machine_as_test(machine, settings=_settings(house.kind))

@@ -1,10 +1,8 @@
 """Checking keys against the emulated provider: what is promoted, what is refused, what is kept."""
 
-import threading
 from collections.abc import Callable
 
 import pytest
-from flask import Flask
 from pydantic import SecretStr
 
 from domain import checks, sections
@@ -13,8 +11,10 @@ from domain.db import db, utc_now
 from domain.orders import StageState
 from domain.provider_configs import Reason, Status
 from domain.section_changes import clear_section, restore_previous
+from domain.verdicts import Answer
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, run, save_section, section, stage_of, working_section
+from tests.database_kinds import on_one_database
 from tests.domain.checks.openai_section import KEY, OPENAI, OTHER_KEY, POEM, WRONG_KEY, listed, working_openai
 from tests.emulator.server import Emulator
 
@@ -34,6 +34,7 @@ def test_a_first_key_that_passes_is_active_with_its_list_and_its_first_model() -
     assert row.check_requested_at is None
 
 
+@on_one_database
 def test_a_first_key_that_is_refused_is_invalid_and_says_why() -> None:
     save_section(POEM, OPENAI, api_key=WRONG_KEY)
 
@@ -59,6 +60,7 @@ def test_a_candidate_that_passes_takes_over_with_provider_key_list_and_model_at_
     assert row.version == version + 1
 
 
+@on_one_database
 def test_a_candidate_that_is_refused_never_touches_what_works(emulator: Emulator) -> None:
     working_openai()
     before = section()
@@ -77,6 +79,7 @@ def test_a_candidate_that_is_refused_never_touches_what_works(emulator: Emulator
     assert [charge.key for charge in emulator.ledger] == ["first"]
 
 
+@on_one_database
 def test_a_new_key_of_the_same_provider_keeps_the_model_in_use() -> None:
     working_openai()
     model = section().models_cache[2]
@@ -88,6 +91,7 @@ def test_a_new_key_of_the_same_provider_keeps_the_model_in_use() -> None:
     assert (section().api_key_last4, section().model) == ("c3d4", model)
 
 
+@on_one_database
 def test_a_new_key_without_a_choice_of_model_keeps_the_one_in_use() -> None:
     working_openai()
     model = section().models_cache[2]
@@ -99,6 +103,7 @@ def test_a_new_key_without_a_choice_of_model_keeps_the_one_in_use() -> None:
     assert (section().api_key_last4, section().model) == ("c3d4", model)
 
 
+@on_one_database
 @pytest.mark.parametrize("beside_a_working_one", [True, False])
 def test_a_model_that_the_key_does_not_have_is_never_replaced_silently(beside_a_working_one: bool) -> None:
     if beside_a_working_one:
@@ -121,21 +126,20 @@ def test_a_model_that_the_key_does_not_have_is_never_replaced_silently(beside_a_
     assert (section().status, section().provider_kind, section().model) == (Status.ACTIVE, OPENAI, offered[1])
 
 
-def test_a_check_that_ends_after_a_newer_save_changes_nothing(emulator: Emulator, app: Flask) -> None:
+def test_a_check_that_ends_after_a_newer_save_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     save_section(POEM, OPENAI, api_key=WRONG_KEY)
-    emulator.openai.fail("models", delay=0.5, times=1)
+    ask = checks._ask
 
-    def old_check() -> None:
-        with app.app_context():
-            check(POEM)
+    def ask_as_another_key_is_saved_and_checked(question: checks.Question) -> Answer:
+        monkeypatch.setattr(checks, "_ask", ask)
+        answer = ask(question)
+        save_section(POEM, OPENAI, api_key=KEY)
+        check(POEM)
+        assert section().status is Status.ACTIVE
+        return answer
 
-    slow = threading.Thread(target=old_check)
-    slow.start()
-    while listed(emulator) == 0:
-        pass
-    save_section(POEM, OPENAI, api_key=KEY)
+    monkeypatch.setattr(checks, "_ask", ask_as_another_key_is_saved_and_checked)
     check(POEM)
-    slow.join()
 
     assert (section().status, section().api_key_last4) == (Status.ACTIVE, "a1b2")
 
@@ -149,6 +153,7 @@ def test_two_checks_at_once_ask_once(emulator: Emulator) -> None:
     assert listed(emulator) == 0
 
 
+@on_one_database
 def test_a_key_that_cannot_be_opened_is_said_so_and_nothing_is_sent(emulator: Emulator) -> None:
     working_openai()
     row = section()
@@ -162,6 +167,7 @@ def test_a_key_that_cannot_be_opened_is_said_so_and_nothing_is_sent(emulator: Em
     assert listed(emulator) == before
 
 
+@on_one_database
 def test_a_model_that_the_provider_refused_stays_refused_until_another_is_chosen(emulator: Emulator) -> None:
     working_openai()
     emulator.openai.play("model_not_found")
@@ -182,6 +188,7 @@ def test_a_model_that_the_provider_refused_stays_refused_until_another_is_chosen
     assert stage_of(order).state is StageState.DONE
 
 
+@on_one_database
 def test_a_chosen_model_that_has_left_the_list_is_kept() -> None:
     working_openai()
     row = section()
@@ -193,6 +200,7 @@ def test_a_chosen_model_that_has_left_the_list_is_kept() -> None:
     assert (section().status, section().model) == (Status.ACTIVE, "gpt-left")
 
 
+@on_one_database
 def test_the_environments_key_makes_poems_with_the_first_model_of_its_list(
     emulator: Emulator, change_settings: Callable[..., None]
 ) -> None:
@@ -207,6 +215,7 @@ def test_the_environments_key_makes_poems_with_the_first_model_of_its_list(
     assert [charge.key for charge in emulator.ledger] == ["first"]
 
 
+@on_one_database
 def test_a_generation_that_came_too_fast_waits_as_long_as_the_provider_asks(emulator: Emulator) -> None:
     working_openai()
     emulator.openai.fail("chat", status=429, headers={"Retry-After": "900"})
@@ -233,6 +242,7 @@ def test_two_orders_that_meet_a_refusal_at_once_start_one_check(emulator: Emulat
     assert run(second).check is None
 
 
+@on_one_database
 def test_a_lost_answer_is_asked_for_once_more_and_no_more(emulator: Emulator) -> None:
     working_openai()
     emulator.openai.fail("chat", cut=True, times=None)
@@ -249,6 +259,7 @@ def test_a_lost_answer_is_asked_for_once_more_and_no_more(emulator: Emulator) ->
     assert len(emulator.ledger) == 2
 
 
+@on_one_database
 def test_a_provider_that_never_got_the_request_is_tried_again_without_counting_a_loss(
     emulator: Emulator, change_settings: Callable[..., None]
 ) -> None:
@@ -262,6 +273,7 @@ def test_a_provider_that_never_got_the_request_is_tried_again_without_counting_a
     assert (stage.state, stage.reason, stage.lost_answers) == (StageState.QUEUED, "unavailable", 0)
 
 
+@on_one_database
 def test_what_a_candidate_replaces_is_kept_for_the_way_back() -> None:
     working_openai()
     before = section()

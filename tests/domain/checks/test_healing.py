@@ -13,6 +13,7 @@ from domain.orders import StageState
 from domain.provider_configs import Reason, Status
 from providers.kinds import StageType
 from tests.builders import place_order, run, save_section, section, stage_of, working_section
+from tests.database_kinds import on_one_database
 from tests.domain.checks.openai_section import KEY, OPENAI, OTHER_KEY, POEM, WRONG_KEY, listed, working_openai
 from tests.emulator.server import Emulator
 
@@ -36,6 +37,7 @@ def test_a_candidate_whose_provider_was_away_is_checked_again_by_itself_and_a_re
     assert checks.due_checks(utc_now() + timedelta(hours=2), timedelta(0)) == []
 
 
+@on_one_database
 def test_a_candidate_is_checked_again_soon_however_often_the_live_setting_has_failed(emulator: Emulator) -> None:
     working_openai()
     emulator.openai.play("revoked", times=None)
@@ -57,6 +59,7 @@ def test_a_candidate_is_checked_again_soon_however_often_the_live_setting_has_fa
     assert delays == [1, 1, 5, 5, 60]
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("scenario", "reason"),
     [
@@ -79,6 +82,7 @@ def test_a_refused_refresh_marks_the_section_and_keeps_the_list(
     assert (row.models_cache, row.models_cache_updated_at) == (models, fetched_at)
 
 
+@on_one_database
 @pytest.mark.parametrize("fault", [{"status": 503}, {"status": 502, "body": "<html>"}, {"cut": True}])
 def test_a_provider_that_is_away_is_asked_four_times_and_blocks_no_order(
     emulator: Emulator, naps: list[float], fault: dict[str, object]
@@ -98,6 +102,7 @@ def test_a_provider_that_is_away_is_asked_four_times_and_blocks_no_order(
     assert stage_of(order).state is StageState.DONE
 
 
+@on_one_database
 def test_a_provider_that_stumbles_once_has_passed(emulator: Emulator) -> None:
     working_openai()
     emulator.openai.fail("models", status=503, times=1)
@@ -107,6 +112,7 @@ def test_a_provider_that_stumbles_once_has_passed(emulator: Emulator) -> None:
     assert section().status is Status.ACTIVE
 
 
+@on_one_database
 def test_a_refusal_is_asked_only_once(emulator: Emulator) -> None:
     save_section(POEM, OPENAI, api_key=WRONG_KEY)
 
@@ -115,6 +121,7 @@ def test_a_refusal_is_asked_only_once(emulator: Emulator) -> None:
     assert listed(emulator) == 1
 
 
+@on_one_database
 def test_the_providers_own_wish_is_waited_for(emulator: Emulator, naps: list[float]) -> None:
     working_openai()
     emulator.openai.fail("models", status=429, headers={"Retry-After": "7"}, times=1)
@@ -125,6 +132,7 @@ def test_the_providers_own_wish_is_waited_for(emulator: Emulator, naps: list[flo
     assert section().status is Status.ACTIVE
 
 
+@on_one_database
 def test_a_long_wish_is_reported_instead_of_slept_through(emulator: Emulator, naps: list[float]) -> None:
     working_openai()
     emulator.openai.fail("models", status=429, headers={"Retry-After": "600"}, times=None)
@@ -135,6 +143,7 @@ def test_a_long_wish_is_reported_instead_of_slept_through(emulator: Emulator, na
     assert (section().status, section().reason) == (Status.INVALID, Reason.RATE_LIMITED)
 
 
+@on_one_database
 def test_an_empty_list_is_not_believed(emulator: Emulator) -> None:
     working_openai()
     models = section().models_cache
@@ -146,6 +155,7 @@ def test_an_empty_list_is_not_believed(emulator: Emulator) -> None:
     assert section().status is Status.ACTIVE
 
 
+@on_one_database
 def test_an_invalid_section_heals_after_1_5_15_and_then_every_60_minutes(emulator: Emulator) -> None:
     working_openai()
     emulator.openai.play("revoked", times=None)
@@ -195,6 +205,7 @@ def test_only_lists_of_24_hours_and_older_are_refreshed() -> None:
     assert checks.request_stale_refreshes(fetched_at + day) == []
 
 
+@on_one_database
 def test_a_removed_key_is_not_refreshed() -> None:
     working_openai()
     section_changes.clear_section(POEM, "admin")
@@ -208,6 +219,8 @@ def test_what_checks_found_is_in_the_history_without_the_key(emulator: Emulator)
     check(POEM)
     check(POEM)
 
-    entries = list(db.session.scalars(select(HistoryEntry).where(HistoryEntry.actor == "check")))
+    entries = list(
+        db.session.scalars(select(HistoryEntry).where(HistoryEntry.actor == "check").order_by(HistoryEntry.id))
+    )
     assert [entry.event for entry in entries] == ["check_passed", "section_invalid", "section_recovered"]
     assert KEY not in str([entry.facts for entry in entries])

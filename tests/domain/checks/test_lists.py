@@ -1,10 +1,8 @@
 """Lists of models: which are believed, what is marked in them, and what is said of the chosen model."""
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
-import time_machine
 
 from domain import model_lists
 from domain.checks import check, due_checks
@@ -14,19 +12,16 @@ from domain.provider_configs import ProviderConfig, Reason, Status
 from domain.section_changes import clear_section
 from providers.kinds import ProviderKind, StageType
 from tests.builders import save_section, section
+from tests.database_kinds import on_one_database
 from tests.domain.checks.openai_section import KEY, OPENAI, OTHER_KEY, POEM, working_openai
 from tests.emulator.openai_answers import Model
 from tests.emulator.server import Emulator
+from tests.stopped_clock import StoppedClock
+
+pytestmark = on_one_database
 
 HOUR = timedelta(hours=1)
 TWELVE = tuple(f"gpt-5.{number}" for number in range(12))
-
-
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[time_machine.Traveller]:
-    """A clock that only the test moves."""
-    with time_machine.travel(datetime.now(UTC), tick=False) as traveller:
-        yield traveller
 
 
 def offers(emulator: Emulator, *models: str, ends: dict[str, str] | None = None) -> None:
@@ -36,7 +31,7 @@ def offers(emulator: Emulator, *models: str, ends: dict[str, str] | None = None)
     )
 
 
-def checked(clock: time_machine.Traveller, after: timedelta = timedelta(0)) -> ProviderConfig:
+def checked(clock: StoppedClock, after: timedelta = timedelta(0)) -> ProviderConfig:
     clock.shift(after)
     check(POEM)
     return section()
@@ -47,7 +42,7 @@ def events() -> list[str]:
 
 
 def test_a_list_that_shrinks_to_less_than_half_is_believed_only_from_a_second_answer_an_hour_later(
-    emulator: Emulator, clock: time_machine.Traveller
+    emulator: Emulator, clock: StoppedClock
 ) -> None:
     offers(emulator, *TWELVE)
     working_openai()
@@ -63,9 +58,7 @@ def test_a_list_that_shrinks_to_less_than_half_is_believed_only_from_a_second_an
     assert events().count("list_doubted") == 1
 
 
-def test_a_list_that_was_odd_once_is_forgotten_with_the_next_good_one(
-    emulator: Emulator, clock: time_machine.Traveller
-) -> None:
+def test_a_list_that_was_odd_once_is_forgotten_with_the_next_good_one(emulator: Emulator, clock: StoppedClock) -> None:
     offers(emulator, *TWELVE)
     working_openai()
     offers(emulator)
@@ -79,7 +72,7 @@ def test_a_list_that_was_odd_once_is_forgotten_with_the_next_good_one(
     assert tuple(checked(clock, 2 * HOUR).models_cache) == TWELVE
 
 
-def test_a_small_list_may_shrink_at_once(emulator: Emulator, clock: time_machine.Traveller) -> None:
+def test_a_small_list_may_shrink_at_once(emulator: Emulator, clock: StoppedClock) -> None:
     offers(emulator, *TWELVE[:4])
     working_openai()
     offers(emulator, TWELVE[0])
@@ -88,7 +81,7 @@ def test_a_small_list_may_shrink_at_once(emulator: Emulator, clock: time_machine
 
 
 def test_the_list_of_another_key_is_believed_whatever_the_first_one_saw(
-    emulator: Emulator, clock: time_machine.Traveller
+    emulator: Emulator, clock: StoppedClock
 ) -> None:
     offers(emulator, *TWELVE)
     working_openai()
@@ -101,7 +94,7 @@ def test_the_list_of_another_key_is_believed_whatever_the_first_one_saw(
 
 
 def test_new_models_are_marked_for_a_week_and_those_of_a_first_list_never(
-    emulator: Emulator, clock: time_machine.Traveller
+    emulator: Emulator, clock: StoppedClock
 ) -> None:
     offers(emulator, "gpt-5.1")
     working_openai()
@@ -119,7 +112,7 @@ def test_new_models_are_marked_for_a_week_and_those_of_a_first_list_never(
 
 
 def test_a_chosen_model_that_is_missing_once_and_comes_back_alarms_nobody(
-    emulator: Emulator, clock: time_machine.Traveller
+    emulator: Emulator, clock: StoppedClock
 ) -> None:
     offers(emulator, "gpt-5.1", "gpt-5.2")
     working_openai()
@@ -136,9 +129,7 @@ def test_a_chosen_model_that_is_missing_once_and_comes_back_alarms_nobody(
     assert "model_gone" not in events()
 
 
-def test_a_chosen_model_that_two_lists_miss_is_gone_and_stays_chosen(
-    emulator: Emulator, clock: time_machine.Traveller
-) -> None:
+def test_a_chosen_model_that_two_lists_miss_is_gone_and_stays_chosen(emulator: Emulator, clock: StoppedClock) -> None:
     offers(emulator, "gpt-5.1", "gpt-5.2")
     working_openai()
     offers(emulator, "gpt-5.2", "gpt-6-mini")
@@ -154,9 +145,7 @@ def test_a_chosen_model_that_two_lists_miss_is_gone_and_stays_chosen(
     assert "model_back" in events()
 
 
-def test_a_model_that_was_gone_is_not_back_because_another_key_came(
-    emulator: Emulator, clock: time_machine.Traveller
-) -> None:
+def test_a_model_that_was_gone_is_not_back_because_another_key_came(emulator: Emulator, clock: StoppedClock) -> None:
     offers(emulator, "gpt-5.1", "gpt-5.2")
     working_openai()
     offers(emulator, "gpt-5.2")
@@ -170,7 +159,7 @@ def test_a_model_that_was_gone_is_not_back_because_another_key_came(
     assert "model_back" not in events()
 
 
-def test_what_was_known_of_a_list_is_forgotten_with_its_key(emulator: Emulator, clock: time_machine.Traveller) -> None:
+def test_what_was_known_of_a_list_is_forgotten_with_its_key(emulator: Emulator, clock: StoppedClock) -> None:
     offers(emulator, *TWELVE)
     working_openai()
     offers(emulator, *TWELVE[1:3])
@@ -181,9 +170,7 @@ def test_what_was_known_of_a_list_is_forgotten_with_its_key(emulator: Emulator, 
     assert (section().models_doubted, section().models_doubted_since) == ([], None)
 
 
-def test_another_spelling_of_the_chosen_model_is_the_same_model(
-    emulator: Emulator, clock: time_machine.Traveller
-) -> None:
+def test_another_spelling_of_the_chosen_model_is_the_same_model(emulator: Emulator, clock: StoppedClock) -> None:
     offers(emulator, "gpt-5.1", "gpt-5.2")
     working_openai()
     section().model = "models/GPT-5.1"
@@ -194,7 +181,7 @@ def test_another_spelling_of_the_chosen_model_is_the_same_model(
     assert (row.model, row.model_missing_since) == ("models/GPT-5.1", None)
 
 
-def test_a_list_in_other_letters_changes_nothing(emulator: Emulator, clock: time_machine.Traveller) -> None:
+def test_a_list_in_other_letters_changes_nothing(emulator: Emulator, clock: StoppedClock) -> None:
     offers(emulator, "gpt-5.1", "gpt-5.2")
     working_openai()
     offers(emulator, "GPT-5.1", "gpt-5.2")
@@ -205,7 +192,7 @@ def test_a_list_in_other_letters_changes_nothing(emulator: Emulator, clock: time
     assert "models_changed" not in events()
 
 
-def test_the_day_on_which_a_model_ends_is_kept(emulator: Emulator, clock: time_machine.Traveller) -> None:
+def test_the_day_on_which_a_model_ends_is_kept(emulator: Emulator, clock: StoppedClock) -> None:
     day = (utc_now() + timedelta(days=20)).date()
     offers(emulator, "gpt-5.1", "gpt-5.2", ends={"gpt-5.1": day.isoformat()})
     working_openai()
@@ -214,9 +201,7 @@ def test_the_day_on_which_a_model_ends_is_kept(emulator: Emulator, clock: time_m
     assert model_lists.retires_on(section(), "gpt-5.2") is None
 
 
-def test_a_list_that_cannot_be_fetched_says_nothing_of_the_key(
-    emulator: Emulator, clock: time_machine.Traveller
-) -> None:
+def test_a_list_that_cannot_be_fetched_says_nothing_of_the_key(emulator: Emulator, clock: StoppedClock) -> None:
     emulator.pika.add_key("clip", KEY, credit=10**9)
     save_section(StageType.CLIP, ProviderKind.PIKA, api_key=KEY)
     check(StageType.CLIP)

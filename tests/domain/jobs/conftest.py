@@ -23,7 +23,7 @@ def working(emulator: Emulator) -> None:
     """Both sections work, and jobs are done at once."""
     for each, kind in KINDS.items():
         room = room_of(emulator, each)
-        room.job_seconds = 0.001
+        room.job_seconds = 1e-6
         room.add_key("first", KEY)
         room.add_key("other", OTHER_KEY)
         save_section(each, kind, api_key=KEY)

@@ -12,8 +12,10 @@ from domain.db import utc_now
 from domain.orders import Order, StageState
 from providers.kinds import StageType
 from tests.builders import place_order, run, stage_of
+from tests.database_kinds import on_one_database
 from tests.domain.jobs.job_orders import POEM, SONG, attempts_of, charges, look, suno_says
 from tests.emulator.server import Emulator
+from tests.stopped_clock import StoppedClock
 
 
 def test_a_call_back_brings_the_job_of_a_lost_answer(lost_song: Order, emulator: Emulator) -> None:
@@ -27,6 +29,7 @@ def test_a_call_back_brings_the_job_of_a_lost_answer(lost_song: Order, emulator:
     assert (stage_of(lost_song, SONG).state, charges(emulator)) == (StageState.DONE, 1)
 
 
+@on_one_database
 def test_a_forged_call_back_brings_nothing(lost_song: Order, emulator: Emulator) -> None:
     [attempt] = attempts_of(lost_song, SONG)
 
@@ -37,6 +40,7 @@ def test_a_forged_call_back_brings_nothing(lost_song: Order, emulator: Emulator)
     assert attempts_of(lost_song, SONG)[0].job_id is None
 
 
+@on_one_database
 def test_a_late_call_back_still_helps_after_a_person_was_asked(lost_song: Order, emulator: Emulator) -> None:
     polling.poll_due(utc_now() + timedelta(hours=5))
     assert stage_of(lost_song, SONG).state is StageState.ATTENTION
@@ -66,6 +70,7 @@ def test_the_job_of_another_order_is_not_adopted(lost_song: Order, emulator: Emu
     assert stage_of(other, SONG).state is StageState.DONE
 
 
+@on_one_database
 def test_a_call_back_brings_the_next_look_forward(stage_type: StageType, order: Order) -> None:
     run(order, stage_type)
     [attempt] = attempts_of(order, stage_type)
@@ -78,7 +83,7 @@ def test_a_call_back_brings_the_next_look_forward(stage_type: StageType, order: 
 
 
 def test_a_call_back_that_comes_while_the_job_is_looked_at_asks_for_another_look(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    emulator: Emulator, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator.suno.job_seconds = 600
     order = place_order(frozenset({SONG}), poem=POEM)
@@ -88,6 +93,7 @@ def test_a_call_back_that_comes_while_the_job_is_looked_at_asks_for_another_look
     settle = polling._settle
 
     def called_meanwhile(*args: Any) -> StageType | None:
+        clock.shift(1)
         callbacks.note(token, {}, utc_now())
         return settle(*args)
 
@@ -98,6 +104,7 @@ def test_a_call_back_that_comes_while_the_job_is_looked_at_asks_for_another_look
     assert stage_of(order, SONG).due_at <= utc_now()
 
 
+@on_one_database
 def test_a_call_back_that_only_says_that_the_job_goes_on_costs_no_look(emulator: Emulator) -> None:
     order = place_order(frozenset({SONG}), poem=POEM)
     run(order, SONG)
@@ -115,6 +122,7 @@ def test_a_call_back_that_only_says_that_the_job_goes_on_costs_no_look(emulator:
     assert stage_of(order, SONG).state is StageState.DONE
 
 
+@on_one_database
 @pytest.mark.parametrize("body", [None, [], "text", 7, {"data": {"task_id": ["x"]}}, {"data": None}])
 def test_a_call_back_says_nothing_and_may_come_at_any_time(stage_type: StageType, order: Order, body: object) -> None:
     assert callbacks.note("0" * 32, body, utc_now()) is Heard.NOBODYS
@@ -132,6 +140,7 @@ def test_a_call_back_says_nothing_and_may_come_at_any_time(stage_type: StageType
     )
 
 
+@on_one_database
 def test_the_token_is_in_the_address_that_the_provider_is_to_call(
     emulator: Emulator, change_settings: Callable[..., None]
 ) -> None:

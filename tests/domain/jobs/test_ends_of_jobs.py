@@ -14,10 +14,12 @@ from providers.errors import Unavailable
 from providers.kinds import StageType
 from providers.registry import JOB_ADAPTERS
 from tests.builders import make_due, place_order, run, stage_of, unfinished_files
+from tests.database_kinds import on_one_database
 from tests.domain.jobs.job_orders import KINDS, POEM, SONG, attempts_of, charges, look
 from tests.emulator.server import Emulator
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("scenario", "state", "reason"),
     [
@@ -37,6 +39,7 @@ def test_a_refused_submit_is_no_lost_one(emulator: Emulator, scenario: str, stat
     assert charges(emulator) == 0
 
 
+@on_one_database
 def test_blocked_words_that_were_charged_fail_the_song_and_are_not_sent_again(emulator: Emulator) -> None:
     order = place_order(frozenset({SONG}), poem=POEM)
     emulator.suno.play("blocked")
@@ -48,6 +51,7 @@ def test_blocked_words_that_were_charged_fail_the_song_and_are_not_sent_again(em
     assert attempts_of(order, SONG)[0].api_key_encrypted is None
 
 
+@on_one_database
 def test_a_job_that_failed_and_cost_nothing_is_tried_again(emulator: Emulator) -> None:
     order = place_order(frozenset({SONG}), poem=POEM)
     emulator.suno.play("failed_with_refund")
@@ -62,6 +66,7 @@ def test_a_job_that_failed_and_cost_nothing_is_tried_again(emulator: Emulator) -
     assert stage_of(order, SONG).state is StageState.DONE
 
 
+@on_one_database
 def test_a_job_that_failed_and_was_charged_is_left_to_a_person(emulator: Emulator) -> None:
     order = place_order(frozenset({SONG}), poem=POEM)
     emulator.suno.play("failed")
@@ -72,6 +77,7 @@ def test_a_job_that_failed_and_was_charged_is_left_to_a_person(emulator: Emulato
     assert (stage_of(order, SONG).state, stage_of(order, SONG).reason) == (StageState.FAILED, "job_failed")
 
 
+@on_one_database
 def test_a_charged_failure_is_not_tried_again_whatever_it_was(
     order: Order, stage_type: StageType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +94,7 @@ def test_a_charged_failure_is_not_tried_again_whatever_it_was(
     )
 
 
+@on_one_database
 def test_a_song_whose_call_back_failed_at_the_provider_is_there_all_the_same(emulator: Emulator) -> None:
     order = place_order(frozenset({SONG}), poem=POEM)
     emulator.suno.play("callback_exception")
@@ -98,6 +105,7 @@ def test_a_song_whose_call_back_failed_at_the_provider_is_there_all_the_same(emu
     assert stage_of(order, SONG).state is StageState.DONE
 
 
+@on_one_database
 def test_a_link_that_has_run_out_is_asked_for_again(stage_type: StageType, order: Order, emulator: Emulator) -> None:
     run(order, stage_type)
     emulator.rooms[KINDS[stage_type]].fail("file", status=403)
@@ -110,6 +118,7 @@ def test_a_link_that_has_run_out_is_asked_for_again(stage_type: StageType, order
     assert stage_of(order, stage_type).state is StageState.DONE
 
 
+@on_one_database
 def test_a_file_that_never_comes_is_left_to_a_person_who_can_fetch_it_again_for_nothing(
     stage_type: StageType, order: Order, emulator: Emulator
 ) -> None:
@@ -143,6 +152,7 @@ def test_a_worker_killed_in_a_download_leaves_nothing_but_a_job_to_look_at_again
     assert stage_of(order, stage_type).state is StageState.DONE
 
 
+@on_one_database
 def test_a_full_disk_loses_no_finished_job(
     stage_type: StageType, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:

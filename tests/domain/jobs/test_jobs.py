@@ -19,6 +19,7 @@ from domain.section_changes import clear_section
 from domain.vault import Unreadable
 from providers.kinds import StageType
 from tests.builders import media_of, place_order, run, save_section, section, stage_of
+from tests.database_kinds import on_one_database
 from tests.domain.jobs.job_orders import (
     CLIP,
     KEY,
@@ -59,6 +60,7 @@ def test_a_job_is_handed_over_asked_about_and_fetched(order: Order, stage_type: 
     assert found.state.value == "done"
 
 
+@on_one_database
 def test_a_job_that_still_runs_is_asked_about_later_and_less_and_less_often(
     order: Order, stage_type: StageType, emulator: Emulator
 ) -> None:
@@ -75,6 +77,7 @@ def test_a_job_that_still_runs_is_asked_about_later_and_less_and_less_often(
         assert stage.due_at - after <= timedelta(seconds=1.21 * interval)
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("stage_type", "public_url", "first", "next_one"),
     [
@@ -112,6 +115,7 @@ def test_only_jobs_that_are_due_are_asked_about(order: Order, stage_type: StageT
     assert [call for call in emulator.requests if call.route == LOOK_ROUTES[stage_type]] == []
 
 
+@on_one_database
 def test_a_job_is_asked_about_with_the_key_that_handed_it_over(
     order: Order, stage_type: StageType, emulator: Emulator
 ) -> None:
@@ -131,6 +135,7 @@ def test_a_job_is_asked_about_with_the_key_that_handed_it_over(
     assert KEY not in str([attempt.api_key_encrypted for attempt in attempts_of(order, stage_type)])
 
 
+@on_one_database
 def test_a_removed_key_does_not_stop_a_job_that_runs(order: Order, stage_type: StageType) -> None:
     run(order, stage_type)
     clear_section(stage_type, "admin")
@@ -140,6 +145,7 @@ def test_a_removed_key_does_not_stop_a_job_that_runs(order: Order, stage_type: S
     assert stage_of(order, stage_type).state is StageState.DONE
 
 
+@on_one_database
 def test_a_key_that_is_refused_while_a_job_runs_keeps_the_job(
     order: Order, stage_type: StageType, emulator: Emulator
 ) -> None:
@@ -158,6 +164,7 @@ def test_a_key_that_is_refused_while_a_job_runs_keeps_the_job(
     assert charges(emulator) == 1
 
 
+@on_one_database
 def test_a_key_that_stays_refused_leaves_its_job_to_a_person_once_stages_have_waited_long_enough(
     order: Order, stage_type: StageType, emulator: Emulator
 ) -> None:
@@ -176,6 +183,7 @@ def test_a_key_that_stays_refused_leaves_its_job_to_a_person_once_stages_have_wa
     assert charges(emulator) == 1
 
 
+@on_one_database
 def test_a_look_that_fails_loses_nothing(order: Order, stage_type: StageType, emulator: Emulator) -> None:
     run(order, stage_type)
     emulator.rooms[KINDS[stage_type]].fail(LOOK_ROUTES[stage_type], status=503)
@@ -190,6 +198,7 @@ def test_a_look_that_fails_loses_nothing(order: Order, stage_type: StageType, em
     assert (stage_of(order, stage_type).state, stage_of(order, stage_type).reason) == (StageState.DONE, None)
 
 
+@on_one_database
 def test_a_job_that_takes_too_long_is_left_to_a_person_who_can_look_again_for_nothing(
     order: Order, stage_type: StageType, emulator: Emulator
 ) -> None:
@@ -213,6 +222,7 @@ def test_a_job_that_takes_too_long_is_left_to_a_person_who_can_look_again_for_no
     assert charges(emulator) == 1
 
 
+@on_one_database
 def test_a_job_that_the_provider_has_forgotten_is_left_to_a_person_at_the_third_look(
     order: Order, stage_type: StageType, emulator: Emulator
 ) -> None:
@@ -231,6 +241,7 @@ def test_a_job_that_the_provider_has_forgotten_is_left_to_a_person_at_the_third_
     assert charges(emulator) == 1
 
 
+@on_one_database
 def test_the_key_of_a_job_opens_nowhere_else(order: Order, stage_type: StageType) -> None:
     run(order, stage_type)
     [attempt] = attempts_of(order, stage_type)

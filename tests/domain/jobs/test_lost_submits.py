@@ -11,10 +11,12 @@ from domain.leases import LEASE
 from domain.orders import AttemptState, StageState
 from domain.retrying import retry_by_hand
 from tests.builders import place_order, run, stage_of
+from tests.database_kinds import on_one_database
 from tests.domain.jobs.job_orders import CLIP, POEM, SONG, attempts_of, charges, killed_after_the_submit, look
 from tests.emulator.server import Emulator
 
 
+@on_one_database
 @pytest.mark.parametrize("fault", [{"cut": True}, {"status": 200, "body": "<html>"}, {"status": 500}])
 def test_a_song_whose_submit_was_not_answered_is_never_ordered_again_by_itself(
     emulator: Emulator, fault: dict[str, object]
@@ -51,6 +53,7 @@ def test_a_clip_whose_submit_was_not_answered_is_sent_again_with_the_same_token_
     assert charges(emulator) == 1
 
 
+@on_one_database
 def test_a_clip_whose_answer_is_lost_again_and_again_is_left_to_a_person(emulator: Emulator) -> None:
     order = place_order(frozenset({CLIP}), poem=POEM)
     emulator.pika.fail("submit", cut=True, times=None)
@@ -90,6 +93,7 @@ def test_a_worker_killed_between_submit_and_job_id_leaves_a_song_to_a_person_cha
     assert (stage_of(order, SONG).state, charges(emulator)) == (StageState.ATTENTION, 1)
 
 
+@on_one_database
 def test_a_persons_decision_orders_the_song_again(emulator: Emulator) -> None:
     order = place_order(frozenset({SONG}), poem=POEM)
     emulator.suno.fail("generate", cut=True)

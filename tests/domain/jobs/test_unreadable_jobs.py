@@ -13,6 +13,7 @@ from domain.standing_rules import Standstill
 from domain.submissions import JOB_KEY_UNREADABLE, RESEND_WAITS
 from providers.kinds import StageType
 from tests.builders import place_order, run, save_section, stage_of
+from tests.database_kinds import on_one_database
 from tests.domain.jobs.job_orders import (
     CLIP,
     KINDS,
@@ -29,6 +30,8 @@ from tests.domain.jobs.job_orders import (
 )
 from tests.emulator.server import Emulator
 from tests.other_secret import other_secret
+
+pytestmark = on_one_database
 
 
 def where(order: Order, stage_type: StageType) -> tuple[StageState, str | None]:
