@@ -7,8 +7,10 @@ from celery import Celery
 from click.testing import Result
 from flask import Flask
 
+from tests.database_kinds import ONE_DATABASE
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgresql, pytest.mark.thorough])])
+
+@pytest.fixture(params=ONE_DATABASE)
 def migrated_app(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -> Flask:
     """The application on SQLite: what the databases do differently is told by the tests of the domain, on both."""
     return apps(request.param)
