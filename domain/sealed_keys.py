@@ -62,7 +62,8 @@ class SealedKey:
     @property
     def token(self) -> str | None:
         """What is stored there; None where no key is."""
-        return getattr(self.row, self.column.token.key)
+        stored: str | None = getattr(self.row, self.column.token.key)
+        return stored
 
     @property
     def key_id(self) -> str | None:

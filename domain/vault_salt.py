@@ -6,7 +6,7 @@ anywhere.
 
 import os
 
-from sqlalchemy import LargeBinary, Text, select
+from sqlalchemy import LargeBinary, Select, Text, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.db import Base, db, insert_into, reading
@@ -25,7 +25,8 @@ class Salt(Base):
 
 
 _SALTS = Base.metadata.tables["salts"]
-_SALT = select(_SALTS.c.salt).where(_SALTS.c.name == NAME)
+# A column of a table does not say what it holds.
+_SALT: Select[bytes] = select(_SALTS.c.salt).where(_SALTS.c.name == NAME)
 
 
 class StoredSalt:

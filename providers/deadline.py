@@ -51,7 +51,7 @@ class _ClockedResponse(HTTPResponse):
         """What urllib3 reads a chunk with, whose size may be below nothing, which would be all that comes."""
         if amt < 0:
             raise HTTPException("a size below nothing")
-        return super()._safe_read(amt)  # type: ignore[misc,no-any-return]
+        return super()._safe_read(amt)  # type: ignore[misc,no-any-return]  # not in typeshed
 
 
 class ClockedConnection(HTTPConnection):

@@ -65,12 +65,12 @@ def exact_time(moment: datetime) -> Markup:
 
 def day(moment: date) -> str:
     """A day as people write it."""
-    return format_date(moment, "long")
+    return str(format_date(moment, "long"))
 
 
 def short_day(moment: date) -> str:
     """A day of these weeks, for tables and plots."""
-    return format_date(moment, "ccc, d MMM")
+    return str(format_date(moment, "ccc, d MMM"))
 
 
 def _with_exact_time(moment: datetime, words: str) -> Markup:

@@ -48,7 +48,7 @@ def init_app(app: Flask, *, https: bool, proxies: int) -> None:
     ``proxies``: how many of ours stand before us; the address, scheme and name that they pass on are believed.
     """
     if proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]  # as Flask says
 
     @app.before_request
     def _refuse_names_that_are_not_ours() -> None:

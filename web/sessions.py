@@ -88,7 +88,9 @@ def _is_whole() -> bool:
 
 def _is_in_time(now: float) -> bool:
     longest = current_settings().session_hours * 3600
-    return now - session["signed_in_at"] < longest and now - session["seen_at"] < _idle_seconds()
+    signed_in_at: float = session["signed_in_at"]
+    seen_at: float = session["seen_at"]
+    return now - signed_in_at < longest and now - seen_at < _idle_seconds()
 
 
 def _idle_seconds() -> float:
