@@ -65,7 +65,7 @@ def _wait_for(system: RunningSystem, state: str, jobs: int) -> None:
 
     def are_there() -> bool:
         with engine.connect() as connection:
-            return connection.scalar(query, {"state": state}) == jobs
+            return bool(connection.scalar(query, {"state": state}) == jobs)
 
     wait_until(are_there, f"{jobs} stages {state}", LONGEST_SECONDS)
 

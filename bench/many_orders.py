@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -35,15 +36,10 @@ def measure() -> list[Figure]:
     with LocalPostgres() as server, _app_on(server) as empty, _app_on(server) as small, _app_on(server) as large:
         _fill(small, FEW)
         _fill(large, MANY)
-        pages = {
-            path: repeated(lambda path=path: _page(large, path) / _page(empty, path))
-            for path in ("/admin", "/admin/orders")
-        }
-        steps = {
-            name: repeated(lambda step=step: _step(large, step) / _step(small, step)) for name, step in STEPS.items()
-        }
+        pages = {path: repeated(partial(_pages, large, empty, path)) for path in ("/admin", "/admin/orders")}
+        steps = {name: repeated(partial(_steps, large, small, step)) for name, step in STEPS.items()}
         _fill_sections(large)
-        sections = repeated(lambda: _page(large, "/admin/providers") / _page(empty, "/admin/providers"))
+        sections = repeated(partial(_pages, large, empty, "/admin/providers"))
     return [
         *(Figure(f"GET {path} with 100,000 orders / with none", 2.0, True, values) for path, values in pages.items()),
         Figure("GET /admin/providers with 1,000 models in each section / with none", 2.0, True, sections),
@@ -93,19 +89,19 @@ def _calls(now: datetime) -> Iterator[call_days.Kind]:
             yield call_days.Kind((now - timedelta(days=ago)).date(), stage_type, ProviderKind.DUMMY, outcome, seconds)
 
 
-def _order(order_id: int, created_at: object) -> dict[str, object]:
+def _order(order_id: int, created_at: datetime) -> dict[str, object]:
     words = {"recipient": "Анна", "occasion": "60 лет", "details": "любит море", "tone": "тепло", "language": "ru"}
     state = OrderState.RUNNING if _is_under_way(order_id) else OrderState.DONE
     return {"id": order_id, "state": state, "placed_by": "bench", "created_at": created_at, **words}
 
 
-def _stage(order_id: int, stage_type: StageType, now: object) -> dict[str, object]:
+def _stage(order_id: int, stage_type: StageType, now: datetime) -> dict[str, object]:
     waits = _is_under_way(order_id)
     return {
         "order_id": order_id,
         "stage_type": stage_type,
         "state": StageState.QUEUED if waits else StageState.DONE,
-        "due_at": now + timedelta(hours=1) if waits else now,  # type: ignore[operator]
+        "due_at": now + timedelta(hours=1) if waits else now,
         "published_at": now,
         "usage": {},
     }
@@ -122,6 +118,10 @@ def _fill_sections(app: Flask) -> None:
         db.session.commit()
 
 
+def _pages(large: Flask, empty: Flask, path: str) -> float:
+    return _page(large, path) / _page(empty, path)
+
+
 def _page(app: Flask, path: str) -> float:
     """Median seconds of the server for one page."""
     client = app.test_client()
@@ -134,6 +134,10 @@ def _page(app: Flask, path: str) -> float:
 
 def _get(client: FlaskClient, path: str) -> None:
     assert client.get(path).status_code == 200
+
+
+def _steps(large: Flask, small: Flask, step: Callable[[], object]) -> float:
+    return _step(large, step) / _step(small, step)
 
 
 def _step(app: Flask, step: Callable[[], object]) -> float:

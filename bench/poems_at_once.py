@@ -4,10 +4,13 @@ import os
 import signal
 import tempfile
 import time
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from bench.figure import REPETITIONS, Figure
 from providers.kinds import ProviderKind, StageType
+from tests.http_session import Api
 from tests.local_services import LocalPostgres
 from tests.running_system import RunningSystem, wait_until
 
@@ -32,6 +35,15 @@ def _write_all(system: RunningSystem) -> float:
     ids = [shop.place(StageType.POEM, details=f"!slow {SECONDS}").json()["id"] for _ in range(POEMS)]
     began = time.monotonic()
     os.kill(worker, signal.SIGCONT)
-    for each in ids:
-        wait_until(lambda each=each: shop.order(each)["state"] == "done", "all poems", 120)
+    wait_for_all(shop, ids, "all poems", 120)
     return time.monotonic() - began
+
+
+def wait_for_all(shop: Api, order_ids: Iterable[int], what: str, seconds: float) -> None:
+    """Wait until these orders are done, ``seconds`` for each at the most."""
+    for order_id in order_ids:
+        wait_until(partial(_is_done, shop, order_id), what, seconds)
+
+
+def _is_done(shop: Api, order_id: int) -> bool:
+    return bool(shop.order(order_id)["state"] == "done")

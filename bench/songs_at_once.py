@@ -6,15 +6,18 @@ Two hundred songs, as five hundred would take ten minutes each time at the same 
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import NullPool, create_engine, text
 
 from bench.figure import REPETITIONS, Figure
+from bench.poems_at_once import wait_for_all
 from providers.kinds import ProviderKind, StageType
 from tests.emulator.server import Emulator
 from tests.emulator.state import Key
 from tests.emulator.suno import SunoRoom
+from tests.http_session import Api
 from tests.local_services import LocalPostgres
 from tests.running_system import RunningSystem, free_port, wait_until
 
@@ -45,7 +48,7 @@ class CountingRoom:
             self.refused += not kept
             return kept
 
-        room._keeps_pace = count  # type: ignore[method-assign]
+        room._keeps_pace = count  # type: ignore[method-assign]  # it counts, and asks the method itself
 
 
 def measure() -> list[Figure]:
@@ -74,17 +77,20 @@ def _drain() -> tuple[float, float, float]:
         admin.save_section(StageType.SONG, ProviderKind.SUNO, api_key=KEY)
         admin.save_section(StageType.POEM, ProviderKind.DUMMY)
         for stage_type in (StageType.POEM, StageType.SONG):
-            wait_until(lambda stage_type=stage_type: shop.stage(stage_type)["ready"], "the section works")
+            wait_until(partial(_is_ready, shop, stage_type), "the section works")
         emulator.suno.job_seconds = SONG_SECONDS
         # Longer than a window: the check of the key is forgotten.
         in_an_empty_system = _seconds_of_poems(system)
         began = time.monotonic()
         ids = [shop.place(StageType.SONG, poem=POEM).json()["id"] for _ in range(SONGS)]
         meanwhile = _seconds_of_poems(system)
-        for each in ids:
-            wait_until(lambda each=each: shop.order(each)["state"] == "done", "all songs", LONGEST_SECONDS)
+        wait_for_all(shop, ids, "all songs", LONGEST_SECONDS)
         took = time.monotonic() - began
         return shortest_seconds() / took, counted.refused / counted.answered, meanwhile / in_an_empty_system
+
+
+def _is_ready(shop: Api, stage_type: StageType) -> bool:
+    return bool(shop.stage(stage_type)["ready"])
 
 
 def _seconds_of_poems(system: RunningSystem) -> float:
@@ -93,8 +99,7 @@ def _seconds_of_poems(system: RunningSystem) -> float:
     for _ in range(POEMS):
         ids.append(shop.place(StageType.POEM, details=f"!slow {POEM_SECONDS}").json()["id"])
         time.sleep(POEM_PAUSE_SECONDS)
-    for each in ids:
-        wait_until(lambda each=each: shop.order(each)["state"] == "done", "all poems", LONGEST_SECONDS)
+    wait_for_all(shop, ids, "all poems", LONGEST_SECONDS)
     engine = create_engine(system.database_url, poolclass=NullPool)
     with engine.connect() as connection:
         return float(connection.scalar(MEAN_SECONDS, {"first": ids[0], "last": ids[-1]}) or 0)
