@@ -41,11 +41,13 @@ IS_REDIS = not _settings.broker_url or broker_url.startswith(("redis://", "redis
 broker_transport_options = PUBLISHER_OPTIONS if IS_REDIS else {}
 
 
-@celeryd_init.connect
 def be_patient_as_a_worker(conf: Any, **_: object) -> None:
     """Give a worker its own time limits on Redis; web, beat and commands keep those of a publisher."""
     if IS_REDIS:
         conf.broker_transport_options = WORKER_OPTIONS
+
+
+celeryd_init.connect(be_patient_as_a_worker)
 
 
 # --- publishing -----------------------------------------------------------------------------------------------------

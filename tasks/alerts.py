@@ -4,7 +4,6 @@ import threading
 from typing import Any
 
 import structlog
-from celery import shared_task
 from celery.signals import beat_init
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,6 +12,7 @@ from domain import alert_delivery, alerts, heartbeats
 from domain.alerts import Trouble
 from domain.db import db, utc_now
 from tasks.messages import ALERTS_TASK
+from tasks.registration import task
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +21,7 @@ LOOK_SECONDS = 15.0
 _began_at = utc_now()
 
 
-@shared_task(name=ALERTS_TASK)
+@task(name=ALERTS_TASK)
 def notice(every: float | None = None) -> None:  # noqa: ARG001  # the domain tells of each trouble once, however many ask
     """Notice what began and what is over in the sections, and whether a beat is there; post what is due."""
     alerts.notice_sections(utc_now())

@@ -2,21 +2,20 @@
 
 from datetime import timedelta
 
-from celery import shared_task
-
 from domain import checks, ticks
 from domain.db import db, utc_now
 from providers.kinds import StageType
 from tasks.messages import REFRESH_TASK, send_check, send_stages
+from tasks.registration import task
 
 
-@shared_task(name="tasks.config.validate_and_fetch_models")
+@task(name="tasks.config.validate_and_fetch_models")
 def validate_and_fetch_models(stage_type: str) -> None:
     """Check one section's key and fetch its models; then let go on what waited for it."""
     send_stages(checks.check(StageType(stage_type)))
 
 
-@shared_task(name=REFRESH_TASK)
+@task(name=REFRESH_TASK)
 def refresh_stale_models(every: float | None = None) -> None:
     """Ask for a check of every section whose list is 24 hours old or older.
 

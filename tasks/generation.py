@@ -2,39 +2,38 @@
 
 from datetime import timedelta
 
-from celery import shared_task
-
 from domain import generation, polling, ticks
 from domain.db import db, utc_now
 from tasks.messages import POLL_TASK, send_check, send_stages
 from tasks.pace import poll_at, release_at
+from tasks.registration import task
 
 
-@shared_task(name="tasks.generation.generate_poem")
+@task(name="tasks.generation.generate_poem")
 def generate_poem(stage_id: int) -> None:
     """Write the poem of a stage."""
     _generate(stage_id)
 
 
-@shared_task(name="tasks.generation.generate_voice")
+@task(name="tasks.generation.generate_voice")
 def generate_voice(stage_id: int) -> None:
     """Read the poem of a stage aloud."""
     _generate(stage_id)
 
 
-@shared_task(name="tasks.generation.generate_song")
+@task(name="tasks.generation.generate_song")
 def generate_song(stage_id: int) -> None:
     """Sing the poem of a stage."""
     _generate(stage_id)
 
 
-@shared_task(name="tasks.generation.generate_clip")
+@task(name="tasks.generation.generate_clip")
 def generate_clip(stage_id: int) -> None:
     """Film the poem of a stage."""
     _generate(stage_id)
 
 
-@shared_task(name=POLL_TASK)
+@task(name=POLL_TASK)
 def poll_jobs(every: float | None = None) -> None:
     """Ask about the jobs whose time has come, and fetch what is finished.
 

@@ -2,16 +2,16 @@
 
 from datetime import timedelta
 
-from celery import shared_task
 from celery.signals import worker_ready
 
 from domain import recovery, ticks
 from domain.db import db, utc_now
 from tasks.messages import SWEEP_TASK, send_check, send_stages, send_sweep, waiting_stages
 from tasks.pace import release_at
+from tasks.registration import task
 
 
-@shared_task(name=SWEEP_TASK)
+@task(name=SWEEP_TASK)
 def sweep(every: float | None = None) -> None:
     """Move on what stands still and send again what was not heard.
 
@@ -30,7 +30,9 @@ def sweep(every: float | None = None) -> None:
         release_at(found.again_at)
 
 
-@worker_ready.connect
 def sweep_at_once(**_: object) -> None:
     """A worker that comes up looks at once for what stood still while it was away, and shows that it is there."""
     send_sweep()
+
+
+worker_ready.connect(sweep_at_once)
