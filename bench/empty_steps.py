@@ -28,12 +28,12 @@ _ended = itertools.count(1)
 
 
 # The names bring both into the queue of the generations.
-@celery_app.task(name="tasks.generation.do_nothing")
+@celery_app.task(name="tasks.generation.do_nothing")  # type: ignore[untyped-decorator]  # Celery has no types
 def do_nothing() -> None:
     """A step that does nothing."""
 
 
-@celery_app.task(name="tasks.generation.end_chain")
+@celery_app.task(name="tasks.generation.end_chain")  # type: ignore[untyped-decorator]  # Celery has no types
 def end_chain(chains: int) -> None:
     """The last step: does nothing either, but for the last one of so many ``chains``."""
     if next(_ended) % chains == 0:

@@ -1,5 +1,7 @@
 """Celery at the door: thin tasks with explicit names that call one function of the domain."""
 
+from collections.abc import Callable
+
 from celery import Celery, Task
 from flask import Flask, has_app_context
 
@@ -16,6 +18,8 @@ def celery_init_app(app: Flask) -> Celery:
     """
 
     class FlaskTask(Task):
+        run: Callable[..., object]  # the function itself
+
         def __call__(self, *args: object, **kwargs: object) -> object:
             # A test that calls a task has a context already: a second one would be a second database session.
             if has_app_context():

@@ -26,7 +26,7 @@ def pulse_of(app: Flask) -> type[bootsteps.StartStopStep]:
 
     class Pulse(bootsteps.StartStopStep):
         def __init__(self, parent: Any, **options: Any) -> None:
-            super().__init__(parent, **options)
+            super().__init__(parent, **options)  # type: ignore[no-untyped-call]  # Celery has no types
             self._stopped = threading.Event()
 
         def start(self, _parent: Any) -> None:

@@ -29,7 +29,7 @@ class Watchdog(bootsteps.StartStopStep):
     """The step of a worker's start that begins to watch it."""
 
     # Its consumer is started last and runs until the worker ends: a step that comes after it would never be started.
-    requires = ("celery.worker.components:Pool",)
+    requires = ("celery.worker.components:Pool",)  # type: ignore[assignment]  # typed by its value: no step at all
 
     def create(self, worker: Any) -> "_Watch":
         """Called by Celery, which then starts and stops what is returned."""

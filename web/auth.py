@@ -5,7 +5,6 @@ from flask import Blueprint, Flask, flash, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from flask_wtf import FlaskForm
 from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired
 
@@ -14,6 +13,7 @@ from domain.db import db, reading, utc_now
 from web import sessions
 from web.form_requests import accept_form
 from web.limits import SIGN_INS_OF_ADDRESS, SIGN_INS_OF_NAME, keep_count, limiter, name_that_is_tried
+from web.typed_form import TypedForm
 
 log = structlog.get_logger(__name__)
 blueprint = Blueprint("auth", __name__, url_prefix="/admin")
@@ -22,7 +22,7 @@ GUARDED_PATH = "/admin"
 OPEN_ENDPOINTS = {"auth.login", "auth.sign_in"}
 
 
-class LoginForm(FlaskForm):
+class LoginForm(TypedForm):
     """A name and a password; ``csrf_token`` comes with every form.
 
     Only an empty field is named. Whatever else cannot be a name or a password is simply a wrong one.
@@ -65,7 +65,7 @@ def sign_in() -> ResponseReturnValue:
     """
     accept_form(LoginForm.FIELDS)
     form = LoginForm()
-    if not form.validate_on_submit():
+    if not form.is_valid():
         return _login_page(form, 422)
     username, password = str(form.username.data), str(form.password.data)
     # No write lock for as long as the hash takes.
@@ -74,7 +74,7 @@ def sign_in() -> ResponseReturnValue:
         if administrator is None:
             keep_count()
             _log_refusal(username)
-            form.password.errors = [gettext("The name or the password is wrong.")]
+            form.password.errors = (gettext("The name or the password is wrong."),)
             return _login_page(form, 422)
         accounts.note_sign_in(administrator, password, utc_now())
     sessions.begin(administrator)

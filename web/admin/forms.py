@@ -5,17 +5,17 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from flask_wtf import FlaskForm
 from markupsafe import Markup, escape
 from wtforms import HiddenField, PasswordField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.fields.core import Label
-from wtforms.widgets import CheckboxInput, ListWidget, Select
+from wtforms.widgets import CheckboxInput, Select
 
 from domain.order_rules import DEFAULT_LANGUAGE, LIMITS, MULTI_LINE, REQUIRED, Fault
 from providers.kinds import ProviderKind, StageType, allowed_providers
 from settings import current_settings
 from web.sentences import PROVIDER_TITLES, STAGE_NAMES, order_fault
+from web.typed_form import TypedForm
 
 
 class ModelSelect(Select):
@@ -25,7 +25,8 @@ class ModelSelect(Select):
     """
 
     def __call__(self, field: "ModelField", **kwargs: Any) -> Markup:
-        opened = str(super().__call__(field, **kwargs)).removesuffix("</select>")
+        select = super().__call__(field, **kwargs)  # type: ignore[no-untyped-call]  # WTForms has no types
+        opened = str(select).removesuffix("</select>")
         options = (
             f'<option{" selected" if model == field.data else ""} value="{name}">{name}{field.remark(model)}</option>'
             for model in field.listed
@@ -37,7 +38,7 @@ class ModelSelect(Select):
 class ModelField(SelectField):
     """The models of a section; ``remarks`` is what to say of some of those that are ``listed``."""
 
-    widget = ModelSelect()
+    widget = ModelSelect()  # type: ignore[no-untyped-call]  # WTForms has no types
     listed: Sequence[str] = ()
     remarks: Mapping[str, str] = {}
 
@@ -47,7 +48,7 @@ class ModelField(SelectField):
         return Markup(" ({})").format(words) if words else Markup("")
 
 
-class SectionForm(FlaskForm):
+class SectionForm(TypedForm):
     """The settings of one section. Built anew for each section of a page, so its ids carry the section's name.
 
     ``key_hints`` is what to do with the field of the key, by provider: it changes with the choice.
@@ -69,7 +70,7 @@ class SectionForm(FlaskForm):
             "data-lpignore": "true",
         },
     )
-    model = ModelField(_("Model"), validate_choice=False)
+    model = ModelField(_("Model"), validate_choice=False)  # type: ignore[no-untyped-call]  # WTForms has no types
 
     def __init__(
         self, stage_type: StageType, *, version: int, chosen: ProviderKind | None, key_hints: Mapping[str, str]
@@ -104,14 +105,7 @@ def _provider_choices(
         yield SelectChoice(kind, str(PROVIDER_TITLES[kind]), {"data-key-hint": key_hints[kind]})
 
 
-class CheckboxesField(SelectMultipleField):
-    """Several boxes to tick, one of them or more."""
-
-    widget = ListWidget(prefix_label=False)
-    option_widget = CheckboxInput()
-
-
-class OrderForm(FlaskForm):
+class OrderForm(TypedForm):
     """An order as people place it; what it may hold is decided by ``domain.order_rules``."""
 
     FIELDS = (*LIMITS, "language")
@@ -124,7 +118,10 @@ class OrderForm(FlaskForm):
     )
     tone = StringField(_("Tone"), description=_("Tender, funny, solemn…"))
     language = SelectField(_("Language of the works"), validate_choice=False, default=DEFAULT_LANGUAGE)
-    stages = CheckboxesField(_("What to make"), validate_choice=False, default=[StageType.POEM.value])
+    # Several boxes to tick, one of them or more.
+    stages = SelectMultipleField(
+        _("What to make"), validate_choice=False, default=[StageType.POEM.value], option_widget=CheckboxInput()
+    )
     poem = TextAreaField(_("Own text"), description=_("Only when no poem is ordered: it will be read, sung or filmed."))
 
     def __init__(self, **kwargs: Any) -> None:
