@@ -35,11 +35,11 @@ SLOW_AFTER_SECONDS = 60
 LINES_OF_A_LOG = 5
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Run until stopped; return the exit code."""
     parser = argparse.ArgumentParser(description="Start Quatrain: web, worker, beat and, if needed, Redis.")
     parser.add_argument("--folder", type=Path, default=ROOT, help="where .env and var/ are (default: here)")
-    folder = parser.parse_args(arguments).folder
+    folder = parser.parse_args().folder
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, _stop)
     try:

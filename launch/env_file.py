@@ -1,7 +1,6 @@
 """The .env file: made once with fresh secrets, then only read."""
 
 import os
-import re
 import secrets
 from collections.abc import Mapping
 from io import StringIO
@@ -56,11 +55,6 @@ def first_env(example: str, values: Mapping[str, str]) -> str:
             lines += ["", *comment, f"{name}={values[name]}"]
         comment = []
     return "\n".join(lines) + "\n"
-
-
-def names_in(env_text: str) -> list[str]:
-    """The variables that a .env text assigns, in its order."""
-    return re.findall(r"^([A-Z_]+)=", env_text, flags=re.MULTILINE)
 
 
 def _write_for_owner_only(path: Path, text: str) -> None:

@@ -96,7 +96,6 @@ class Provider(Protocol):
     """What every adapter is: made anew for each call from ``Credentials``, and thrown away after it."""
 
     kind: ClassVar[ProviderKind]
-    needs_key: ClassVar[bool]
     #: Whether a generation costs money: decides what a lost answer means.
     paid: ClassVar[bool]
     #: What all our workers together may ask of it.

@@ -49,7 +49,6 @@ class Gemini:
     """Poems over ``generateContent``. The base URL stops at the host."""
 
     kind: ClassVar[ProviderKind] = ProviderKind.GEMINI
-    needs_key: ClassVar[bool] = True
     paid: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits()
     lists_models: ClassVar[bool] = True

@@ -57,13 +57,11 @@ class ProviderHttp:
         *,
         auth: tuple[str, str],
         read_error: ErrorReader,
-        request_id_header: str = "x-request-id",
     ) -> None:
         self._kind = kind
         self._credentials = credentials
         self._auth = auth
         self._read_error = read_error
-        self._request_id_header = request_id_header
         self._redaction = Redaction(credentials.api_key)
 
     def get_json(self, path: str, *, seconds: float) -> Answer:
@@ -200,7 +198,7 @@ class ProviderHttp:
         return self._read_error(answer) or default_error(answer, is_a_page=is_a_page)
 
     def _request_id(self, response: requests.Response) -> str | None:
-        value = response.headers.get(self._request_id_header, "")
+        value = response.headers.get("x-request-id", "")
         return value if _REQUEST_ID.fullmatch(value) and not self._redaction.holds_key(value) else None
 
 

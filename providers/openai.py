@@ -53,7 +53,6 @@ class OpenAI:
     """Poems over ``/responses`` at OpenAI itself, over ``/chat/completions`` at any other base URL."""
 
     kind: ClassVar[ProviderKind] = ProviderKind.OPENAI
-    needs_key: ClassVar[bool] = True
     paid: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits()
     lists_models: ClassVar[bool] = True

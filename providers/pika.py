@@ -29,7 +29,6 @@ class Pika:
     """Clips as jobs: the catalogue's operations that need words alone."""
 
     kind: ClassVar[ProviderKind] = ProviderKind.PIKA
-    needs_key: ClassVar[bool] = True
     paid: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(jobs=20)
     lists_models: ClassVar[bool] = True

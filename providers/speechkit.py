@@ -48,7 +48,6 @@ class SpeechKit:
     """One request to the vendor for a poem that fits into it; a longer one is read in parts and joined."""
 
     kind: ClassVar[ProviderKind] = ProviderKind.SPEECHKIT
-    needs_key: ClassVar[bool] = True
     paid: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(calls=40, seconds=1)
     lists_models: ClassVar[bool] = False

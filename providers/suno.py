@@ -48,7 +48,6 @@ class Suno:
     """Songs as jobs of the sunoapi.org dialect: one request makes two songs, of which the first ready is taken."""
 
     kind: ClassVar[ProviderKind] = ProviderKind.SUNO
-    needs_key: ClassVar[bool] = True
     paid: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(calls=20, seconds=10)
     lists_models: ClassVar[bool] = False

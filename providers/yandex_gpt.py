@@ -33,7 +33,6 @@ class YandexGPT:
     """Poems over ``/chat/completions``. No folder is sent: that of the service account is taken, as their docs ask."""
 
     kind: ClassVar[ProviderKind] = ProviderKind.YANDEX_GPT
-    needs_key: ClassVar[bool] = True
     paid: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(jobs=10)
     lists_models: ClassVar[bool] = True

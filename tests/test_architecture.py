@@ -16,7 +16,7 @@ from domain.db import Base, db
 from domain.orders import StageState
 from domain.provider_configs import ProviderConfig
 from providers.kinds import ALLOWED_PROVIDERS, ProviderKind, StageType, allowed_providers
-from providers.registry import ADAPTERS, needs_key
+from providers.registry import ADAPTERS
 from settings import FALLBACK_KEYS
 from tasks.messages import CHECK_TASK, GENERATION_TASKS
 
@@ -145,7 +145,6 @@ def test_the_matrix_is_the_customers() -> None:
 def test_every_adapter_says_what_it_is() -> None:
     for kind, adapter in ADAPTERS.items():
         assert adapter.kind is kind
-        assert adapter.needs_key is needs_key(kind)
 
 
 def test_the_sections_table_has_the_customers_columns() -> None:

@@ -42,7 +42,6 @@ class Dummy:
     """Fits ``providers.base.InstantProvider``. The same request gives the same work."""
 
     kind: ClassVar[ProviderKind] = ProviderKind.DUMMY
-    needs_key: ClassVar[bool] = False
     paid: ClassVar[bool] = False
     limits: ClassVar[Limits] = Limits()
     lists_models: ClassVar[bool] = True

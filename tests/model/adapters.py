@@ -40,7 +40,6 @@ class Modelled:
     """What all of them share. ``world`` and the two that are told of calls are set for each run."""
 
     kind: ClassVar[ProviderKind]
-    needs_key: ClassVar[bool] = True
     paid: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits()
     lists_models: ClassVar[bool] = True

@@ -7,6 +7,7 @@ import pytest
 from providers.base import Brief, Credentials, GenerationRequest
 from providers.dummy import MODELS, Dummy, errors, markers
 from providers.kinds import ProviderKind, StageType
+from providers.registry import needs_key
 
 BRIEF = Brief(recipient="Анна", occasion="день рождения", details="любит горы", tone="тёплый", language="ru")
 
@@ -43,7 +44,8 @@ def waited(monkeypatch):
 
 
 def test_it_needs_no_key_and_costs_nothing(dummy):
-    assert (Dummy.kind, Dummy.needs_key, Dummy.paid, Dummy.lists_models) == (ProviderKind.DUMMY, False, False, True)
+    assert (Dummy.kind, Dummy.paid, Dummy.lists_models) == (ProviderKind.DUMMY, False, True)
+    assert [kind for kind in ProviderKind if not needs_key(kind)] == [ProviderKind.DUMMY]
     for stage_type in StageType:
         dummy.check_key(stage_type)
 
