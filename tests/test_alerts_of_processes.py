@@ -1,5 +1,6 @@
 """Who tells of whom: workers of a beat that is gone, and beat of workers that are."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -9,12 +10,23 @@ from domain import heartbeats
 from domain.alerts import Alert, Trouble
 from domain.db import db, utc_now
 from tasks import alerts
+from tests.database_kinds import on_one_database
+from tests.stopped_clock import StoppedClock, stopped_clock
+
+pytestmark = on_one_database
 
 LONG_AGO = timedelta(minutes=10)
 
 
 @pytest.fixture(autouse=True)
-def began_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+def clock() -> Iterator[StoppedClock]:
+    """No time passes between what a test does and what it looks at."""
+    with stopped_clock() as clock:
+        yield clock
+
+
+@pytest.fixture(autouse=True)
+def began_long_ago(clock: StoppedClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """This process has watched for long enough to miss somebody."""
     monkeypatch.setattr(alerts, "_began_at", utc_now() - LONG_AGO)
 
@@ -38,9 +50,7 @@ def test_a_beat_shows_itself_and_tells_of_workers_that_are_gone(app: Flask) -> N
 
         alerts._look()
 
-        seen = heartbeats.last_seen(heartbeats.BEAT)
-        assert seen is not None
-        assert utc_now() - seen < timedelta(seconds=10)
+        assert heartbeats.last_seen(heartbeats.BEAT) == utc_now()
         assert told() == [(Trouble.NO_WORKER, False)]
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from providers.kinds import ALLOWED_PROVIDERS, ProviderKind, StageType, allowed_
 from providers.registry import ADAPTERS
 from settings import FALLBACK_KEYS
 from tasks.messages import CHECK_TASK, GENERATION_TASKS
+from tests.database_kinds import on_one_database
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("providers", "domain", "tasks", "web")
@@ -37,9 +39,15 @@ def beyond_adapters() -> list[Path]:
     return [path for path in sources() if "providers" not in path.relative_to(ROOT).parts]
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """What is written in the module."""
+    return ast.parse(path.read_text())
+
+
 def names_in(path: Path) -> set[str]:
     """Every name and attribute that the module mentions."""
-    tree = ast.parse(path.read_text())
+    tree = tree_of(path)
     return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} | {
         node.id for node in ast.walk(tree) if isinstance(node, ast.Name)
     }
@@ -47,7 +55,7 @@ def names_in(path: Path) -> set[str]:
 
 def texts_in(path: Path) -> list[str]:
     """Every text in the module that is not a docstring."""
-    tree = ast.parse(path.read_text())
+    tree = tree_of(path)
     docstrings = {
         id(node.body[0].value)
         for node in ast.walk(tree)
@@ -93,7 +101,7 @@ def test_an_import_inside_a_function_hides_a_circle() -> None:
     hidden = [
         f"{path.relative_to(ROOT)}:{inner.lineno}"
         for path in sources()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         for inner in ast.walk(node)
         if isinstance(inner, ast.Import | ast.ImportFrom)
@@ -102,6 +110,7 @@ def test_an_import_inside_a_function_hides_a_circle() -> None:
     assert hidden == []
 
 
+@on_one_database
 def test_every_task_has_the_name_of_the_contract(migrated_app: Flask) -> None:
     celery_app = migrated_app.extensions["celery"]
     celery_app.loader.import_default_modules()

@@ -3,12 +3,11 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
 from celery import Celery
 from celery.beat import ScheduleEntry
 
-from domain.db import utc_now
 from tasks.beat import SteadyScheduler
+from tests.stopped_clock import StoppedClock, stopped_clock
 
 HOUR = timedelta(hours=1)
 
@@ -33,7 +32,7 @@ def beat(sent: list[str], monkeypatch: pytest.MonkeyPatch) -> SteadyScheduler:
     return SteadyScheduler(app=app, lazy=True)
 
 
-def let_beat_run(beat: SteadyScheduler, clock: time_machine.Traveller, seconds: int) -> None:
+def let_beat_run(beat: SteadyScheduler, clock: StoppedClock, seconds: int) -> None:
     for _ in range(seconds):
         clock.shift(1)
         while beat.tick() == 0:
@@ -42,12 +41,13 @@ def let_beat_run(beat: SteadyScheduler, clock: time_machine.Traveller, seconds: 
 
 @pytest.mark.parametrize("by", [timedelta(0), -HOUR, HOUR], ids=["not set", "set back", "set forward"])
 def test_each_task_is_sent_at_its_pace(beat: SteadyScheduler, sent: list[str], by: timedelta) -> None:
-    beat.setup_schedule()
-    with time_machine.travel(utc_now(), tick=False) as clock:
+    with stopped_clock() as clock:
+        beat.setup_schedule()
+        beat._clock.note()
         let_beat_run(beat, clock, 10)
         sent.clear()
 
-        clock.shift(by)
+        clock.set(by)
         let_beat_run(beat, clock, 20)
 
     assert 9 <= sent.count("sweep") <= 11

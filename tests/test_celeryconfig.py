@@ -12,6 +12,7 @@ from celery.signals import celeryd_init
 
 import celeryconfig
 from tasks import TASK_MODULES
+from tests.stopped_clock import stopped_clock
 
 ROOT = Path(__file__).parent.parent
 
@@ -60,11 +61,12 @@ def test_the_beat_sends_only_tasks_that_exist_and_lets_them_expire(celery_app: C
 
 
 def test_a_beat_that_starts_sends_everything_at_once_and_then_in_its_time(celery_app: Celery) -> None:
-    entries = Scheduler(celery_app).schedule.values()
+    with stopped_clock():
+        entries = Scheduler(celery_app).schedule.values()
 
-    assert {entry.task for entry in entries} == {entry["task"] for entry in celeryconfig.beat_schedule.values()}
-    assert all(entry.is_due().is_due for entry in entries)
-    assert not any(next(entry).is_due().is_due for entry in entries)
+        assert {entry.task for entry in entries} == {entry["task"] for entry in celeryconfig.beat_schedule.values()}
+        assert all(entry.is_due().is_due for entry in entries)
+        assert not any(next(entry).is_due().is_due for entry in entries)
 
 
 def test_a_worker_waits_longer_for_redis_than_a_page_does() -> None:

@@ -1,8 +1,9 @@
 """Stages that their provider's pace holds go on at the moment when it takes more."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+import pytest
 import time_machine
 from flask import Flask
 
@@ -12,7 +13,20 @@ from providers.kinds import ProviderKind
 from tasks.messages import POLL_TASK
 from tasks.pace import poll_at, release_at
 from tests.builders import place_order, run, stage_of, working_section
+from tests.database_kinds import on_one_database
 from tests.running_system import wait_until
+
+pytestmark = on_one_database
+
+
+@pytest.fixture(autouse=True)
+def timers(app: Flask) -> Iterator[None]:
+    """None of them rings in the middle of another test."""
+    yield
+    for timer in app.extensions.pop("pace", {}).values():
+        if timer._timer is not None:
+            timer._timer.cancel()
+            timer._timer.join()
 
 
 def test_the_oldest_gets_its_message_and_the_next_one_its_own(

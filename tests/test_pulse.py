@@ -10,12 +10,23 @@ from domain import ticks
 from domain.db import db, utc_now
 from tasks.messages import ALERTS_TASK, POLL_TASK, REFRESH_TASK, SWEEP_TASK
 from tasks.pulse import SILENCE, stand_in_for_beat
+from tests.database_kinds import on_one_database
+from tests.stopped_clock import StoppedClock, stopped_clock
+
+pytestmark = on_one_database
 
 SECOND = timedelta(seconds=1)
 
 
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[StoppedClock]:
+    """No time passes between what a test does and what it looks at."""
+    with stopped_clock() as clock:
+        yield clock
+
+
 @pytest.fixture
-def sent(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, float]]:
+def sent(clock: StoppedClock, app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, float]]:
     """The tasks that would have been asked for, and in which spans of seconds they count once."""
     asked: dict[str, float] = {}
 

@@ -8,6 +8,9 @@ from flask import Flask
 from domain.db import db, utc_now
 from tasks import recovery
 from tests.builders import place_order, stage_of
+from tests.database_kinds import on_one_database
+
+pytestmark = on_one_database
 
 
 def test_a_sweep_sends_nothing_again_that_still_waits_in_the_broker(

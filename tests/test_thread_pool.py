@@ -29,7 +29,7 @@ def test_the_loop_turns_once_a_task_has_ended_and_is_no_longer_counted() -> None
 
     pool.on_apply(lambda: ended.append("task"), (), callback=lambda _result: ended.append("counted off"))
 
-    assert loop.turned.wait(5)
+    assert loop.turned.wait(60)
     assert loop.seen_at_turn == ["task", "counted off"]
     pool.on_stop()
 
@@ -37,12 +37,12 @@ def test_the_loop_turns_once_a_task_has_ended_and_is_no_longer_counted() -> None
 def test_a_task_that_ends_before_there_is_a_loop_or_fails_harms_nothing() -> None:
     pool = PromptThreadPool(1)
     failed = pool.on_apply(lambda: 1 / 0, ())
-    failed.wait(5)
+    failed.wait(60)
     ended: list[str] = []
     loop = Loop(ended)
     pool.register_with_event_loop(loop)
 
     pool.on_apply(lambda: ended.append("task"), (), callback=ended.append)
 
-    assert loop.turned.wait(5)
+    assert loop.turned.wait(60)
     pool.on_stop()

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.api_keys import KeyUnfit, clean, last_four
+from tests.domain.unhurried import unhurried
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +58,7 @@ def test_what_cannot_be_a_key_is_refused_without_repeating_it(pasted: str, code:
     assert pasted not in repr(refused.value)
 
 
+@unhurried
 @given(st.text(max_size=600))
 def test_a_key_is_visible_ascii_or_refused(text: str) -> None:
     try:

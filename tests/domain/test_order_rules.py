@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from domain.order_rules import FIELDS, LIMITS, OrderInvalid, read_order
 from providers.kinds import StageType
+from tests.domain.unhurried import unhurried
 
 GOOD: dict[str, object] = {"recipient": "Анна", "occasion": "60 лет", "stages": ["POEM"]}
 
@@ -144,6 +145,7 @@ anything = st.recursive(
 )
 
 
+@unhurried
 @given(st.dictionaries(st.sampled_from(FIELDS) | st.text(), anything))
 def test_whatever_comes_is_an_order_or_a_list_of_faults(values: dict[str, object]) -> None:
     try:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.redaction import HIDDEN, KNOWN_SECONDS, MOST_KEYS, Redactor, looks_like_a_key
+from domain.redaction import HIDDEN, KNOWN_SECONDS, Redactor, looks_like_a_key
+from tests.domain.unhurried import unhurried
 
 KEY = 'fake<canary>&"key"+/=\\\'0123456789'
 #: Without the asterisk, which stands where a key was.
@@ -59,6 +60,7 @@ def test_a_known_key_is_found_however_it_is_spelled(knowing: Redactor, spelling:
     assert cleaned.endswith(", and no more")
 
 
+@unhurried
 @given(KEYS, st.binary(max_size=7), st.binary(max_size=7))
 def test_base64_hides_no_key_wherever_it_begins(key: str, before: bytes, after: bytes) -> None:
     knows = Redactor()
@@ -72,6 +74,7 @@ def test_base64_hides_no_key_wherever_it_begins(key: str, before: bytes, after: 
         assert HIDDEN in cleaned
 
 
+@unhurried
 @given(KEYS, st.text(max_size=20), st.text(max_size=20))
 def test_a_key_is_found_among_any_other_words(key: str, before: str, after: str) -> None:
     knows = Redactor()
@@ -106,13 +109,16 @@ def test_what_is_too_short_to_be_told_from_words_is_not_known() -> None:
     assert knows.clean("a short word about redis") == "a short word about redis"
 
 
-def test_keys_that_were_not_used_for_longest_are_forgotten_and_secrets_of_the_environment_never() -> None:
+def test_keys_that_were_not_used_for_longest_are_forgotten_and_secrets_of_the_environment_never(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("domain.redaction.MOST_KEYS", 20)
     knows = Redactor()
     knows.know_environment(["secret-of-the-environment"])
     knows.know("first-fake-key")
     knows.know("second-fake-key")
     knows.know("first-fake-key")
-    for number in range(MOST_KEYS - 1):
+    for number in range(19):
         knows.know(f"fake-key-number-{number}")
 
     assert knows.clean("first-fake-key second-fake-key secret-of-the-environment") == "*** second-fake-key ***"

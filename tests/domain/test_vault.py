@@ -4,19 +4,18 @@ import base64
 import traceback
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain.vault import Place, Unreadable, Vault, Why, key_id_of
 from providers.kinds import ProviderKind, StageType
+from tests.domain.unhurried import unhurried
 
 SECRET = "Fake0Secret1Of2Forty3Four4Chars-NeverUsedXyz"
 OTHER = "Fake5Other6Secret7Of8Forty9Six-NeverUsedWvuTsr"
 OLDEST = "0123456789abcdef" * 4
 POEM = Place(StageType.POEM, ProviderKind.OPENAI)
 
-#: On a busy machine any example may have to wait.
-unhurried = settings(deadline=None)
 texts = st.text(max_size=600)
 places = st.builds(Place, st.sampled_from(StageType), st.sampled_from(ProviderKind), st.text(max_size=20))
 
