@@ -1,11 +1,24 @@
 """Fixtures for whatever talks to the web application or types a command."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+import time_machine
 from celery import Celery
 from click.testing import Result
 from flask import Flask
+
+from domain.db import utc_now
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    """The clock stands until it is moved, so that a page says the same of a while however long a test takes.
+
+    Whoever signs in has to do so when it stands: ask for it with ``usefixtures``, which comes before all arguments.
+    """
+    with time_machine.travel(utc_now(), tick=False) as traveller:
+        yield traveller
 
 
 @pytest.fixture

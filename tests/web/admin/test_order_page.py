@@ -10,6 +10,8 @@ from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.admin.browser import Page
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 
 @pytest.mark.parametrize(
     ("state", "sentence"),

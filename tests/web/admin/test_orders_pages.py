@@ -14,6 +14,8 @@ from tests import builders
 from tests.local_s3 import LocalS3
 from tests.web.admin.browser import Page, post
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 ORDER = {
     "recipient": "Анна",
     "occasion": "60 лет",
