@@ -282,6 +282,7 @@ def test_bytes_go_out_and_come_back_as_they_are(emulator: Emulator) -> None:
 
 
 def test_media_may_be_larger_than_a_message(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (http.LARGEST_BODY_BYTES, http.LARGEST_MEDIA_BYTES) == (5 * 1024**2, 20 * 1024**2)
     monkeypatch.setattr(http, "LARGEST_BODY_BYTES", 10)
     monkeypatch.setattr(http, "LARGEST_MEDIA_BYTES", 1000)
 
