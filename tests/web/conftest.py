@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import pytest
+import redis
 import time_machine
 from celery import Celery
 from click.testing import Result
@@ -66,6 +67,12 @@ def endless_locks(app: Flask) -> Iterator[None]:
     yield
     event.remove(engine, "checkout", wait_long)
     engine.dispose()
+
+
+def seconds_given(client: redis.Redis) -> set[object]:
+    """How long a Redis may take, to be connected to and to answer."""
+    given = client.connection_pool.connection_kwargs
+    return {given.get("socket_timeout"), given.get("socket_connect_timeout")}
 
 
 def answer_of(ask: Callable[[], Answer]) -> Answer:
