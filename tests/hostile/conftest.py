@@ -17,6 +17,7 @@ from tests.hostile.tally import PROPERTY, Tally, table
 from tests.web.admin.browser import token_of
 from tests.web.admin.conftest import admin, openai_section  # noqa: F401
 from tests.web.api.conftest import api, token  # noqa: F401
+from tests.web.conftest import clock  # noqa: F401
 from web.limits import limiter
 
 #: For what is refused before a database hears of it.

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -20,7 +20,7 @@ from tests.hostile.tally import Tally
 
 ORIGIN = "readers of keys, orders and settings"
 
-quick = how(max_examples=300, deadline=None, derandomize=True, database=None)
+quick = how(max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 texts = st.text(st.characters(), max_size=60) | st.sampled_from(STRINGS)
 wrapped_keys = st.builds(
     lambda before, key, after: before + key + after,
