@@ -46,6 +46,7 @@ def read_aloud(text: str, sound_format: str, rate: int = RATE) -> bytes:
     container, codec = _CODECS[sound_format]
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         frame = av.AudioFrame(format="s16", layout="mono", samples=len(samples))
         frame.planes[0].update(samples.tobytes())
         frame.sample_rate = rate

@@ -90,9 +90,9 @@ def test_v1_answers_with_a_file_that_plays(v1: Ask, fields: dict[str, str], cont
     answer = v1(text="Привет", **fields)
 
     assert answer.headers["Content-Type"] == content_type
-    with av.open(io.BytesIO(answer.content)) as container:
+    with av.open(io.BytesIO(answer.content), "r") as container:
         assert container.format.name == name
-        assert sum(frame.samples for frame in container.decode(audio=0)) > 0
+        assert any(frame.samples for frame in container.decode(audio=0))
 
 
 @pytest.mark.parametrize(("rate", "size"), [({}, 48000), ({"sampleRateHertz": "8000"}, 8000)])

@@ -20,6 +20,7 @@ from tests.hostile.conftest import on_one_database
 from tests.hostile.strings import strings_for
 from tests.hostile.tally import Tally
 from tests.web.api.conftest import ORDER
+from tests.web.conftest import json_of
 from web.api.errors import FAULTS
 from web.sentences import ORDER_FAULTS
 
@@ -151,7 +152,7 @@ def test_the_same_name_twice_is_refused_however_it_is_written(api: Api, tally: T
         body = WHOLE.replace(b"{", b'{"' + name.encode() + b'": ["POEM"], ', 1)
         answer = api("POST", "/orders", data=body, content_type="application/json")
         tally.answered(body, answer.status_code)
-        assert answer.json["error"]["code"] == "doubled_name"
+        assert json_of(answer)["error"]["code"] == "doubled_name"
 
 
 @on_one_database

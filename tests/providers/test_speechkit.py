@@ -53,7 +53,7 @@ def samples_of(recording: bytes) -> "array[int]":
     """The sound at ``RATE``; fails at the first byte that cannot be decoded."""
     samples = array("h")
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
-    with av.open(io.BytesIO(recording)) as container:
+    with av.open(io.BytesIO(recording), "r") as container:
         for frame in container.decode(audio=0):
             for converted in resampler.resample(frame):
                 samples.frombytes(bytes(converted.planes[0])[: converted.samples * 2])

@@ -11,6 +11,7 @@ from celery import Celery
 from click.testing import Result
 from flask import Flask
 from sqlalchemy import event
+from werkzeug.test import TestResponse
 
 from domain.db import db, utc_now
 from web import health, quick_redis, steady_storage
@@ -67,6 +68,12 @@ def endless_locks(app: Flask) -> Iterator[None]:
     yield
     event.remove(engine, "checkout", wait_long)
     engine.dispose()
+
+
+def json_of(answer: TestResponse) -> dict[str, Any]:
+    """The object that an answer is; fails the test if it is none."""
+    assert isinstance(answer.json, dict), answer.text
+    return answer.json
 
 
 def seconds_given(client: redis.Redis) -> set[object]:

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from domain.db import db, utc_now
 from domain.heartbeats import WORKER, beat
 from launch.embedded_redis import EmbeddedRedis
-from tests.web.conftest import answer_of, seconds_given
+from tests.web.conftest import answer_of, json_of, seconds_given
 from web import health, quick_redis
 
 #: How long each may take; none of the two, where it is to answer.
@@ -42,9 +42,9 @@ def ready(app: Flask, redis: EmbeddedRedis, change_settings: ChangeSettings) -> 
 def checks(client: FlaskClient) -> tuple[int, dict[str, str]]:
     response = client.get("/readyz")
     assert response.headers["Cache-Control"] == "no-store"
-    assert set(response.json) == {"status", "checks"}
-    assert (response.json["status"] == "ok") == (response.status_code == 200)
-    return response.status_code, response.json["checks"]
+    assert set(json_of(response)) == {"status", "checks"}
+    assert (json_of(response)["status"] == "ok") == (response.status_code == 200)
+    return response.status_code, json_of(response)["checks"]
 
 
 def test_the_process_says_that_it_is_up_whatever_else_is_away(

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from domain.accounts import ApiToken
 from domain.db import db
-from tests.web.conftest import answer_of
+from tests.web.conftest import answer_of, json_of
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -48,7 +48,7 @@ def test_the_thirty_first_unknown_token_of_an_address_within_a_minute_is_refused
     later = guess()
 
     assert [answer.status_code for answer in answers] == [401] * 30 + [429]
-    assert answers[30].json["error"]["code"] == "too_many_unknown_tokens"
+    assert json_of(answers[30])["error"]["code"] == "too_many_unknown_tokens"
     assert answers[30].headers["Retry-After"] == "60"
     assert later.status_code == 401
 
@@ -58,7 +58,7 @@ def test_a_program_is_told_in_its_language(guess: Api, language: str, words: str
     for _ in range(30):
         guess()
 
-    assert words in guess(**{"Accept-Language": language}).json["error"]["message"]
+    assert words in json_of(guess(**{"Accept-Language": language}))["error"]["message"]
 
 
 @pytest.mark.parametrize("address", [HERE, ELSEWHERE])
@@ -77,7 +77,7 @@ def test_another_address_is_not_slowed_down(guess: Api) -> None:
 
 
 def test_who_sends_no_token_is_told_so_however_often(client: FlaskClient) -> None:
-    answers: list[Any] = [client.get("/api/v1/stages").json["error"]["code"] for _ in range(35)]
+    answers: list[Any] = [json_of(client.get("/api/v1/stages"))["error"]["code"] for _ in range(35)]
 
     assert set(answers) == {"token_missing"}
 
