@@ -5,6 +5,7 @@ import math
 import wave
 import zlib
 from array import array
+from functools import lru_cache
 
 import av
 
@@ -29,6 +30,7 @@ def pitch_of(text: str) -> int:
     return LOWEST_PITCH + zlib.crc32(text.encode()) % PITCHES * PITCH_STEP
 
 
+@lru_cache(maxsize=64)
 def read_aloud(text: str, sound_format: str, rate: int = RATE) -> bytes:
     """``text`` as ``mp3``, ``oggopus``, ``wav``, or ``lpcm``, which is raw and has no header; mono, 16 bits."""
     turn = math.tau * pitch_of(text) / rate

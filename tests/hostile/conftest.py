@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from domain.db import db
 from domain.history import HistoryEntry
 from domain.provider_configs import ProviderConfig
+from tests.hostile import strings
 from tests.hostile.sending import URLENCODED
 from tests.hostile.tally import PROPERTY, Tally, table
 from tests.web.admin.browser import token_of
@@ -41,6 +42,12 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
     assert counted.tried, "nothing was sent, so nothing was found out"
     if counted.verdict():
         pytest.fail(counted.verdict(), pytrace=False)
+
+
+@pytest.fixture(params=[strings.OF_EACH_KIND, pytest.param(3, marks=pytest.mark.thorough)])
+def kinds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many strings of each kind of ours are put into each place."""
+    monkeypatch.setattr(strings, "OF_EACH_KIND", request.param)
 
 
 @pytest.fixture

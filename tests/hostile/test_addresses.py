@@ -18,7 +18,7 @@ from tests.web.admin.browser import Page
 ORIGIN = "addresses"
 
 # After a minute an order would be one that stands still, and its page another one.
-pytestmark = pytest.mark.usefixtures("clock")
+pytestmark = pytest.mark.usefixtures("clock", "kinds")
 
 Api = Callable[..., TestResponse]
 

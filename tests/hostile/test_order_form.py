@@ -27,7 +27,7 @@ MULTI_LINE = ("details", "poem")
 MARKUP = re.compile(r"[<>&\"'%{}]")
 
 # After a minute an order would be one that stands still, and its page another one.
-pytestmark = pytest.mark.usefixtures("clock")
+pytestmark = pytest.mark.usefixtures("clock", "kinds")
 
 Send = Callable[..., TestResponse]
 

@@ -27,7 +27,7 @@ MARKUP = re.compile(r"[<>&\"'%{}]")
 
 Save = Callable[..., tuple[int, ProviderConfig]]
 
-pytestmark = pytest.mark.usefixtures("clock", "openai_section")
+pytestmark = pytest.mark.usefixtures("clock", "kinds", "openai_section")
 
 
 @pytest.fixture

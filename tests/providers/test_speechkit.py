@@ -22,7 +22,7 @@ from providers.errors import (
 from providers.kinds import ProviderKind, StageType
 from providers.speechkit import SpeechKit
 from providers.speechkit_voices import V1_VOICES, VOICES
-from tests.emulator import speechkit_voices
+from tests.emulator import speechkit_sound, speechkit_voices
 from tests.emulator.listener import until
 from tests.emulator.server import Emulator
 from tests.emulator.speechkit import SpeechKitRoom
@@ -42,6 +42,12 @@ def poem_of(stanzas: int) -> str:
 def room(emulator: Emulator) -> SpeechKitRoom:
     emulator.speechkit.add_key("canary", CANARY)
     return emulator.speechkit
+
+
+@pytest.fixture
+def short_sounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a text, it is read in no time: where nobody listens."""
+    monkeypatch.setattr(speechkit_sound, "SECONDS_OF_A_CHARACTER", 0)
 
 
 @pytest.fixture
@@ -189,6 +195,7 @@ def test_a_long_poem_is_read_in_parts_that_the_vendor_takes_and_becomes_one_reco
     assert result.content_type == "audio/mpeg"
 
 
+@pytest.mark.usefixtures("short_sounds")
 @pytest.mark.parametrize("letter", ["я", "a", "\U0001f994"])
 def test_a_part_is_never_larger_than_the_vendor_takes(reader: SpeechKit, emulator: Emulator, letter: str) -> None:
     reader.generate(replace(VOICE, poem=letter * 5001))
@@ -197,6 +204,7 @@ def test_a_part_is_never_larger_than_the_vendor_takes(reader: SpeechKit, emulato
     assert len(emulator.ledger) == len(emulator.requests)
 
 
+@pytest.mark.usefixtures("short_sounds")
 @pytest.mark.parametrize(
     ("scenario", "detail"),
     [
@@ -220,6 +228,7 @@ def test_a_later_part_that_fails_has_lost_what_the_earlier_ones_cost(
     assert_tells_nothing(caught.value)
 
 
+@pytest.mark.usefixtures("short_sounds")
 @pytest.mark.parametrize(
     ("scenario", "expected"),
     [("no_role", PermissionMissing), ("bad_request", RequestRefused), ("other_format", UnreadableAnswer)],
@@ -237,6 +246,7 @@ def test_what_is_no_passing_loss_stays_what_it_is_in_a_later_part(
     assert_tells_nothing(caught.value)
 
 
+@pytest.mark.usefixtures("short_sounds")
 def test_the_time_for_an_answer_is_one_for_all_parts(
     reader: SpeechKit, room: SpeechKitRoom, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
