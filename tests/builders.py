@@ -66,6 +66,14 @@ def claimed(stage_id: int) -> int:
     return claim
 
 
+def text_of(order: Order | int) -> str:
+    """The poem that was made."""
+    work = stage_of(order).work
+    assert work is not None
+    assert work.text is not None
+    return work.text
+
+
 def media_of(work: Work) -> bytes:
     """The whole file of a work, from wherever files are kept."""
     assert work.file_name is not None

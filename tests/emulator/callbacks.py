@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 
 import requests
 
-ANSWER_SECONDS = 5.0
-
 
 @dataclass(frozen=True)
 class Callback:
@@ -25,13 +23,14 @@ class Callback:
 class Courier:
     """Calls back, tries again where that fails, and remembers each attempt in ``sent``.
 
-    ``tries``: how often at most. ``pause_seconds``: between two of them. ``copies``: how often a delivery that was
-    accepted is made, to play a provider that repeats itself.
+    ``tries``: how often at most. ``pause_seconds``: between two of them. ``answer_seconds``: how long it waits for an
+    answer. ``copies``: how often a delivery that was accepted is made, to play a provider that repeats itself.
     """
 
     def __init__(self, closing: threading.Event) -> None:
         self.tries = 4
         self.pause_seconds = 0.05
+        self.answer_seconds = 5.0
         self.copies = 1
         self._closing = closing
         self._lock = threading.Lock()
@@ -63,7 +62,7 @@ class Courier:
                     url,
                     data=body,
                     headers={"Content-Type": "application/json", **headers},
-                    timeout=ANSWER_SECONDS,
+                    timeout=self.answer_seconds,
                     allow_redirects=False,
                 ) as response:
                     status = response.status_code

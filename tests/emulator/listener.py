@@ -2,13 +2,15 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 60.0
+LOOK_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Listener:
         self.url = f"http://127.0.0.1:{self._server.server_port}/callbacks/3f1c8a5e9b7d"
 
     def next(self) -> Heard:
-        """The next callback; raises ``queue.Empty`` if none comes within five seconds."""
+        """The next callback; raises ``queue.Empty`` if none comes within a minute."""
         return self._heard.get(timeout=PATIENCE_SECONDS)
 
     def __enter__(self) -> Self:
@@ -61,10 +63,11 @@ class Listener:
 
 
 def until(happened: Callable[[], object]) -> None:
-    """Wait for what another thread does next; ``AssertionError`` if it does not within five seconds."""
+    """Wait for what another thread does next; ``AssertionError`` if it does not within a minute."""
     pause = threading.Event()
-    for _ in range(500):
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < ends_at:
         if happened():
             return
-        pause.wait(PATIENCE_SECONDS / 500)
+        pause.wait(LOOK_SECONDS)
     raise AssertionError("it never happened")

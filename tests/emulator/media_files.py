@@ -15,7 +15,7 @@ _WORDS = "Люблю грозу в начале мая,\nКогда весенн
 def song_mp3(mode: str) -> bytes:
     """A song of some ten seconds as an MP3 file; ``mode`` is ``major`` or ``minor``."""
     source, target = io.BytesIO(sing(_WORDS, f"dummy-song-{mode}")), io.BytesIO()
-    with av.open(source) as wav, av.open(target, "w", format="mp3") as mp3:
+    with av.open(source, "r") as wav, av.open(target, "w", format="mp3") as mp3:
         stream = mp3.add_stream("libmp3lame", rate=22_050, layout="mono")
         stream.bit_rate = 64_000
         for frame in wav.decode(audio=0):

@@ -5,6 +5,7 @@ import math
 import wave
 import zlib
 from array import array
+from functools import lru_cache
 
 import av
 
@@ -29,6 +30,7 @@ def pitch_of(text: str) -> int:
     return LOWEST_PITCH + zlib.crc32(text.encode()) % PITCHES * PITCH_STEP
 
 
+@lru_cache(maxsize=64)
 def read_aloud(text: str, sound_format: str, rate: int = RATE) -> bytes:
     """``text`` as ``mp3``, ``oggopus``, ``wav``, or ``lpcm``, which is raw and has no header; mono, 16 bits."""
     turn = math.tau * pitch_of(text) / rate
@@ -46,6 +48,7 @@ def read_aloud(text: str, sound_format: str, rate: int = RATE) -> bytes:
     container, codec = _CODECS[sound_format]
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         frame = av.AudioFrame(format="s16", layout="mono", samples=len(samples))
         frame.planes[0].update(samples.tobytes())
         frame.sample_rate = rate

@@ -41,7 +41,7 @@ class SunoRoom(JobRoom):
 
     def __init__(self, book: Book) -> None:
         super().__init__(book)
-        self.models = MODELS
+        self.models: tuple[str, ...] = MODELS
         self.snake_case: bool | None = None
         self.most_calls = 20
         self.window_seconds = 10.0

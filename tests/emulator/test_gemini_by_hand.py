@@ -22,7 +22,7 @@ def emulator() -> Iterator[Emulator]:
 
 def ask(emulator: Emulator, path: str, body: Any = None, *, headers: dict[str, str]) -> requests.Response:
     url = emulator.base_url(ProviderKind.GEMINI) + path
-    return requests.request("GET" if body is None else "POST", url, json=body, headers=headers, timeout=5)
+    return requests.request("GET" if body is None else "POST", url, json=body, headers=headers, timeout=60)
 
 
 def test_the_sample_request_is_taken(emulator: Emulator) -> None:

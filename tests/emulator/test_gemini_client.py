@@ -22,7 +22,7 @@ def emulator() -> Iterator[Emulator]:
         yield running
 
 
-def open_client(emulator: Emulator, key: str = KEY, *, seconds: float = 10) -> genai.Client:
+def open_client(emulator: Emulator, key: str = KEY, *, seconds: float = 60) -> genai.Client:
     # Version 3 of the client has gone over to v1; v1beta is what the reference and the adapter speak.
     # It loads a hundred certificates, twice, unless it is told not to, for an address that has none.
     options = types.HttpOptions(

@@ -8,6 +8,7 @@ import pytest
 from openai import DefaultHttpxClient, OpenAI
 
 from providers.kinds import ProviderKind
+from tests.emulator.listener import until
 from tests.emulator.openai_scenarios import SCENARIOS
 from tests.emulator.server import Emulator
 
@@ -21,7 +22,7 @@ def emulator() -> Iterator[Emulator]:
         yield running
 
 
-def open_client(emulator: Emulator, key: str = KEY, *, seconds: float = 10) -> OpenAI:
+def open_client(emulator: Emulator, key: str = KEY, *, seconds: float = 60) -> OpenAI:
     url = emulator.base_url(ProviderKind.OPENAI)
     # It loads a hundred certificates otherwise, for an address that has none.
     plain = DefaultHttpxClient(verify=False)
@@ -153,7 +154,7 @@ def test_the_client_waits_for_a_slow_answer_only_so_long(emulator: Emulator) -> 
     with open_client(emulator, seconds=0.2) as client, pytest.raises(openai.APITimeoutError):
         respond(client)
 
-    assert len(emulator.ledger) == 1
+    until(lambda: len(emulator.ledger) == 1)
 
 
 def test_a_wrong_key_is_quoted_with_a_mask(emulator: Emulator) -> None:

@@ -45,7 +45,7 @@ def ask(emulator: Emulator) -> Ask:
 
     def call(method: str, path: str, headers: dict[str, str] | None = None, **features: Any) -> requests.Response:
         sent = {**AGENT, "X-API-Key": SECRET} if headers is None else headers
-        return requests.request(method, base_url + path, headers=sent, timeout=5, **features)
+        return requests.request(method, base_url + path, headers=sent, timeout=60, **features)
 
     return call
 
@@ -196,17 +196,17 @@ def test_a_clip_is_real_and_refuses_keys_and_libraries(ask: Ask, room: PikaRoom)
     job_id = submit(ask).json()["id"]
     url = ask("GET", f"/v1/media/jobs/{job_id}").json()["output"]["video"]["url"]
 
-    file = requests.get(url, headers=AGENT, timeout=5)
+    file = requests.get(url, headers=AGENT, timeout=60)
 
     assert file.headers["Content-Type"] == "video/mp4"
     with av.open(io.BytesIO(file.content)) as container:
         assert container.streams.video[0].codec_context.name == "h264"
-    part = requests.get(url, headers={**AGENT, "Range": "bytes=0-9"}, timeout=5)
+    part = requests.get(url, headers={**AGENT, "Range": "bytes=0-9"}, timeout=60)
     assert (part.status_code, part.content) == (206, file.content[:10])
-    assert requests.get(url, headers={**AGENT, "X-API-Key": SECRET}, timeout=5).status_code == 403
-    assert requests.get(url, timeout=5).status_code == 403
+    assert requests.get(url, headers={**AGENT, "X-API-Key": SECRET}, timeout=60).status_code == 403
+    assert requests.get(url, timeout=60).status_code == 403
     room.link_seconds = 0
-    assert requests.get(url, headers=AGENT, timeout=5).status_code == 404
+    assert requests.get(url, headers=AGENT, timeout=60).status_code == 404
 
 
 def test_a_job_can_be_purged(ask: Ask) -> None:
@@ -221,7 +221,7 @@ def test_an_upload_wants_its_own_headers_and_no_key(ask: Ask, room: PikaRoom) ->
     grant = ask("POST", "/v1/media/uploads", json={"content_type": "image/png", "size_bytes": 4}).json()
 
     def put(headers: dict[str, str]) -> int:
-        return requests.put(grant["upload_url"], data=b"\x89PNG", headers=headers, timeout=5).status_code
+        return requests.put(grant["upload_url"], data=b"\x89PNG", headers=headers, timeout=60).status_code
 
     assert put({**grant["headers"], "X-API-Key": SECRET}) == 403
     assert put({"Content-Type": "image/jpeg"}) == 403
@@ -244,7 +244,7 @@ def test_an_upload_has_its_limits(ask: Ask, content_type: str | None, size: int,
 def test_a_webhook_is_signed_and_logged(ask: Ask, room: PikaRoom) -> None:
     with Listener(500) as listener:
         endpoint = room.webhooks.add(listener.url)
-        room.courier.pause_seconds = 0
+        room.courier.pause_seconds, room.courier.answer_seconds = 0, 60
         job_id = submit(ask).json()["id"]
         heard = [listener.next() for _ in range(2)][-1]
         until(lambda: room.webhooks.deliveries)

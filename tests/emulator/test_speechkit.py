@@ -30,7 +30,7 @@ def emulator() -> Iterator[Emulator]:
 def v1(emulator: Emulator) -> Ask:
     def ask(**fields: str) -> requests.Response:
         url = emulator.base_url(ProviderKind.SPEECHKIT) + "/speech/v1/tts:synthesize"
-        return requests.post(url, data=fields, headers={"Authorization": f"Api-Key {KEY}"}, timeout=10)
+        return requests.post(url, data=fields, headers={"Authorization": f"Api-Key {KEY}"}, timeout=60)
 
     return ask
 
@@ -41,7 +41,7 @@ def v3(emulator: Emulator) -> Ask:
         url = emulator.base_url(ProviderKind.SPEECHKIT) + "/tts/v3/utteranceSynthesis"
         body = {**fields, "hints": list(hints)}
         headers = {"Authorization": f"Api-Key {KEY}", **(headers or {})}
-        return requests.post(url, json=body, headers=headers, timeout=10)
+        return requests.post(url, json=body, headers=headers, timeout=60)
 
     return ask
 
@@ -90,9 +90,9 @@ def test_v1_answers_with_a_file_that_plays(v1: Ask, fields: dict[str, str], cont
     answer = v1(text="Привет", **fields)
 
     assert answer.headers["Content-Type"] == content_type
-    with av.open(io.BytesIO(answer.content)) as container:
+    with av.open(io.BytesIO(answer.content), "r") as container:
         assert container.format.name == name
-        assert sum(frame.samples for frame in container.decode(audio=0)) > 0
+        assert any(frame.samples for frame in container.decode(audio=0))
 
 
 @pytest.mark.parametrize(("rate", "size"), [({}, 48000), ({"sampleRateHertz": "8000"}, 8000)])

@@ -27,7 +27,7 @@ def open_openai(emulator: Emulator, key: str = KEY) -> openai.OpenAI:
     base_url = emulator.base_url(ProviderKind.YANDEX_GPT)
     # It loads a hundred certificates otherwise, for an address that has none.
     plain = openai.DefaultHttpxClient(verify=False)
-    return openai.OpenAI(api_key=key, base_url=base_url, max_retries=0, timeout=10, http_client=plain)
+    return openai.OpenAI(api_key=key, base_url=base_url, max_retries=0, timeout=60, http_client=plain)
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_a_list_for_anyone_names_nobodys_folder(emulator: Emulator) -> None:
 
 def ask_natively(emulator: Emulator, body: Any, path: str = "/foundationModels/v1/completion") -> requests.Response:
     host = emulator.base_url(ProviderKind.YANDEX_GPT).removesuffix("/v1")
-    return requests.post(host + path, json=body, headers={"Authorization": f"Api-Key {KEY}"}, timeout=5)
+    return requests.post(host + path, json=body, headers={"Authorization": f"Api-Key {KEY}"}, timeout=60)
 
 
 def test_the_native_route_counts_in_texts(emulator: Emulator) -> None:

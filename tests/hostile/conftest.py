@@ -1,7 +1,7 @@
 """Bad input from browsers and programs; each test counts what it sends."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flask import Flask
@@ -12,12 +12,13 @@ from werkzeug.test import TestResponse
 from domain.db import db
 from domain.history import HistoryEntry
 from domain.provider_configs import ProviderConfig
+from tests.hostile import strings
 from tests.hostile.sending import URLENCODED
 from tests.hostile.tally import PROPERTY, Tally, table
 from tests.web.admin.browser import token_of
 from tests.web.admin.conftest import admin, openai_section  # noqa: F401
 from tests.web.api.conftest import api, token  # noqa: F401
-from tests.web.conftest import migrated_app  # noqa: F401
+from tests.web.conftest import clock, migrated_app  # noqa: F401
 from web.limits import limiter
 
 #: For what is refused before a database hears of it.
@@ -26,6 +27,8 @@ on_one_database = pytest.mark.parametrize("migrated_app", ["sqlite"], indirect=T
 UPDATE = "/admin/providers/update"
 Post = Callable[..., TestResponse]
 
+#: An origin, and its figures.
+Figures = tuple[str, int, int, int]
 _sums: dict[str, tuple[int, int, int]] = {}
 
 
@@ -39,6 +42,12 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
     assert counted.tried, "nothing was sent, so nothing was found out"
     if counted.verdict():
         pytest.fail(counted.verdict(), pytrace=False)
+
+
+@pytest.fixture(params=[strings.OF_EACH_KIND, pytest.param(3, marks=pytest.mark.thorough)])
+def kinds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many strings of each kind of ours are put into each place."""
+    monkeypatch.setattr(strings, "OF_EACH_KIND", request.param)
 
 
 @pytest.fixture
@@ -86,9 +95,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "teardown":
         for name, figures in report.user_properties:
             if name == PROPERTY:
-                origin, *numbers = figures
+                origin, tried, crashes, let_in = cast("Figures", figures)
                 before = _sums.get(origin, (0, 0, 0))
-                _sums[origin] = tuple(map(sum, zip(before, numbers, strict=True)))  # type: ignore[assignment]
+                _sums[origin] = (before[0] + tried, before[1] + crashes, before[2] + let_in)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,6 +1,7 @@
 """How bad input is sent: past the clients that would mend it on the way."""
 
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import urlencode
 
 from flask.testing import FlaskClient
@@ -24,7 +25,7 @@ def as_bytes_arrive(text: str) -> str:
     return text.encode(errors="surrogatepass").decode("latin-1")
 
 
-def get_path(client: FlaskClient, path: str, method: str = "GET", **rest: object) -> TestResponse:
+def get_path(client: FlaskClient, path: str, method: str = "GET", **rest: Any) -> TestResponse:
     """Ask for a path whose bytes nobody has tidied."""
     over = {"PATH_INFO": as_bytes_arrive(path)}
     return client.open("/", method=method, environ_overrides=over, buffered=True, **rest)

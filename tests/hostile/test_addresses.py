@@ -5,10 +5,9 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from time_machine import TimeMachineFixture
 from werkzeug.test import TestResponse
 
-from domain.db import db, utc_now
+from domain.db import db
 from tests import builders
 from tests.hostile.pages import bones
 from tests.hostile.sending import get_path
@@ -17,6 +16,10 @@ from tests.hostile.tally import Tally
 from tests.web.admin.browser import Page
 
 ORIGIN = "addresses"
+
+# After a minute an order would be one that stands still, and its page another one.
+pytestmark = pytest.mark.usefixtures("clock", "kinds")
+
 Api = Callable[..., TestResponse]
 
 
@@ -44,12 +47,9 @@ def test_an_argument_that_means_nothing_changes_nothing(
     admin: FlaskClient,
     strings: Callable[[str], list[str]],
     tally: Tally,
-    time_machine: TimeMachineFixture,
     path: str,
     arguments: tuple[str, ...],
 ) -> None:
-    # After a minute the order would be one that stands still, and its page another one.
-    time_machine.move_to(utc_now(), tick=False)
     with app.app_context():
         builders.place_order()
         builders.working_section()

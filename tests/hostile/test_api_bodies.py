@@ -20,6 +20,7 @@ from tests.hostile.conftest import on_one_database
 from tests.hostile.strings import strings_for
 from tests.hostile.tally import Tally
 from tests.web.api.conftest import ORDER
+from tests.web.conftest import json_of
 from web.api.errors import FAULTS
 from web.sentences import ORDER_FAULTS
 
@@ -39,6 +40,7 @@ def said_no(answer: TestResponse) -> bool:
     return set(error) == {"code", "message", "field"} and bool(error["message"]) and status == answer.status_code
 
 
+@pytest.mark.usefixtures("kinds")
 def test_a_text_is_kept_as_it_was_sent_or_refused(api: Api, app: Flask, tally: Tally) -> None:
     for text in strings_for("body"):
         answer = api("POST", "/orders", json={**VOICE, **dict.fromkeys(LIMITS, text)})
@@ -57,6 +59,7 @@ def test_a_text_is_kept_as_it_was_sent_or_refused(api: Api, app: Flask, tally: T
 
 
 @on_one_database
+@pytest.mark.usefixtures("kinds")
 def test_no_text_is_a_language_a_stage_or_the_name_of_a_field(api: Api, tally: Tally) -> None:
     for text in strings_for("body, other"):
         for changes in ({"language": text}, {"stages": [text]}, {"stages": text}, {text: "x"}):
@@ -79,14 +82,13 @@ anything = st.recursive(
     max_leaves=10,
 )
 nearly_orders = st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=20), anything, max_size=8)
-quick = settings(
-    max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)
+quick = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 
 
 @on_one_database
-def test_any_json_is_an_order_or_refused(api: Api, tally: Tally) -> None:
-    @quick
+@pytest.mark.parametrize("examples", [60, pytest.param(300, marks=pytest.mark.thorough)])
+def test_any_json_is_an_order_or_refused(api: Api, tally: Tally, examples: int) -> None:
+    @settings(quick, max_examples=examples)
     @given(anything | nearly_orders | nearly_orders.map(lambda changes: {**VOICE, **changes}))
     def send(body: Any) -> None:
         answer = api("POST", "/orders", data=json.dumps(body), content_type="application/json")
@@ -106,7 +108,7 @@ def test_any_bytes_are_an_order_or_refused(api: Api, tally: Tally) -> None:
     cuts = st.tuples(st.integers(0, len(WHOLE)), st.integers(0, len(WHOLE)), st.binary(max_size=8))
     broken = cuts.map(lambda cut: WHOLE[: cut[0]] + cut[2] + WHOLE[cut[1] :])
 
-    @quick
+    @settings(quick, max_examples=200)
     @given(st.binary(max_size=200) | broken)
     @example(b"\xef\xbb\xbf" + WHOLE)
     @example(WHOLE + b"\x00")
@@ -151,7 +153,7 @@ def test_the_same_name_twice_is_refused_however_it_is_written(api: Api, tally: T
         body = WHOLE.replace(b"{", b'{"' + name.encode() + b'": ["POEM"], ', 1)
         answer = api("POST", "/orders", data=body, content_type="application/json")
         tally.answered(body, answer.status_code)
-        assert answer.json["error"]["code"] == "doubled_name"
+        assert json_of(answer)["error"]["code"] == "doubled_name"
 
 
 @on_one_database

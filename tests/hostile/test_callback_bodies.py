@@ -34,6 +34,7 @@ def lost(app: Flask, job: int) -> int:  # noqa: F811
     return job
 
 
+@pytest.mark.usefixtures("kinds")
 def test_a_name_of_a_job_is_kept_or_not_heard(app: Flask, client: FlaskClient, lost: int, tally: Tally) -> None:
     for text in strings_for("task_id"):
         answer = client.post(f"/callbacks/{TOKEN}", json={"data": {"task_id": text, "callbackType": text}})

@@ -57,14 +57,21 @@ def made(app: Flask) -> None:
 
 
 @pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("examples", [12, pytest.param(100, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["allowed", "not allowed"])
 @pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=[" ".join(each) for each in OPERATIONS])
 def test_answers_are_as_described(
-    app: Flask, token: str, tally: Tally, method: str, path: str, mode: GenerationMode
+    app: Flask, token: str, tally: Tally, method: str, path: str, mode: GenerationMode, examples: int
 ) -> None:
     operation: APIOperation = schemathesis.openapi.from_wsgi("/api/openapi.json", app)[path][method]
 
-    @settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(operation.as_strategy(generation_mode=mode))
     def call(case: Case) -> None:
         answer = case.call(headers={"Authorization": f"Bearer {token}"})

@@ -101,7 +101,7 @@ def test_a_host_that_can_be_none_is_400(client: FlaskClient) -> None:
 
 
 @on_one_database
-@pytest.mark.usefixtures("no_limits")
+@pytest.mark.usefixtures("kinds", "no_limits")
 def test_no_text_is_a_token(client: FlaskClient, tally: Tally) -> None:
     for text in strings_for("token"):
         environ = {"HTTP_AUTHORIZATION": as_bytes_arrive(f"Bearer {text}")}
@@ -111,6 +111,7 @@ def test_no_text_is_a_token(client: FlaskClient, tally: Tally) -> None:
 
 
 @on_one_database
+@pytest.mark.usefixtures("kinds")
 def test_no_text_in_a_cookie_is_somebody(client: FlaskClient, tally: Tally) -> None:
     for text in strings_for("cookie"):
         environ = {"HTTP_COOKIE": as_bytes_arrive(f"session={text}; lang={text}")}
@@ -123,6 +124,7 @@ Api = Callable[..., TestResponse]
 ORDER = {"recipient": "Анна", "occasion": "60 лет", "stages": ["POEM"]}
 
 
+@pytest.mark.usefixtures("kinds")
 def test_an_idempotency_key_is_printable_or_refused(api: Api, messages: list[object], tally: Tally) -> None:
     for text in strings_for("Idempotency-Key"):
         environ = {"HTTP_IDEMPOTENCY_KEY": as_bytes_arrive(text)}

@@ -14,7 +14,7 @@ ORIGIN = "form of the login page"
 LOGIN = "/admin/login"
 
 
-@pytest.mark.usefixtures("administrator", "no_limits")
+@pytest.mark.usefixtures("administrator", "kinds", "no_limits")
 def test_no_text_is_a_name_or_a_password(client: FlaskClient, tally: Tally) -> None:
     token = token_of(client.get(LOGIN))
     harmless = set()

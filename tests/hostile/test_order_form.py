@@ -26,6 +26,9 @@ PLAIN = {"recipient": "Анна", "occasion": "60 лет", "details": "a", "tone
 MULTI_LINE = ("details", "poem")
 MARKUP = re.compile(r"[<>&\"'%{}]")
 
+# After a minute an order would be one that stands still, and its page another one.
+pytestmark = pytest.mark.usefixtures("clock", "kinds")
+
 Send = Callable[..., TestResponse]
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -20,7 +20,7 @@ from tests.hostile.tally import Tally
 
 ORIGIN = "readers of keys, orders and settings"
 
-quick = how(max_examples=300, deadline=None, derandomize=True, database=None)
+quick = how(max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 texts = st.text(st.characters(), max_size=60) | st.sampled_from(STRINGS)
 wrapped_keys = st.builds(
     lambda before, key, after: before + key + after,
@@ -80,8 +80,10 @@ limits = st.builds(
 )
 
 
-def test_limits_are_finite_numbers_of_known_providers_or_refused(tally: Tally) -> None:
-    @quick
+# Settings are slow to be made.
+@pytest.mark.parametrize("examples", [60, pytest.param(300, marks=pytest.mark.thorough)])
+def test_limits_are_finite_numbers_of_known_providers_or_refused(tally: Tally, examples: int) -> None:
+    @how(quick, max_examples=examples)
     @given(limits | texts | st.lists(limits, max_size=3).map(",".join))
     @example("SUNO=20/10s,PIKA=20jobs")
     def read(text: str) -> None:
@@ -116,6 +118,7 @@ def test_a_number_is_one_to_count_with_or_refused(tally: Tally, name: str) -> No
         timedelta(hours=value) if name.endswith("_hours") else timedelta(seconds=value)
 
 
+@pytest.mark.usefixtures("kinds")
 @pytest.mark.parametrize("name", ["media_url", "log_level", "secret_key", "dummy_provider", "port"])
 def test_a_setting_is_read_or_refused_without_repeating_it(tally: Tally, name: str) -> None:
     for text in strings_for(name):

@@ -27,7 +27,7 @@ MARKUP = re.compile(r"[<>&\"'%{}]")
 
 Save = Callable[..., tuple[int, ProviderConfig]]
 
-pytestmark = pytest.mark.usefixtures("openai_section")
+pytestmark = pytest.mark.usefixtures("clock", "kinds", "openai_section")
 
 
 @pytest.fixture
@@ -92,6 +92,7 @@ def test_a_key_is_kept_as_it_was_sent_or_refused(save: Save, tally: Tally) -> No
         assert status == refused_with(text)
         if row.version != before:
             place = live_place(StageType.POEM, ProviderKind.OPENAI)
+            assert row.candidate_api_key_encrypted is not None
             kept = current_vault().open(row.candidate_api_key_encrypted, place)
             tally.refuse_that(text, let_in=not VISIBLE_ASCII.fullmatch(kept) or kept not in text)
 

@@ -21,7 +21,7 @@ PART = b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
 
 Stored = Callable[[], object]
 
-pytestmark = on_one_database
+pytestmark = [on_one_database, pytest.mark.usefixtures("clock")]
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,10 @@ from tests.hostile_providers.operations import Good
 from tests.hostile_providers.server import Pieces
 
 MEGABYTE = 1024 * 1024
+#: Between two pieces of what does not end: no hundred of them, which is all that HTTP takes of some, come in time.
+PAUSE_SECONDS = 0.01
+#: Longer than any call may take.
+LASTING_SECONDS = 150
 Spoil = Callable[[Good], Pieces]
 
 
@@ -53,9 +57,10 @@ def _length(change: Callable[[int], str]) -> Spoil:
 def _endless(head: bytes, piece: bytes) -> Spoil:
     def pieces(_: Good) -> Iterator[bytes]:
         yield head
-        while True:
+        # So that a call that would wait for ever is told to have hung, and does not hang its test.
+        for _ in range(round(LASTING_SECONDS / PAUSE_SECONDS)):
             yield piece
-            time.sleep(0.002)
+            time.sleep(PAUSE_SECONDS)
 
     return pieces
 

@@ -67,7 +67,7 @@ def host(names: Names) -> Iterator[FileHost]:
 
 
 def fetch(url: str, base_url: str) -> Downloaded:
-    return download(url, io.BytesIO(), kind=KIND, medium="audio", base_url=base_url, seconds=5)
+    return download(url, io.BytesIO(), kind=KIND, medium="audio", base_url=base_url, seconds=60)
 
 
 @pytest.mark.parametrize(

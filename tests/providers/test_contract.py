@@ -161,14 +161,14 @@ def assert_is_a_recording(result: GenerationResult, request: GenerationRequest) 
 def assert_ends_with_a_file(provider: AnyProvider, ticket: Ticket) -> None:
     status = provider.poll(ticket.job_id)
     assert (status.error, status.charged) == (None, False)
-    file = requests.get(status.media.url, headers={"User-Agent": "Quatrain"}, timeout=5)
+    file = requests.get(status.media.url, headers={"User-Agent": "Quatrain"}, timeout=60)
     assert (file.status_code, file.headers["Content-Type"]) == (200, status.media.content_type)
-    with av.open(io.BytesIO(file.content)) as container:
-        assert container.duration > 0
+    with av.open(io.BytesIO(file.content), "r") as container:
+        assert (container.duration or 0) > 0
 
 
 def seconds_of(recording: bytes) -> float:
-    with av.open(io.BytesIO(recording)) as container:
+    with av.open(io.BytesIO(recording), "r") as container:
         return sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
 
 

@@ -4,12 +4,12 @@ import gzip
 import json
 import re
 import socket
-import time
 from typing import Any
 
 import pytest
 import responses
 
+from providers import http
 from providers.base import Credentials
 from providers.errors import (
     AnswerLost,
@@ -17,14 +17,17 @@ from providers.errors import (
     UnreadableAnswer,
 )
 from providers.kinds import StageType
+from tests.emulator.listener import until
 from tests.emulator.server import Emulator
 from tests.emulator.state import Room
 from tests.providers.conftest import assert_tells_nothing
 from tests.providers.wires import CANARY, AnyProvider, Call, OpenAt, Wire, make
 
-SHORT_SECONDS = 0.4
-#: For a busy machine; whatever goes wrong here lasts longer.
-SLACK_SECONDS = 3
+#: Whatever goes wrong here and ends by itself lasts several times as long, and then the answer is there.
+SHORT_SECONDS = 0.1
+DRIP_SECONDS = 0.02
+#: So that a body over it is quickly made.
+SMALL_BYTES = 64 * 1024
 
 
 @pytest.fixture
@@ -68,11 +71,11 @@ def test_a_server_that_does_not_speak_tls_got_nothing(
 
 
 LOSSES: dict[str, dict[str, Any]] = {
-    "silence": {"delay": 5},
+    "silence": {"delay": 60},
     "cut": {"cut": True},
     "half a body": {"cut_body": True},
-    "slow drip": {"drip": 0.05},
-    "slow drip of headers": {"drip": 0.05, "drip_headers": True},
+    "slow drip": {"drip": DRIP_SECONDS},
+    "slow drip of headers": {"drip": DRIP_SECONDS, "drip_headers": True},
 }
 
 
@@ -82,31 +85,29 @@ def test_a_generation_without_a_whole_answer_is_lost_and_not_repeated(
     provider: AnyProvider, emulator: Emulator, room: Room, wire: Wire, loss: dict[str, Any]
 ) -> None:
     room.fail(wire.generate_route, times=None, **loss)
-    began = time.monotonic()
 
     with pytest.raises(AnswerLost) as caught:
         make(provider, wire.request)
 
-    assert time.monotonic() - began < SHORT_SECONDS + SLACK_SECONDS
-    assert len(emulator.requests) == 1
-    assert len(emulator.ledger) == 1
+    # The provider may hear of it later than the caller gives up.
+    until(lambda: emulator.ledger)
+    assert len(emulator.requests) == len(emulator.ledger) == 1
     assert_tells_nothing(caught.value)
 
 
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
 def test_a_check_without_a_whole_answer_has_lost_nothing(
-    provider: AnyProvider, room: Room, loss: dict[str, Any]
+    provider: AnyProvider, emulator: Emulator, room: Room, loss: dict[str, Any]
 ) -> None:
     room.fail(**loss)
-    began = time.monotonic()
 
     with pytest.raises(Unavailable) as caught:
         provider.check_key(StageType.POEM)
 
     assert type(caught.value) is Unavailable
-    assert time.monotonic() - began < SHORT_SECONDS + SLACK_SECONDS
     assert_tells_nothing(caught.value)
+    until(lambda: emulator.requests)
 
 
 def test_a_refusal_that_breaks_off_blames_nobodys_key(provider: AnyProvider, room: Room, call: Call) -> None:
@@ -130,9 +131,17 @@ def test_a_redirect_is_not_followed_with_the_key(
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
 def test_a_body_over_the_largest_size_is_refused(
-    provider: AnyProvider, room: Room, wire: Wire, call: Call, encoding: str
+    provider: AnyProvider,
+    room: Room,
+    wire: Wire,
+    call: Call,
+    encoding: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    body = json.dumps({"data": [], "filler": "x" * wire.largest_answer}).encode()
+    # The other limit must not be the one that it meets.
+    for limit in ("LARGEST_BODY_BYTES", "LARGEST_MEDIA_BYTES"):
+        monkeypatch.setattr(http, limit, SMALL_BYTES if limit == wire.size_limit else 100 * SMALL_BYTES)
+    body = json.dumps({"data": [], "filler": "x" * SMALL_BYTES}).encode()
     if encoding == "gzip":
         body = gzip.compress(body, compresslevel=1)
     room.fail(status=200, body=body, headers={"Content-Encoding": encoding})

@@ -1,11 +1,13 @@
 """The DUMMY provider as an adapter: its models, and the failures that a brief can ask for."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from providers import errors
 from providers.base import Brief, Credentials, GenerationRequest
-from providers.dummy import MODELS, Dummy, errors, markers
+from providers.dummy import MODELS, Dummy
 from providers.kinds import ProviderKind, StageType
 from providers.registry import needs_key
 
@@ -24,33 +26,35 @@ MARKERS = [
 ]
 
 
-def request(stage_type=StageType.POEM, model=None, brief=BRIEF, **fields):
+def request(
+    stage_type: StageType = StageType.POEM, model: str | None = None, brief: Brief = BRIEF, **fields: Any
+) -> GenerationRequest:
     return GenerationRequest(
         stage_type=stage_type, model=model or MODELS[stage_type][0], brief=brief, token="attempt-1", **fields
     )
 
 
 @pytest.fixture
-def dummy():
+def dummy() -> Dummy:
     return Dummy(Credentials(api_key="", base_url=""))
 
 
 @pytest.fixture
-def waited(monkeypatch):
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The waits in seconds that were asked of the clock, none of which passes."""
     seconds: list[float] = []
-    monkeypatch.setattr(markers.time, "sleep", seconds.append)
+    monkeypatch.setattr("providers.dummy.markers.time.sleep", seconds.append)
     return seconds
 
 
-def test_it_needs_no_key_and_costs_nothing(dummy):
+def test_it_needs_no_key_and_costs_nothing(dummy: Dummy) -> None:
     assert (Dummy.kind, Dummy.paid, Dummy.lists_models) == (ProviderKind.DUMMY, False, True)
     assert [kind for kind in ProviderKind if not needs_key(kind)] == [ProviderKind.DUMMY]
     for stage_type in StageType:
         dummy.check_key(stage_type)
 
 
-def test_every_stage_has_models_of_its_own(dummy):
+def test_every_stage_has_models_of_its_own(dummy: Dummy) -> None:
     listed = [model for stage_type in StageType for model in dummy.list_models(stage_type)]
 
     assert len(listed) == len(set(listed)) == 8
@@ -58,14 +62,16 @@ def test_every_stage_has_models_of_its_own(dummy):
 
 
 @pytest.mark.parametrize("model", ["", "gpt-5", "dummy-voice-low"])
-def test_a_model_that_is_not_listed_for_the_stage_is_not_found(dummy, model):
+def test_a_model_that_is_not_listed_for_the_stage_is_not_found(dummy: Dummy, model: str) -> None:
     with pytest.raises(errors.ModelNotFound):
         dummy.generate(replace(request(), model=model))
 
 
 @pytest.mark.parametrize("stage_type", list(StageType))
 @pytest.mark.parametrize(("marker", "error"), MARKERS)
-def test_a_marker_raises_its_own_error_at_every_stage(dummy, stage_type, marker, error):
+def test_a_marker_raises_its_own_error_at_every_stage(
+    dummy: Dummy, stage_type: StageType, marker: str, error: type[errors.ProviderError]
+) -> None:
     with pytest.raises(errors.ProviderError) as raised:
         dummy.generate(request(stage_type, brief=replace(BRIEF, details=f"любит горы {marker}")))
 
@@ -74,12 +80,12 @@ def test_a_marker_raises_its_own_error_at_every_stage(dummy, stage_type, marker,
 
 
 @pytest.mark.parametrize("field", ["recipient", "occasion", "details"])
-def test_a_marker_counts_in_small_and_capital_letters_in_each_of_the_three_fields(dummy, field):
+def test_a_marker_counts_in_small_and_capital_letters_in_each_of_the_three_fields(dummy: Dummy, field: str) -> None:
     with pytest.raises(errors.ContentBlocked):
         dummy.generate(request(brief=replace(BRIEF, **{field: "Анна !BLOCKED, и всё"})))
 
 
-def test_a_marker_for_one_stage_fails_that_stage_alone(dummy):
+def test_a_marker_for_one_stage_fails_that_stage_alone(dummy: Dummy) -> None:
     brief = replace(BRIEF, details="любит горы !blocked@song !no-credit@Clip")
 
     with pytest.raises(errors.ContentBlocked):
@@ -92,11 +98,11 @@ def test_a_marker_for_one_stage_fails_that_stage_alone(dummy):
 @pytest.mark.parametrize(
     "details", ["Ура!blocked", "!blockedly", "!blocked-ish", "blocked", "! blocked", "!blocked@TEA"]
 )
-def test_what_only_looks_like_a_marker_fails_nothing(dummy, details):
+def test_what_only_looks_like_a_marker_fails_nothing(dummy: Dummy, details: str) -> None:
     assert dummy.generate(request(brief=replace(BRIEF, details=details))).text
 
 
-def test_a_marker_in_the_prompt_is_only_text(dummy):
+def test_a_marker_in_the_prompt_is_only_text(dummy: Dummy) -> None:
     assert dummy.generate(request(prompt="!blocked", instructions="!refused", poem="!unreadable")).text
 
 
@@ -114,21 +120,23 @@ def test_a_marker_in_the_prompt_is_only_text(dummy):
         ("slowly", []),
     ],
 )
-def test_a_slow_brief_waits_as_long_as_it_says_and_then_gets_its_work(dummy, waited, details, seconds):
+def test_a_slow_brief_waits_as_long_as_it_says_and_then_gets_its_work(
+    dummy: Dummy, waited: list[float], details: str, seconds: list[float]
+) -> None:
     result = dummy.generate(request(brief=replace(BRIEF, details=details)))
 
     assert waited == seconds
     assert result.text
 
 
-def test_a_failure_comes_after_the_wait(dummy, waited):
+def test_a_failure_comes_after_the_wait(dummy: Dummy, waited: list[float]) -> None:
     with pytest.raises(errors.Unavailable):
         dummy.generate(request(brief=replace(BRIEF, details="!unavailable !slow 9")))
 
     assert waited == [9]
 
 
-def test_the_same_brief_fails_each_time(dummy):
+def test_the_same_brief_fails_each_time(dummy: Dummy) -> None:
     brief = replace(BRIEF, details="!unavailable 2")
 
     for _ in range(3):
@@ -137,7 +145,7 @@ def test_the_same_brief_fails_each_time(dummy):
 
 
 @pytest.mark.parametrize("model", MODELS[StageType.POEM])
-def test_markers_leave_no_trace_in_the_poem(dummy, waited, model):
+def test_markers_leave_no_trace_in_the_poem(dummy: Dummy, waited: list[float], model: str) -> None:
     marked = replace(
         BRIEF,
         recipient="!refused@SONG Анна",
@@ -148,10 +156,11 @@ def test_markers_leave_no_trace_in_the_poem(dummy, waited, model):
     assert dummy.generate(request(model=model, brief=marked)).text == dummy.generate(request(model=model)).text
 
 
-def test_the_result_names_its_model_and_counts_its_characters(dummy):
+def test_the_result_names_its_model_and_counts_its_characters(dummy: Dummy) -> None:
     result = dummy.generate(request(model="dummy-haiku"))
 
     assert result.model == "dummy-haiku"
+    assert result.text is not None
     assert result.text.count("\n") == 2
     assert (result.media, result.content_type) == (None, "text/plain")
     assert result.usage == {"characters": len(result.text)}

@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -31,6 +31,8 @@ from tests.providers.conftest import CANARY
 from tests.providers.file_host import FileHost
 
 KIND = ProviderKind.OPENAI
+#: Nobody here waits in vain.
+LONG_SECONDS = 60
 #: What the two ends of a connection may have sent and not yet read.
 FEW_MEGABYTES = 10 * 1024 * 1024
 
@@ -50,7 +52,8 @@ def wire_that_says(*pieces: bytes, reads: bool = True) -> Iterator[str]:
 
         def serve() -> None:
             connection, _ = server.accept()
-            with connection:
+            # Who has heard enough hangs up.
+            with connection, suppress(OSError):
                 if reads:
                     connection.recv(65536)
                 for piece in pieces:
@@ -65,7 +68,7 @@ def wire_that_says(*pieces: bytes, reads: bool = True) -> Iterator[str]:
 def test_the_key_goes_where_the_vendor_wants_it(emulator: Emulator) -> None:
     emulator.openai.fail(status=200, body={"ok": True})
 
-    answer = open_http(emulator.base_url(KIND)).get_json("/models", seconds=5)
+    answer = open_http(emulator.base_url(KIND)).get_json("/models", seconds=LONG_SECONDS)
 
     assert answer.body == {"ok": True}
     assert emulator.requests[0].headers["x-key"] == f"Key {CANARY}"
@@ -75,7 +78,7 @@ def test_json_goes_out_as_it_is_with_its_length(emulator: Emulator) -> None:
     emulator.openai.fail(status=200, body={})
     payload = {"text": "Ёлка «зелёная» \U0001f384", "n": 1, "none": None}
 
-    open_http(emulator.base_url(KIND)).post_json("/responses", payload, seconds=5, headers={"X-Extra": "1"})
+    open_http(emulator.base_url(KIND)).post_json("/responses", payload, seconds=LONG_SECONDS, headers={"X-Extra": "1"})
 
     (seen,) = emulator.requests
     assert seen.body == payload
@@ -92,7 +95,7 @@ def test_the_adapter_reads_a_refusal_before_the_defaults_do(emulator: Emulator) 
         return answer.error(ContentBlocked, "words")
 
     with pytest.raises(ContentBlocked, match="words") as caught:
-        open_http(emulator.base_url(KIND), read).get_json("/models", seconds=5)
+        open_http(emulator.base_url(KIND), read).get_json("/models", seconds=LONG_SECONDS)
 
     assert (caught.value.status, caught.value.request_id, caught.value.retry_after) == (401, "req_1", 7)
 
@@ -101,7 +104,7 @@ def test_the_adapter_reads_a_refusal_before_the_defaults_do(emulator: Emulator) 
 def test_a_request_id_that_is_none_is_left_out(emulator: Emulator, value: str) -> None:
     emulator.openai.fail(status=200, body={}, headers={"x-request-id": value.encode().decode("latin-1")})
 
-    assert open_http(emulator.base_url(KIND)).get_json("/models", seconds=5).request_id is None
+    assert open_http(emulator.base_url(KIND)).get_json("/models", seconds=LONG_SECONDS).request_id is None
 
 
 def test_a_body_of_the_largest_size_is_read(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,11 +113,11 @@ def test_a_body_of_the_largest_size_is_read(emulator: Emulator, monkeypatch: pyt
     provider = open_http(emulator.base_url(KIND))
 
     emulator.openai.fail(status=200, body=body)
-    assert provider.get_json("/models", seconds=5).body == json.loads(body)
+    assert provider.get_json("/models", seconds=LONG_SECONDS).body == json.loads(body)
 
     emulator.openai.fail(status=200, body=body + " ")
     with pytest.raises(UnreadableAnswer, match="too large"):
-        provider.get_json("/models", seconds=5)
+        provider.get_json("/models", seconds=LONG_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +137,7 @@ def test_a_body_of_the_largest_size_is_read(emulator: Emulator, monkeypatch: pyt
 )
 def test_an_answer_that_is_no_answer_is_a_lost_one(said: bytes) -> None:
     with wire_that_says(said) as base_url, pytest.raises(AnswerLost) as caught:
-        open_http(base_url).post_json("/x", {}, seconds=5)
+        open_http(base_url).post_json("/x", {}, seconds=LONG_SECONDS)
 
     assert caught.value.__context__ is None
 
@@ -145,7 +148,7 @@ def test_an_answer_that_is_no_answer_is_a_lost_one(said: bytes) -> None:
 def test_the_target_of_a_redirect_is_not_even_looked_at(location: str) -> None:
     said = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode("latin-1")
     with wire_that_says(said) as base_url, pytest.raises(Unavailable, match="redirect") as caught:
-        open_http(base_url).get_json("/x", seconds=5)
+        open_http(base_url).get_json("/x", seconds=LONG_SECONDS)
 
     assert type(caught.value) is Unavailable
     assert caught.value.__context__ is None
@@ -159,11 +162,11 @@ def test_an_order_whose_outcome_is_elsewhere_may_have_been_carried_out(
     http = open_http(emulator.base_url(KIND))
 
     with pytest.raises(Unavailable, match="redirect") as ordered:
-        http.post_json("/responses", {}, seconds=5)
+        http.post_json("/responses", {}, seconds=LONG_SECONDS)
     with pytest.raises(Unavailable, match="redirect") as asked:
-        http.get_json("/models", seconds=5)
+        http.get_json("/models", seconds=LONG_SECONDS)
     with pytest.raises(Unavailable, match="redirect") as repeatable:
-        http.post_for_bytes("/responses", b"", content_type="a/b", seconds=5, repeatable=True)
+        http.post_for_bytes("/responses", b"", content_type="a/b", seconds=LONG_SECONDS, repeatable=True)
 
     assert type(ordered.value) is expected
     assert {type(asked.value), type(repeatable.value)} == {Unavailable}
@@ -172,7 +175,7 @@ def test_an_order_whose_outcome_is_elsewhere_may_have_been_carried_out(
 def test_headers_that_cannot_be_read_are_not_written_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
     said = f"HTTP/1.1 200 OK\r\n{CANARY}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
     with wire_that_says(said) as base_url:
-        open_http(base_url).get_json("/secret", seconds=5)
+        open_http(base_url).get_json("/secret", seconds=LONG_SECONDS)
 
     assert caplog.records == []
 
@@ -184,14 +187,14 @@ def test_the_body_of_a_redirect_is_not_read() -> None:
             host.counted(pages), 302, {"Location": "/y", "Content-Length": "52428800"}
         )
         with pytest.raises(Unavailable, match="redirect"):
-            open_http(host.base_url).get_json("/x", seconds=5)
+            open_http(host.base_url).get_json("/x", seconds=LONG_SECONDS)
 
     assert host.sent < FEW_MEGABYTES
 
 
 def test_a_server_that_hangs_up_on_connect_is_not_an_outage_of_ours() -> None:
     with wire_that_says(reads=False) as base_url, pytest.raises(Unavailable):
-        open_http(base_url).get_json("/x", seconds=5)
+        open_http(base_url).get_json("/x", seconds=LONG_SECONDS)
 
 
 def test_a_session_is_closed_with_its_call(emulator: Emulator) -> None:
@@ -199,14 +202,14 @@ def test_a_session_is_closed_with_its_call(emulator: Emulator) -> None:
     emulator.openai.fail(status=200, body={}, times=3)
 
     for _ in range(3):
-        provider.get_json("/models", seconds=5)
+        provider.get_json("/models", seconds=LONG_SECONDS)
 
     assert not [value for value in vars(provider).values() if type(value).__module__.startswith("requests")]
 
 
 def test_a_header_of_ours_that_cannot_be_sent_leaks_nothing(emulator: Emulator) -> None:
     with pytest.raises(ProviderError) as caught:
-        open_http(emulator.base_url(KIND)).post_json("/x", {}, seconds=5, headers={"X-Extra": "a\nb"})
+        open_http(emulator.base_url(KIND)).post_json("/x", {}, seconds=LONG_SECONDS, headers={"X-Extra": "a\nb"})
 
     assert not isinstance(caught.value, KeyRejected | AnswerLost)
     assert caught.value.__context__ is None
@@ -257,7 +260,9 @@ def test_a_poem_or_a_list_out_of_all_proportion_is_none() -> None:
 
 
 def post_bytes(base_url: str, **features: Any) -> RawAnswer:
-    return open_http(base_url).post_for_bytes("/responses", b"\xff\x00=", content_type="a/b", seconds=5, **features)
+    return open_http(base_url).post_for_bytes(
+        "/responses", b"\xff\x00=", content_type="a/b", seconds=LONG_SECONDS, **features
+    )
 
 
 def test_bytes_go_out_and_come_back_as_they_are(emulator: Emulator) -> None:
@@ -277,6 +282,7 @@ def test_bytes_go_out_and_come_back_as_they_are(emulator: Emulator) -> None:
 
 
 def test_media_may_be_larger_than_a_message(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (http.LARGEST_BODY_BYTES, http.LARGEST_MEDIA_BYTES) == (5 * 1024**2, 20 * 1024**2)
     monkeypatch.setattr(http, "LARGEST_BODY_BYTES", 10)
     monkeypatch.setattr(http, "LARGEST_MEDIA_BYTES", 1000)
 

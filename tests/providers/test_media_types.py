@@ -14,6 +14,7 @@ def sound(container: str, codec: str) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=48_000, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         frame = av.AudioFrame(format="s16", layout="mono", samples=4800)
         frame.planes[0].update(bytes(9600))
         frame.sample_rate = 48_000
@@ -28,6 +29,7 @@ def film(container: str, codec: str) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=10)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
         frame = av.VideoFrame(64, 64, "yuv420p")
         frame.pts, frame.time_base = 0, Fraction(1, 10)

@@ -16,7 +16,7 @@ RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 def decode(recording: bytes) -> tuple[int, float]:
     """The sample rate and the seconds of sound; fails at the first byte that is no MP3."""
-    with av.open(io.BytesIO(recording), format="mp3") as container:
+    with av.open(io.BytesIO(recording), "r", format="mp3") as container:
         frames = list(container.decode(audio=0))
     return frames[0].sample_rate, sum(frame.samples for frame in frames) / frames[0].sample_rate
 

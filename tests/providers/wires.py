@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
-from providers import http
 from providers.base import Brief, GenerationRequest, InstantProvider, JobProvider
 from providers.errors import CreditExhausted, PermissionMissing, ProviderError
 from providers.gemini import Gemini
@@ -74,7 +73,8 @@ class Wire:
     """One adapter and one way in which it speaks.
 
     ``at_the_vendor`` is the function that has to take the emulator for the vendor's own host, where there is one.
-    ``without_credit``: what a generation for an account without money raises. ``largest_answer`` is in bytes.
+    ``without_credit``: what a generation for an account without money raises. ``size_limit`` names the limit
+    in ``providers.http`` that its answers have.
     """
 
     adapter: type[TimedProvider] | type[TimedJobProvider]
@@ -82,7 +82,7 @@ class Wire:
     generate_route: str
     at_the_vendor: str = ""
     without_credit: type[ProviderError] = CreditExhausted
-    largest_answer: int = http.LARGEST_BODY_BYTES
+    size_limit: str = "LARGEST_BODY_BYTES"
     #: Whether the vendor takes an id of ours.
     sends_token: bool = True
     #: The statuses that leave open whether a generation was carried out, and charged.
@@ -113,15 +113,13 @@ WIRES = {
         lost_by=frozenset({504}),
     ),
     # Its answer to an account without money is the one to a key without rights.
-    "speechkit-v1": Wire(
-        SpeechKit, VOICE, "v1", without_credit=PermissionMissing, largest_answer=http.LARGEST_MEDIA_BYTES
-    ),
+    "speechkit-v1": Wire(SpeechKit, VOICE, "v1", without_credit=PermissionMissing, size_limit="LARGEST_MEDIA_BYTES"),
     "speechkit-v3": Wire(
         SpeechKit,
         replace(VOICE, model="dasha"),
         "v3",
         without_credit=PermissionMissing,
-        largest_answer=http.LARGEST_MEDIA_BYTES,
+        size_limit="LARGEST_MEDIA_BYTES",
     ),
     "suno": Wire(Suno, SONG, "generate", sends_token=False, lost_by=LOST_BY, names_calls=False),
     "pika": Wire(Pika, CLIP, "submit", lost_by=LOST_BY, lists_in_public=True),

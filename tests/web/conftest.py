@@ -1,11 +1,33 @@
 """Fixtures for whatever talks to the web application or types a command."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import pytest
+import redis
+import time_machine
 from celery import Celery
 from click.testing import Result
 from flask import Flask
+from sqlalchemy import event
+from werkzeug.test import TestResponse
+
+from domain.db import db, utc_now
+from web import health, quick_redis, steady_storage
+
+PATIENCE_SECONDS = 60
+Answer = TypeVar("Answer")
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    """The clock stands until it is moved, so that a page says the same of a while however long a test takes.
+
+    Whoever signs in has to do so when it stands: ask for it with ``usefixtures``, which comes before all arguments.
+    """
+    with time_machine.travel(utc_now(), tick=False) as traveller:
+        yield traveller
 
 from tests.database_kinds import ONE_DATABASE
 
@@ -26,6 +48,55 @@ def run(app: Flask) -> Callable[..., Result]:
         return result
 
     return call
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Redis and database have a minute to answer those who give them a second or two otherwise."""
+    for module in (quick_redis, steady_storage, health):
+        monkeypatch.setattr(module, "TIMEOUT_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(health, "DATABASE_TIMEOUT_SECONDS", PATIENCE_SECONDS)
+    health._engine.cache_clear()
+    yield
+    health._engine.cache_clear()
+
+
+@pytest.fixture
+def endless_locks(app: Flask) -> Iterator[None]:
+    """Who waits for a lock of the database here waits longer than the test does."""
+
+    with app.app_context():
+        engine = db.engine
+
+    def wait_long(connection: Any, _record: object, _proxy: object) -> None:
+        if engine.dialect.name == "sqlite":
+            connection.execute(f"PRAGMA busy_timeout={10 * PATIENCE_SECONDS * 1000}")
+
+    event.listen(engine, "checkout", wait_long)
+    yield
+    event.remove(engine, "checkout", wait_long)
+    engine.dispose()
+
+
+def json_of(answer: TestResponse) -> dict[str, Any]:
+    """The object that an answer is; fails the test if it is none."""
+    assert isinstance(answer.json, dict), answer.text
+    return answer.json
+
+
+def seconds_given(client: redis.Redis) -> set[object]:
+    """How long a Redis may take, to be connected to and to answer."""
+    given = client.connection_pool.connection_kwargs
+    return {given.get("socket_timeout"), given.get("socket_connect_timeout")}
+
+
+def answer_of(ask: Callable[[], Answer]) -> Answer:
+    """What ``ask`` returns; fails a test in which it waits for what it should not wait for."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(ask).result(PATIENCE_SECONDS)
+    finally:
+        pool.shutdown(wait=False)
 
 
 @pytest.fixture

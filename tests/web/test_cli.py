@@ -13,6 +13,8 @@ from domain.orders import Stage, StageState
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 Run = Callable[..., Result]
 Messages = list[tuple[str, int | str]]
 

@@ -190,7 +190,7 @@ def read_until(terminal: int, words: bytes) -> bytes:
     """What a program prints up to ``words``."""
     seen = b""
     while words not in seen:
-        assert select.select([terminal], [], [], 20)[0], f"waited for {words!r} after {seen!r}"
+        assert select.select([terminal], [], [], 60)[0], f"waited for {words!r} after {seen!r}"
         seen += os.read(terminal, 1024)
     return seen
 
@@ -225,6 +225,6 @@ def test_a_password_typed_at_a_terminal_is_asked_twice_and_not_shown(environment
     seen += read_until(ours, b"maria.")
     os.close(ours)
 
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert b"Created the administrator maria." in seen
     assert PASSWORD.encode() not in seen

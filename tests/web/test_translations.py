@@ -1,6 +1,8 @@
 """Every word that a person meets is there in Russian."""
 
 import re
+from collections.abc import Collection
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -54,10 +56,11 @@ def test_translations_are_russian_and_keep_their_gaps(catalog: Catalog) -> None:
     for message in catalog:
         if not message.id:
             continue
-        singular = message.id[0] if isinstance(message.id, tuple) else message.id
+        singular = message.id if isinstance(message.id, str) else message.id[0]
         forms = message.string if isinstance(message.string, tuple) else (message.string,)
-        assert len(forms) == (3 if isinstance(message.id, tuple) else 1), singular
+        assert len(forms) == (3 if message.pluralizable else 1), singular
         for form in forms:
+            assert isinstance(form, str), singular
             assert set(PLACEHOLDER.findall(form)) == set(PLACEHOLDER.findall(singular)), singular
             has_words = PLACEHOLDER.sub("", singular).strip(" .,:…")
             assert singular in NAMES or re.search("[а-яё№]", form, re.IGNORECASE) or not has_words, singular
@@ -68,14 +71,15 @@ def _subclasses(root: type[ProviderError]) -> set[type[ProviderError]]:
 
 
 def test_every_code_has_its_sentence() -> None:
-    for table, members in [
+    tables: list[tuple[Collection[StrEnum], type[StrEnum]]] = [
         (sentences.STAGE_NAMES, StageType),
         (sentences.PROVIDER_TITLES, ProviderKind),
         (sentences.STATUS_WORDS, Status),
         (sentences.STAGE_STATES, StageState),
         (sentences.ORDER_STATES, OrderState),
         (standstills.STANDSTILLS, Standstill),
-    ]:
+    ]
+    for table, members in tables:
         assert set(table) == set(members)
     codes = {error.code for error in _subclasses(ProviderError)} - {ProviderError.code}
     assert codes | set(Reason) <= set(sentences.REASONS)

@@ -10,6 +10,8 @@ from providers.kinds import StageType
 from tests import builders
 from tests.web.admin.browser import Page
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 
 @pytest.fixture
 def three(app: Flask) -> None:

@@ -10,6 +10,8 @@ from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.admin.browser import Page
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 
 @pytest.mark.parametrize(
     ("state", "sentence"),
@@ -49,7 +51,7 @@ def test_a_text_and_the_details_of_a_failure_can_be_copied(app: Flask, admin: Fl
         builders.working_section()
         order_id = builders.place_order(frozenset({StageType.POEM, StageType.CLIP})).id
         builders.run(order_id)
-        text = builders.stage_of(order_id).work.text
+        text = builders.text_of(order_id)
         failure = {"reason": "job_failed", "provider_kind": ProviderKind.PIKA, "provider_request_id": "req-1"}
         builders.set_state(order_id, StageType.CLIP, StageState.FAILED, detail="Boom", **failure)
 

@@ -14,6 +14,8 @@ from tests import builders
 from tests.local_s3 import LocalS3
 from tests.web.admin.browser import Page, post
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 ORDER = {
     "recipient": "Анна",
     "occasion": "60 лет",
@@ -98,7 +100,7 @@ def test_an_order_of_the_longest_texts_passes(app: Flask, admin: FlaskClient) ->
 
     assert answer.status_code == 303
     with app.app_context():
-        assert db.session.get(Order, 1).poem == "Ъ" * 4000
+        assert db.session.get_one(Order, 1).poem == "Ъ" * 4000
 
 
 def test_markup_in_an_order_stays_text(admin: FlaskClient) -> None:
@@ -164,7 +166,7 @@ def test_a_text_is_shown_and_fetched_as_text(app: Flask, admin: FlaskClient) -> 
         builders.working_section()
         order_id = builders.place_order().id
         builders.run(order_id)
-        text = builders.stage_of(order_id).work.text
+        text = builders.text_of(order_id)
 
     answer = admin.get(f"/admin/orders/{order_id}/works/POEM")
 
@@ -217,7 +219,7 @@ def test_a_failed_stage_says_why_and_can_be_tried_again_once(
     assert "Повторять нечего" in admin.get(f"/admin/orders/{order_id}").text
     with app.app_context():
         assert builders.stage_of(order_id).state is StageState.QUEUED
-        assert db.session.get(Order, order_id).state is OrderState.RUNNING
+        assert db.session.get_one(Order, order_id).state is OrderState.RUNNING
     assert post(admin, f"/admin/orders/{order_id}/stages/CLIP/retry").status_code == 404
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 import structlog
-from flask import Flask
+from flask import Flask, jsonify
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 from sqlalchemy import text
@@ -115,7 +115,7 @@ def show_a_page(house: House) -> str:
 
 def answer_a_program(house: House) -> str:
     with house.app.test_request_context():
-        response = house.app.process_response(house.app.json.response({"error": KEY}))
+        response = house.app.process_response(jsonify({"error": KEY}))
     return response.get_data(as_text=True)
 
 
@@ -126,6 +126,7 @@ def post_an_alert(house: House) -> str:
     db.session.commit()
     settings = house.app.config["SETTINGS"]
     with Listener() as listener, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(alert_delivery, "TIMEOUT_SECONDS", 60)
         patched.setitem(
             house.app.config, "SETTINGS", settings.model_copy(update={"alert_webhook_url": SecretStr(listener.url)})
         )

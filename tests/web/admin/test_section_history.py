@@ -17,6 +17,8 @@ from tests.web.admin.browser import Page, post, save
 from tests.web.admin.stored import KEY
 from web.history_sentences import EVENTS, history_sentence
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 POEM = StageType.POEM
 OLD_KEY = "sk-fake-previous-0123456789-z9y8"
 CHECK = "tasks.config.validate_and_fetch_models"

@@ -1,6 +1,6 @@
 """How long somebody stays signed in, and what a copy of their cookie is good for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -10,13 +10,15 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from domain import accounts
-from domain.db import db, utc_now
+from domain.db import db
 from domain.ended_sessions import EndedSession
 from tests import builders
 from tests.conftest import production_settings
 from tests.web.admin.browser import Page, post
 from tests.web.admin.conftest import signed_in
 from web.config import config_of
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 IS_OVER = {"ru": "Сеанс завершён. Войдите снова.", "en": "Your session has ended. Sign in again."}
 #: What pages ask for by themselves.
@@ -26,19 +28,6 @@ LIVE_PATHS = [
     "/admin/providers?live=1",
     "/admin/orders/1?live=1",
 ]
-
-
-@pytest.fixture
-def clock() -> Iterator[time_machine.Traveller]:
-    """The clock stands until it is moved."""
-    with time_machine.travel(utc_now(), tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
-def admin(clock: time_machine.Traveller, admin: FlaskClient) -> FlaskClient:
-    """Signed in at the time that the clock shows."""
-    return admin
 
 
 @pytest.fixture

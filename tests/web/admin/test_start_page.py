@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -14,6 +15,8 @@ from domain.stages import follow_stages
 from providers.kinds import StageType
 from tests import builders
 from tests.web.admin.browser import Page
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 def start(admin: FlaskClient) -> Page:

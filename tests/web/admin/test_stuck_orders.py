@@ -19,6 +19,8 @@ from tests import builders
 from tests.web.admin.browser import Page
 from web.standstills import latest_failure, standstill_advice, standstill_words
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 POEM, VOICE, SONG, CLIP = StageType
 MINUTE = timedelta(minutes=1)
 NUMBER = re.compile(r"(?:№|No\.) (\d+) ")

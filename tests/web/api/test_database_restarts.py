@@ -4,6 +4,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from flask import Flask
@@ -16,6 +17,7 @@ from tests.local_services import LocalPostgres
 from tests.own_postgres import migrated_app, own_postgres  # noqa: F401
 from tests.running_system import wait_until
 from tests.web.api.conftest import ORDER
+from tests.web.conftest import PATIENCE_SECONDS, json_of
 
 Api = Callable[..., TestResponse]
 RESTARTS = 6
@@ -31,9 +33,13 @@ def is_accepted(answer: TestResponse) -> bool:
     """Whether it is. Fails the test unless the sender is asked to come back otherwise."""
     if answer.status_code == 202:
         return True
-    assert (answer.status_code, answer.json["error"]["code"]) == (503, "database_away")
+    assert (answer.status_code, json_of(answer)["error"]["code"]) == (503, "database_away")
     assert int(answer.headers["Retry-After"]) > 0
     return False
+
+
+def _more_than(number: int, accepted: list[int]) -> bool:
+    return len(accepted) > number
 
 
 def stored(app: Flask) -> dict[int, int]:
@@ -54,13 +60,12 @@ def test_orders_that_are_placed_through_restarts_are_accepted_once_each(
             number += 1
             while not is_accepted(answer := place(api, f"{name} {number}")):
                 pass
-            accepted.append(answer.json["id"])
+            accepted.append(json_of(answer)["id"])
 
     with ThreadPoolExecutor(SHOPS) as pool:
         shops = [pool.submit(shop, name) for name in range(SHOPS)]
         for _ in range(RESTARTS):
-            before = len(accepted)
-            wait_until(lambda before=before: len(accepted) > before, "orders are accepted again")
+            wait_until(partial(_more_than, len(accepted), accepted), "orders are accepted again", PATIENCE_SECONDS)
             own_postgres.restart(crash=True)
         closed.set()
         for each in shops:
@@ -83,13 +88,13 @@ def test_an_order_that_the_database_goes_down_with_is_there_once_after_the_next_
 
     second = place(api, "shop-1")
     assert is_accepted(second)
-    assert stored(app) == {second.json["id"]: len(TWO_WORKS["stages"])}
+    assert stored(app) == {json_of(second)["id"]: len(TWO_WORKS["stages"])}
 
 
 def test_the_first_request_after_a_restart_is_answered_as_if_nothing_had_been(
     own_postgres: LocalPostgres, api: Api, messages: list[object]
 ) -> None:
-    path = place(api, "shop-1").json["url"].removeprefix("/api/v1")
+    path = json_of(place(api, "shop-1"))["url"].removeprefix("/api/v1")
 
     own_postgres.restart(crash=True)
     assert api("GET", path).status_code == 200

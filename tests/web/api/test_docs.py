@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from domain.order_rules import DEFAULT_LANGUAGE, FIELDS, LANGUAGES, LIMITS
 from tests import builders
 from tests.web.api.conftest import ORDER
+from tests.web.conftest import json_of
 from web.api.errors import FAULTS
 from web.sentences import ORDER_FAULTS
 
@@ -20,7 +21,7 @@ from web.sentences import ORDER_FAULTS
 def document(client: FlaskClient) -> dict[str, Any]:
     response = client.get("/api/openapi.json")
     assert (response.status_code, response.mimetype) == (200, "application/json")
-    return response.json
+    return json_of(response)
 
 
 def nodes(tree: Any) -> Iterator[dict[str, Any]]:
@@ -88,6 +89,9 @@ def test_every_code_of_an_error_is_described(document: dict[str, Any]) -> None:
     assert {*FAULTS, *ORDER_FAULTS} - told == {"not_found", "method_not_allowed"}
 
 
+PYTHON: dict[str, type[Any]] = {"string": str, "integer": int, "boolean": bool, "object": dict, "null": type(None)}
+
+
 def fits(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
     """Whether ``value`` has exactly the described fields, all the way down."""
     if "$ref" in schema:
@@ -96,8 +100,7 @@ def fits(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
         return any(fits(value, each, schemas) for each in schema["anyOf"])
     if "enum" in schema:
         return value in schema["enum"]
-    python = {"string": str, "integer": int, "boolean": bool, "object": dict, "null": type(None)}[schema["type"]]
-    if not isinstance(value, python):
+    if not isinstance(value, PYTHON[schema["type"]]):
         return False
     if "properties" in schema and set(value) != set(schema["properties"]):
         return False

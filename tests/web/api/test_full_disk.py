@@ -11,6 +11,7 @@ from providers.kinds import StageType
 from tests.builders import working_section
 from tests.full_disk import Disk, full_database
 from tests.web.api.conftest import ORDER
+from tests.web.conftest import json_of
 
 Api = Callable[..., TestResponse]
 #: Longer than what is free on the last page of any table.
@@ -18,7 +19,7 @@ LONG = {**ORDER, "stages": ["VOICE"], "poem": "Море шумит. " * 300}
 
 
 def is_refused(response: TestResponse) -> bool:
-    error = response.json["error"]
+    error = json_of(response)["error"]
     assert error["message"].startswith("There is no room on the server's disk, and nothing was stored. Try again when")
     return (response.status_code, error["code"], response.headers["Retry-After"]) == (507, "storage_full", "60")
 
@@ -43,21 +44,21 @@ def test_no_stage_is_ready_while_there_is_no_room_for_works(api: Api, app: Flask
         working_section(StageType.VOICE)
     disk.leave_little()
 
-    full = api("GET", "/stages").json
+    full = json_of(api("GET", "/stages"))
     disk.make_room()
 
     voice = full["VOICE"]
     assert (voice["ready"], voice["reason"], voice["since"]) == (False, "storage_full", None)
     assert voice["message"]
     assert full["SONG"]["reason"] == "not_configured"
-    assert api("GET", "/stages").json["VOICE"]["ready"]
+    assert json_of(api("GET", "/stages"))["VOICE"]["ready"]
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "shop-1"}], ids=["without a key", "with a key"])
 def test_an_order_is_refused_while_the_database_is_full(
     api: Api, app: Flask, messages: list[object], count_orders: Callable[[], int], headers: dict[str, str]
 ) -> None:
-    old = api("POST", "/orders", json=ORDER).json["url"].removeprefix("/api/v1")
+    old = json_of(api("POST", "/orders", json=ORDER))["url"].removeprefix("/api/v1")
 
     with full_database(app):
         assert is_refused(api("POST", "/orders", json=LONG, headers=headers))
@@ -68,7 +69,7 @@ def test_an_order_is_refused_while_the_database_is_full(
 
 
 def test_who_has_to_come_back_is_told_when(client: FlaskClient) -> None:
-    paths = client.get("/api/openapi.json").json["paths"]
+    paths = json_of(client.get("/api/openapi.json"))["paths"]
 
     for methods in paths.values():
         for operation in methods.values():

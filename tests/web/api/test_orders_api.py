@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from domain import order_lists
 from tests.web.api.conftest import ORDER
+from tests.web.conftest import json_of
 
 Api = Callable[..., TestResponse]
 Messages = list[tuple[str, int | str]]
@@ -26,7 +27,7 @@ def test_an_order_is_accepted_stored_and_sent_to_the_workers(api: Api, app: Flas
 
     response = api("POST", "/orders", json=body)
 
-    accepted = response.json
+    accepted = json_of(response)
     assert response.status_code == 202
     assert accepted == {"id": accepted["id"], "state": "running", "url": f"/api/v1/orders/{accepted['id']}"}
     assert response.headers["Location"] == accepted["url"]
@@ -46,9 +47,9 @@ def test_an_order_is_accepted_stored_and_sent_to_the_workers(api: Api, app: Flas
 def test_the_answer_names_an_address_that_shows_the_order(
     api: Api, client: FlaskClient, token: str, messages: Messages
 ) -> None:
-    url = api("POST", "/orders", json=ORDER).json["url"]
+    url = json_of(api("POST", "/orders", json=ORDER))["url"]
 
-    shown = client.get(url, headers={"Authorization": f"Bearer {token}"}).json
+    shown = json_of(client.get(url, headers={"Authorization": f"Bearer {token}"}))
 
     assert shown["state"] == "running"
     assert datetime.fromisoformat(shown["created_at"]).tzinfo == UTC
@@ -95,8 +96,8 @@ def test_the_same_key_with_another_body_is_refused(
     response = api("POST", "/orders", json=order_with(recipient="Иван"), headers={"Idempotency-Key": "shop-1"})
 
     assert response.status_code == 409
-    assert response.json["error"]["code"] == "idempotency_key_reused"
-    assert response.json["error"]["field"] == "Idempotency-Key"
+    assert json_of(response)["error"]["code"] == "idempotency_key_reused"
+    assert json_of(response)["error"]["field"] == "Idempotency-Key"
     assert count_orders() == 1
 
 
@@ -112,7 +113,7 @@ def test_a_key_that_cannot_serve_is_refused(api: Api, count_orders: Callable[[],
     response = api("POST", "/orders", json=ORDER, headers={"Idempotency-Key": key})
 
     assert response.status_code == 400
-    assert response.json["error"]["code"] == "idempotency_key_unfit"
+    assert json_of(response)["error"]["code"] == "idempotency_key_unfit"
     assert count_orders() == 0
 
 
@@ -146,7 +147,7 @@ def test_a_body_that_is_no_object_is_refused(
     response = api("POST", "/orders", data=raw, content_type="application/json")
 
     assert response.status_code == status
-    assert (response.json["error"]["code"], response.json["error"]["field"]) == (code, field)
+    assert (json_of(response)["error"]["code"], json_of(response)["error"]["field"]) == (code, field)
     assert count_orders() == 0
 
 
@@ -180,8 +181,8 @@ def test_a_wrong_field_is_named(
     response = api("POST", "/orders", json=order_with(**changes))
 
     assert response.status_code == 422
-    assert (response.json["error"]["field"], response.json["error"]["code"]) == (field, code)
-    assert response.json["error"]["message"]
+    assert (json_of(response)["error"]["field"], json_of(response)["error"]["code"]) == (field, code)
+    assert json_of(response)["error"]["message"]
     assert count_orders() == 0
 
 
@@ -192,7 +193,7 @@ def test_another_content_type_is_refused(api: Api, count_orders: Callable[[], in
     response = api("POST", "/orders", data=b'{"recipient": "A"}', content_type=content_type)
 
     assert response.status_code == 415
-    assert response.json["error"]["code"] == "not_sent_as_json"
+    assert json_of(response)["error"]["code"] == "not_sent_as_json"
     assert count_orders() == 0
 
 
@@ -203,7 +204,7 @@ def test_a_chunked_body_over_256_kilobytes_is_refused_not_cut(api: Api, count_or
     response = api("POST", "/orders", content_type="application/json", environ_overrides=chunked)
 
     assert response.status_code == 413
-    assert response.json["error"]["code"] == "too_large"
+    assert json_of(response)["error"]["code"] == "too_large"
     assert count_orders() == 0
 
 
@@ -211,7 +212,7 @@ def test_a_body_over_256_kilobytes_is_refused(api: Api, count_orders: Callable[[
     response = api("POST", "/orders", json=order_with(details="x" * 300_000))
 
     assert response.status_code == 413
-    assert response.json["error"]["code"] == "too_large"
+    assert json_of(response)["error"]["code"] == "too_large"
     assert count_orders() == 0
 
 

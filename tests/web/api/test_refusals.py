@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from domain.accounts import revoke_api_token
 from domain.db import db
 from tests.web.api.conftest import ORDER
+from tests.web.conftest import json_of
 
 Api = Callable[..., TestResponse]
 
@@ -20,14 +21,14 @@ Api = Callable[..., TestResponse]
 def test_errors_are_in_english_unless_russian_is_asked_for(api: Api, languages: str) -> None:
     response = api("POST", "/orders", json={**ORDER, "occasion": ""}, headers={"Accept-Language": languages})
 
-    assert response.json["error"]["message"] == "Fill this in."
+    assert json_of(response)["error"]["message"] == "Fill this in."
 
 
 @pytest.mark.parametrize("body", [{**ORDER, "occasion": ""}, []], ids=["rule of orders", "rule of the API"])
 def test_errors_are_in_russian_for_who_asks(api: Api, body: object) -> None:
     response = api("POST", "/orders", json=body, headers={"Accept-Language": "ru-RU, ru;q=0.9, en;q=0.8"})
 
-    assert re.search("[а-я]", response.json["error"]["message"])
+    assert re.search("[а-я]", json_of(response)["error"]["message"])
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_nothing_is_shown_without_a_token(client: FlaskClient, authorization: st
         response = client.get("/api/v1" + path, environ_overrides=environ)
 
         assert response.status_code == 401
-        assert response.json["error"]["code"] == code
+        assert json_of(response)["error"]["code"] == code
         assert response.headers["WWW-Authenticate"].startswith('Bearer realm="Quatrain"')
 
 
@@ -62,7 +63,7 @@ def test_a_revoked_token_is_refused(app: Flask, api: Api, token: str) -> None:
     with app.app_context():
         revoke_api_token("shop")
 
-    assert api("GET", "/stages").json["error"]["code"] == "token_unknown"
+    assert json_of(api("GET", "/stages"))["error"]["code"] == "token_unknown"
 
 
 @pytest.mark.parametrize("rest", ["", "/works/POEM"])
@@ -73,7 +74,7 @@ def test_an_order_that_is_not_there_is_not_found(api: Api, rest: str) -> None:
         response = api("GET", f"/orders/{order_id}{rest}")
 
         assert (order_id, response.status_code) == (order_id, 404)
-        assert response.json["error"]["code"] == "order_not_found"
+        assert json_of(response)["error"]["code"] == "order_not_found"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_wrong_addresses_and_methods_are_answered_as_json(api: Api, method: str,
     response = api(method, path)
 
     assert response.status_code == status
-    assert set(response.json["error"]) == {"code", "message", "field"}
+    assert set(json_of(response)["error"]) == {"code", "message", "field"}
     assert ("Allow" in response.headers) == (status == 405)
 
 
@@ -105,5 +106,5 @@ def test_without_a_database_the_answer_is_503(api: Api, app: Flask, monkeypatch:
         response = api(method, path)
 
         assert response.status_code == 503
-        assert response.json["error"]["code"] == "database_away"
+        assert json_of(response)["error"]["code"] == "database_away"
         assert int(response.headers["Retry-After"]) > 0

@@ -11,6 +11,7 @@ from domain.db import db, utc_now
 from domain.provider_configs import Finding, Reason, Status
 from providers.kinds import StageType
 from tests import builders
+from tests.web.conftest import json_of
 
 Api = Callable[..., TestResponse]
 
@@ -29,15 +30,15 @@ def test_sections_that_were_never_set_are_not_ready(api: Api) -> None:
     response = api("GET", "/stages")
 
     assert response.status_code == 200
-    assert list(response.json) == ["POEM", "VOICE", "SONG", "CLIP"]
-    assert all(section == NEVER_SET for section in response.json.values())
+    assert list(json_of(response)) == ["POEM", "VOICE", "SONG", "CLIP"]
+    assert all(section == NEVER_SET for section in json_of(response).values())
 
 
 def test_a_section_that_works_is_ready_and_says_on_what(api: Api, app: Flask) -> None:
     with app.app_context():
         model = builders.working_section(StageType.POEM).model
 
-    assert api("GET", "/stages").json["POEM"] == {
+    assert json_of(api("GET", "/stages"))["POEM"] == {
         "ready": True,
         "provider_kind": "DUMMY",
         "model": model,
@@ -55,7 +56,7 @@ def test_a_section_that_was_refused_says_why_and_since_when(api: Api, app: Flask
         row.set_status(Status.INVALID, Finding(Reason.NO_CREDIT), since)
         db.session.commit()
 
-    section = api("GET", "/stages").json["POEM"]
+    section = json_of(api("GET", "/stages"))["POEM"]
 
     assert (section["ready"], section["reason"]) == (False, "no_credit")
     assert section["message"] == "No money or quota left."
@@ -69,7 +70,7 @@ def test_a_section_whose_key_cannot_be_read_is_not_ready_and_nobody_knows_since_
         row.api_key_encrypted = "v1.0badbad0.AAAA"
         db.session.commit()
 
-    section = api("GET", "/stages").json["POEM"]
+    section = json_of(api("GET", "/stages"))["POEM"]
 
     assert (section["ready"], section["reason"], section["since"]) == (False, "unreadable", None)
 
@@ -80,7 +81,7 @@ def test_a_section_whose_provider_is_away_still_takes_orders_and_says_so(api: Ap
         row.set_status(Status.INVALID, Finding(Reason.UNAVAILABLE), utc_now())
         db.session.commit()
 
-    section = api("GET", "/stages").json["POEM"]
+    section = json_of(api("GET", "/stages"))["POEM"]
 
     assert (section["ready"], section["reason"]) == (True, "unavailable")
 
@@ -92,7 +93,7 @@ def test_a_provider_that_is_switched_off_is_not_ready(
         builders.working_section(StageType.POEM)
     change_settings(dummy_provider=False)
 
-    section = api("GET", "/stages").json["POEM"]
+    section = json_of(api("GET", "/stages"))["POEM"]
 
     assert (section["ready"], section["reason"], section["since"]) == (False, "provider_off", None)
 
@@ -102,7 +103,7 @@ def test_stages_that_wait_are_counted(api: Api, app: Flask) -> None:
         for _ in range(2):
             builders.run(builders.place_order())
 
-    answer = api("GET", "/stages").json
+    answer = json_of(api("GET", "/stages"))
 
     assert (answer["POEM"]["waiting"], answer["VOICE"]["waiting"]) == (2, 0)
 
