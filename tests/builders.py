@@ -8,6 +8,7 @@ from sqlalchemy import select
 from domain import checks, generation, placing, section_changes, stages, works
 from domain.db import db, utc_now
 from domain.orders import Order, Stage, StageState, Work
+from domain.outcomes import Outcome
 from domain.provider_configs import ProviderConfig, find
 from domain.section_changes import NewSettings, Saved
 from providers.base import Brief
@@ -98,7 +99,7 @@ def stage_of(order: Order | int, stage_type: StageType = StageType.POEM) -> Stag
     return stage
 
 
-def run(order: Order | int, stage_type: StageType = StageType.POEM) -> generation.Outcome:
+def run(order: Order | int, stage_type: StageType = StageType.POEM) -> Outcome:
     """Let a worker take the stage now."""
     return generation.generate(stage_of(order, stage_type).id)
 

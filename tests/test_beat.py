@@ -25,7 +25,7 @@ def beat(sent: list[str], monkeypatch: pytest.MonkeyPatch) -> SteadyScheduler:
     app.conf.beat_schedule = {name: {"task": name, "schedule": 2.0} for name in ("sweep", "poll")}
 
     def note(_beat: SteadyScheduler, entry: ScheduleEntry, producer: object = None) -> None:
-        sent.append(entry.name)
+        sent.append(str(entry.name))
 
     monkeypatch.setattr(SteadyScheduler, "apply_entry", note)
     monkeypatch.setattr(SteadyScheduler, "producer", None)

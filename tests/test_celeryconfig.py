@@ -62,7 +62,7 @@ def test_the_beat_sends_only_tasks_that_exist_and_lets_them_expire(celery_app: C
 
 def test_a_beat_that_starts_sends_everything_at_once_and_then_in_its_time(celery_app: Celery) -> None:
     with stopped_clock():
-        entries = Scheduler(celery_app).schedule.values()
+        entries = dict(Scheduler(celery_app).schedule or {}).values()
 
         assert {entry.task for entry in entries} == {entry["task"] for entry in celeryconfig.beat_schedule.values()}
         assert all(entry.is_due().is_due for entry in entries)

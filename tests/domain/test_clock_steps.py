@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from domain import checks, clock_steps, leases, quotas, recovery, stages
+from domain.checks import CLAIM
 from domain.clock_steps import RENEWED_WITHIN, StepDetector
 from domain.db import db, utc_now
 from domain.leases import LEASE, Lease
@@ -207,7 +208,7 @@ def test_a_check_that_a_clock_ahead_has_begun_is_begun_anew_when_it_is_set_back(
         process.note()
     recovery.sweep(now)
 
-    later = now + clock_steps.CLAIM + SECOND
+    later = now + CLAIM + SECOND
     assert recovery.sweep(later).checks == [StageType.POEM]
 
 

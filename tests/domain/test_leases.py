@@ -10,7 +10,7 @@ from flask import Flask
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from domain import checks, generation, leases, recovery, stages, works
+from domain import checks, leases, recovery, stages, works
 from domain.checks import check
 from domain.db import db, utc_now
 from domain.leases import LEASE, Lease
@@ -184,14 +184,14 @@ def test_a_poem_that_comes_after_its_worker_was_given_up_is_kept_and_not_paid_ag
     save_section(StageType.POEM, ProviderKind.OPENAI, api_key=KEY)
     check(StageType.POEM)
     order = place_order()
-    store = generation.works.store
+    store = works.store
 
-    def store_late(*args: object) -> object:
+    def store_late(*args: Any) -> StoredWork:
         recovery.sweep(utc_now() + LEASE * 2)
         assert stage_of(order).state is StageState.QUEUED
-        return store(*args)  # type: ignore[arg-type]
+        return store(*args)
 
-    monkeypatch.setattr(generation.works, "store", store_late)
+    monkeypatch.setattr(works, "store", store_late)
     run(order)
 
     assert stage_of(order).state is StageState.DONE
@@ -206,15 +206,15 @@ def test_a_poem_that_comes_after_another_worker_has_begun_changes_nothing(
     save_section(StageType.POEM, ProviderKind.OPENAI, api_key=KEY)
     check(StageType.POEM)
     order = place_order()
-    store = generation.works.store
+    store = works.store
 
-    def store_late(*args: object) -> object:
+    def store_late(*args: Any) -> StoredWork:
         recovery.sweep(utc_now() + LEASE * 2)
         stages.claim(stage_of(order).id, utc_now() + LEASE * 2)
         db.session.commit()
-        return store(*args)  # type: ignore[arg-type]
+        return store(*args)
 
-    monkeypatch.setattr(generation.works, "store", store_late)
+    monkeypatch.setattr(works, "store", store_late)
     run(order)
 
     assert (stage_of(order).state, stage_of(order).work) == (StageState.RUNNING, None)

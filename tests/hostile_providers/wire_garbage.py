@@ -55,7 +55,7 @@ def _length(change: Callable[[int], str]) -> Spoil:
 
 
 def _endless(head: bytes, piece: bytes) -> Spoil:
-    def pieces(_: Good) -> Iterator[bytes]:
+    def pieces(_good: Good) -> Iterator[bytes]:
         yield head
         # So that a call that would wait for ever is told to have hung, and does not hang its test.
         for _ in range(round(LASTING_SECONDS / PAUSE_SECONDS)):

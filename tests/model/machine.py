@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from domain import callbacks, checks, generation, placing, polling, recovery, section_changes
 from domain.db import db, utc_now
-from domain.generation import Outcome
 from domain.orders import AttemptState, Ready, Stage, StageState
+from domain.outcomes import Outcome
 from domain.polling import Polled
 from domain.recovery import Sweep
 from domain.retrying import RETRYABLE_STATES, retry_by_hand

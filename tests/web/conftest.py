@@ -14,6 +14,7 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from domain.db import db, utc_now
+from tests.database_kinds import ONE_DATABASE
 from web import health, quick_redis, steady_storage
 
 PATIENCE_SECONDS = 60
@@ -28,8 +29,6 @@ def clock() -> Iterator[time_machine.Traveller]:
     """
     with time_machine.travel(utc_now(), tick=False) as traveller:
         yield traveller
-
-from tests.database_kinds import ONE_DATABASE
 
 
 @pytest.fixture(params=ONE_DATABASE)

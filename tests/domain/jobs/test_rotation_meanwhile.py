@@ -9,6 +9,7 @@ from flask import Flask
 from domain import checks, polling
 from domain.checks import check
 from domain.context import EXTENSION
+from domain.db import utc_now
 from domain.orders import Order, StageState
 from domain.provider_configs import Status, live_place
 from domain.rotation import rotate
@@ -38,7 +39,7 @@ def rotated(app: Flask) -> Iterator[Callable[[], None]]:
 
 def test_a_candidate_that_is_being_checked_is_promoted_as_it_was_sealed_anew(rotated: Callable[[], None]) -> None:
     save_section(CLIP, KINDS[CLIP], api_key=OTHER_KEY)
-    question = checks._begin(CLIP, checks.utc_now())
+    question = checks._begin(CLIP, utc_now())
     assert question is not None
     assert question.is_candidate
 

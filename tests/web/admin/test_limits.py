@@ -23,12 +23,13 @@ from tests.web.conftest import seconds_given
 from web import steady_storage
 from web.config import config_of
 from web.limits import limiter
+from web.quick_redis import TIMEOUT_SECONDS
 from web.steady_storage import SteadyStorage
 
 pytestmark = pytest.mark.usefixtures("clock")
 
 #: How long a Redis is waited for; not here, where it is to answer.
-REDIS_SECONDS = steady_storage.TIMEOUT_SECONDS
+REDIS_SECONDS = TIMEOUT_SECONDS
 HERE, ELSEWHERE = "203.0.113.7", "198.51.100.7"
 WRONG = "wrong-password"
 
