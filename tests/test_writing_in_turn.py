@@ -46,6 +46,7 @@ def test_one_thread_at_a_time_asks_sqlite_for_the_lock(engine: Engine) -> None:
     def write_often(_: int) -> None:
         for _ in range(20):
             with engine.begin() as connection:
+                assert connection.info[TURN]
                 write(connection)
                 asking.discard(threading.get_ident())
 
