@@ -99,7 +99,6 @@ def test_provider_hangs(app: Flask, admin: FlaskClient, emulator: Emulator, monk
         row = section()
         assert (row.candidate_status, row.candidate_reason) == (Status.INVALID, Reason.UNAVAILABLE)
         assert (row.api_key_last4, row.status) == (KEY[-4:], Status.ACTIVE)
-    emulator._book.closing.set()
 
 
 def test_public_list_and_one_character_of_the_key_changed(app: Flask) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from flask import Flask
 from sqlalchemy import event
 from werkzeug.test import TestResponse
@@ -12,6 +13,8 @@ from domain.provider_configs import Finding, Reason, Status
 from providers.kinds import StageType
 from tests import builders
 from tests.web.conftest import json_of
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 Api = Callable[..., TestResponse]
 
@@ -110,7 +113,7 @@ def test_stages_that_wait_are_counted(api: Api, app: Flask) -> None:
 
 def test_the_answer_costs_one_query_beside_the_token(api: Api, app: Flask) -> None:
     statements: list[str] = []
-    # The first use within a minute is written down.
+    # The first use within a minute is written down, and the clock stands.
     api("GET", "/stages")
     with app.app_context():
         engine = db.engine
