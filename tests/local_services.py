@@ -21,7 +21,8 @@ from sqlalchemy import make_url
 from launch.child_process import dying_with_parent
 
 OWNER = "quatrain"
-READY_WITHIN_SECONDS = 30.0
+READY_WITHIN_SECONDS = 120.0
+ENDS_WITHIN_SECONDS = 60.0
 # What a crash of the machine would lose is of no interest here. A crash of the server loses nothing that was committed,
 # and so ``synchronous_commit`` stays on: without it the last commits wait in the server's own memory.
 SETTINGS = {
@@ -163,7 +164,7 @@ class LocalPostgres:
         # The signal is for the server alone; it ends its own processes. SIGINT is its fast, SIGQUIT its immediate way.
         self._process.send_signal(signum)
         try:
-            self._process.wait(20)
+            self._process.wait(ENDS_WITHIN_SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
