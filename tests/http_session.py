@@ -102,10 +102,18 @@ class Api:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
+    def is_done(self, order_id: int | str) -> bool:
+        """Whether all works of the order are made."""
+        return bool(self.order(order_id)["state"] == "done")
+
     def stage(self, stage_type: StageType) -> dict[str, Any]:
-        """Whether an order of this stage placed now would run."""
+        """What stands for this stage, and how it is."""
         stages = self.get("/api/v1/stages").json()
         return dict(stages.get("stages", stages)[stage_type.value])
+
+    def is_ready(self, stage_type: StageType) -> bool:
+        """Whether an order of this stage placed now would run."""
+        return bool(self.stage(stage_type)["ready"])
 
 
 def _new_session(on_answer: Hearer | None) -> requests.Session:

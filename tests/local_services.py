@@ -32,7 +32,7 @@ SETTINGS = {
     "max_connections": "300",
 }
 
-LONGEST_FOLDER = 90  # a socket's path may have 107 characters, and its name has 13 of them
+LONGEST_FOLDER = 90  # a socket's path may have 107 characters, and its name has 14 of them
 PROGRAMS = Path("pginstall18", "bin")
 LOOPBACK, DEFAULT_PORT = "127.0.0.1", 5432
 INITDB = ("--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
@@ -94,9 +94,12 @@ class LocalPostgres:
         name = f"test_{uuid4().hex[:12]}"
         copied = make_url(template).database if template else "template0"
         self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{copied}" STRATEGY {"WAL_LOG" if template else "FILE_COPY"}')
-        if self._port:
-            return f"postgresql+psycopg://{OWNER}:{self._password}@{LOOPBACK}:{self._port}/{name}"
-        return f"postgresql+psycopg://{OWNER}@/{name}?host={self.folder}"
+        return f"postgresql+psycopg://{OWNER}@/{name}?host={self.folder}&port={self._port or DEFAULT_PORT}"
+
+    def over_network(self, url: str) -> str:
+        """The URL of the same database for other machines."""
+        name = make_url(url).database
+        return f"postgresql+psycopg://{OWNER}:{self._password}@{LOOPBACK}:{self._port}/{name}"
 
     def drop_database(self, url: str) -> None:
         """Drop it, and cut off whoever is connected."""
