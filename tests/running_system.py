@@ -123,7 +123,7 @@ class RunningSystem:
         """Listen in place of the web process, as systemd can; to be called before ``start``."""
         self._web_socket = HeldSocket(self.port)
 
-    def start_process(self, name: str) -> None:
+    def start_process(self, name: str) -> subprocess.Popen[bytes]:
         """Start one process of the Procfile; its output is appended to ``<name>.log``."""
         command, inherited = ["sh", "-c", self._commands[name]], tuple[int, ...]()
         if name == "web" and self._web_socket is not None:
@@ -139,6 +139,7 @@ class RunningSystem:
                 start_new_session=True,
                 pass_fds=inherited,
             )
+        return self._processes[name]
 
     def kill(self, name: str, signum: int = signal.SIGKILL) -> int:
         """End one process and its children with ``signum``, and wait until it is gone; returns its exit code."""

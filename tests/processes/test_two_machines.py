@@ -18,6 +18,7 @@ from tests.emulator.server import Emulator
 from tests.http_session import Api
 from tests.local_s3 import LocalS3
 from tests.local_services import LocalPostgres
+from tests.processes.stale_lists import ONE_CHECK, questions_for_a_stale_list
 from tests.running_system import ROOT, RunningSystem, free_port, wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.postgresql]
@@ -138,6 +139,16 @@ def test_a_call_back_to_one_brings_the_song_of_the_other_long_before_the_first_l
 
     wait_until(partial(shop.is_done, order_id), "the song")
     assert len(emulator.ledger) == before + 1
+
+
+def test_two_beats_and_two_workers_refresh_a_stale_section_once(
+    machines: tuple[RunningSystem, RunningSystem], emulator: Emulator
+) -> None:
+    first, second = machines
+
+    routes = questions_for_a_stale_list(first.browser(), first.api(), emulator, second.database_url, KEY)
+
+    assert routes == ONE_CHECK
 
 
 def test_when_one_of_them_dies_the_other_goes_on_and_nothing_is_paid_twice(

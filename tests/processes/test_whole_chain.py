@@ -1,7 +1,6 @@
 """From a key to its models, from a brief to four works, through every process."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from providers.kinds import ProviderKind, StageType
 from tests.emulator.server import Emulator
 from tests.http_session import Api
 from tests.local_services import LocalPostgres
+from tests.processes.stale_lists import ONE_CHECK, make_list_old, questions_for_a_stale_list
 from tests.running_system import RunningSystem, wait_until
 
 pytestmark = pytest.mark.processes
@@ -62,16 +62,6 @@ def system(folder: Path, own_database_url: str, emulator: Emulator) -> Iterator[
     env = {"OPENAI_BASE_URL": emulator.base_url(OPENAI)}
     with RunningSystem(folder, own_database_url, env, releases=True) as running:
         yield running
-
-
-def make_list_old(database_url: str) -> None:
-    """Let 25 hours pass for the section's list of models."""
-    engine = create_engine(database_url)
-    then = datetime.now(UTC) - timedelta(hours=25)
-    moment = then.replace(tzinfo=None).isoformat(sep=" ") if engine.dialect.name == "sqlite" else then
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE provider_configs SET models_cache_updated_at = :then"), {"then": moment})
-    engine.dispose()
 
 
 def test_a_key_gives_models_an_order_gives_four_works_and_a_lost_key_only_makes_orders_wait(
@@ -166,28 +156,20 @@ def test_a_beat_shows_that_it_is_there(system: RunningSystem, own_database_url: 
     engine.dispose()
 
 
+@pytest.mark.thorough  # two machines have two of each in every run
 def test_two_beats_and_two_workers_refresh_a_stale_section_once(
     system: RunningSystem, emulator: Emulator, own_database_url: str
 ) -> None:
-    admin, shop = system.browser(), system.api()
-    admin.save_section(POEM, OPENAI, api_key=SECOND_KEY)
-    wait_until(partial(shop.is_ready, POEM), "POEM works")
-    wait_until(lambda: "data-live" not in admin.get("/admin/providers/POEM").text, "its check has ended")
     others = {f"second {name}": name for name in ("worker", "beat")}
     for other, name in others.items():
         system._commands[other] = system._commands[name]
         system.start_process(other)
     try:
         wait_until(lambda: "ready" in (system.folder / "second worker.log").read_text(), "the second worker listens")
-        asked = len(emulator.requests)
 
-        make_list_old(own_database_url)
+        routes = questions_for_a_stale_list(system.browser(), system.api(), emulator, own_database_url, SECOND_KEY)
 
-        ticks = _refresh_ticks(own_database_url)
-        wait_until(lambda: len(emulator.requests) >= asked + 2, "the key is checked and its list fetched")
-        wait_until(lambda: _refresh_ticks(own_database_url) - ticks > timedelta(seconds=4), "four more ticks")
-        routes = [call.route for call in emulator.requests[asked:] if call.provider is OPENAI]
-        assert routes == ["models", "models"]  # one check: a question about the key, and one for its list
+        assert routes == ONE_CHECK
     finally:
         for other in others:
             system.kill(other)
@@ -195,15 +177,3 @@ def test_two_beats_and_two_workers_refresh_a_stale_section_once(
 
 def _is_in_use(shop: Api, model: str) -> bool:
     return bool(shop.stage(POEM)["model"] == model)
-
-
-def _refresh_ticks(database_url: str) -> timedelta:
-    """When the latest refresh was claimed."""
-    engine = create_engine(database_url)
-    with engine.connect() as connection:
-        seen = connection.scalar(
-            text("SELECT seen_at FROM heartbeats WHERE name = 'tasks.config.refresh_stale_models'")
-        )
-    engine.dispose()
-    moment = datetime.fromisoformat(seen) if isinstance(seen, str) else seen
-    return moment.replace(tzinfo=UTC) - datetime(2026, 1, 1, tzinfo=UTC)
