@@ -3,14 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, select, text
 
+from domain.heartbeats import Heartbeat
 from providers.kinds import ProviderKind, StageType
 from tests.emulator.server import Emulator
 from tests.http_session import Api, Browser
 from tests.running_system import wait_until
 
 POEM, OPENAI = StageType.POEM, ProviderKind.OPENAI
+REFRESH_TASK = "tasks.config.refresh_stale_models"
 #: A question about the key, and one for its list.
 ONE_CHECK = ["models", "models"]
 
@@ -36,19 +38,15 @@ def questions_for_a_stale_list(
 
     make_list_old(database_url)
 
-    ticks = _refresh_ticks(database_url)
     wait_until(lambda: len(emulator.requests) >= asked + 2, "the key is checked and its list fetched")
-    wait_until(lambda: _refresh_ticks(database_url) - ticks > timedelta(seconds=4), "four more ticks")
+    ticked_at = wait_until(partial(_latest_tick, database_url), "a tick")
+    four_more = ticked_at + timedelta(seconds=4)
+    wait_until(lambda: (_latest_tick(database_url) or ticked_at) > four_more, "four more ticks")
     return [call.route for call in emulator.requests[asked:] if call.provider is OPENAI]
 
 
-def _refresh_ticks(database_url: str) -> timedelta:
+def _latest_tick(database_url: str) -> datetime | None:
     """When the latest refresh was claimed."""
-    engine = create_engine(database_url)
+    engine = create_engine(database_url, poolclass=NullPool)
     with engine.connect() as connection:
-        seen = connection.scalar(
-            text("SELECT seen_at FROM heartbeats WHERE name = 'tasks.config.refresh_stale_models'")
-        )
-    engine.dispose()
-    moment = datetime.fromisoformat(seen) if isinstance(seen, str) else seen
-    return moment.replace(tzinfo=UTC) - datetime(2026, 1, 1, tzinfo=UTC)
+        return connection.scalar(select(Heartbeat.seen_at).where(Heartbeat.name == REFRESH_TASK))

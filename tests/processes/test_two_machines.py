@@ -3,6 +3,7 @@
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -105,26 +106,31 @@ def test_they_share_the_work_the_pace_of_a_provider_and_what_was_made(
 ) -> None:
     first, second = machines
     admin, shops = first.browser(), [first.api(), second.api("shop-2")]
-    for stage_type, kind in KINDS.items():
-        admin.save_section(stage_type, kind, api_key=KEY)
+    for stage_type in (POEM, VOICE, CLIP):
+        admin.save_section(stage_type, KINDS[stage_type], api_key=KEY)
         wait_until(partial(shops[1].is_ready, stage_type), f"{stage_type} is ready")
     asked, paid, all_are_called = len(emulator.requests), len(emulator.ledger), threading.Event()
     emulator.rooms[KINDS[VOICE]].fail(*PAID_ROUTES[VOICE], until=all_are_called, times=VOICES)
 
-    order_ids = [shops[number % 2].place(SONG, poem=OWN_POEM).json()["id"] for number in range(SONGS)]
-    wait_for(shops[0], order_ids)
-    order_ids += [shops[number % 2].place(VOICE, poem=OWN_POEM).json()["id"] for number in range(VOICES)]
+    # The songs wait for a key, and then begin all at once.
+    songs = [shops[number % 2].place(SONG, poem=OWN_POEM).json()["id"] for number in range(SONGS)]
+    began = time.time()
+    admin.save_section(SONG, KINDS[SONG], api_key=KEY)
+    wait_for(shops[0], songs)
+    charges = emulator.ledger[paid:]
+    voices = [shops[number % 2].place(VOICE, poem=OWN_POEM).json()["id"] for number in range(VOICES)]
     wait_until(lambda: len(emulator.ledger) == paid + SONGS + VOICES, "all are called, which one machine could not do")
     all_are_called.set()
-    wait_for(shops[0], order_ids)
+    wait_for(shops[0], voices)
 
-    # Each was paid for once. Apart half of them would have been refused for coming too early.
-    assert sum(charge.provider is ProviderKind.SUNO for charge in emulator.ledger[paid:]) == SONGS
+    # Each was paid for once. Apart, half of them would have been refused for coming too early.
+    assert [charge.provider for charge in charges] == [ProviderKind.SUNO] * SONGS
     assert [call.route for call in emulator.requests[asked:]].count("generate") == SONGS
+    assert charges[-1].at - began >= SECONDS * (SONGS / CALLS - 1)
     for system in machines:
         assert '"stage_type": "VOICE"' in (system.folder / "worker.log").read_text()
         assert media_on(system) == []
-    for order_id, stage_type in ((order_ids[0], SONG), (order_ids[-1], VOICE)):
+    for order_id, stage_type in ((songs[0], SONG), (voices[-1], VOICE)):
         here, there = (shop.get(f"/api/v1/orders/{order_id}/works/{stage_type}") for shop in shops)
         assert here.status_code == 200
         assert here.content == there.content
