@@ -19,6 +19,7 @@ from tests.emulator.server import Emulator, EmulatorServer
 from tests.full_disk import Disk
 from tests.local_s3 import LocalS3
 from tests.local_services import LocalPostgres
+from tests.running_system import free_port
 
 pytest_plugins = ["tests.distribution"]
 
@@ -52,7 +53,7 @@ def production_settings(**values: object) -> Settings:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPostgres]:
     """One PostgreSQL server for the session."""
-    with LocalPostgres(tmp_path_factory.mktemp("postgres")) as server:
+    with LocalPostgres(tmp_path_factory.mktemp("postgres"), port=free_port()) as server:
         yield server
 
 

@@ -9,6 +9,8 @@ import requests
 from providers.kinds import ProviderKind, StageType
 
 Hearer = Callable[[requests.Response], None]
+#: Also by a web process that is just being deployed, on a machine that is busy.
+ANSWERED_WITHIN_SECONDS = 60
 
 
 class Browser:
@@ -20,18 +22,21 @@ class Browser:
 
     def get(self, path: str) -> requests.Response:
         """Open a page; redirects are followed."""
-        return self._session.get(self.url + path, timeout=30)
+        return self._session.get(self.url + path, timeout=ANSWERED_WITHIN_SECONDS)
 
     def post(self, path: str, page: str, **fields: Any) -> requests.Response:
         """Send the fields with the token of ``page``; redirects are not followed."""
         token = _field(self.get(page).text, "csrf_token")
         return self._session.post(
-            self.url + path, data={**fields, "csrf_token": token}, allow_redirects=False, timeout=30
+            self.url + path,
+            data={**fields, "csrf_token": token},
+            allow_redirects=False,
+            timeout=ANSWERED_WITHIN_SECONDS,
         )
 
     def send(self, path: str, **body: Any) -> requests.Response:
         """Send what no page of ours would."""
-        return self._session.post(self.url + path, allow_redirects=False, timeout=30, **body)
+        return self._session.post(self.url + path, allow_redirects=False, timeout=ANSWERED_WITHIN_SECONDS, **body)
 
     def sign_in(self, username: str, password: str) -> None:
         """Fails the test if it is refused."""
@@ -70,11 +75,11 @@ class Api:
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def get(self, path: str) -> requests.Response:
-        return self._session.get(self.url + path, timeout=30)
+        return self._session.get(self.url + path, timeout=ANSWERED_WITHIN_SECONDS)
 
     def send(self, path: str, **body: Any) -> requests.Response:
         """Send what no program should."""
-        return self._session.post(self.url + path, timeout=30, **body)
+        return self._session.post(self.url + path, timeout=ANSWERED_WITHIN_SECONDS, **body)
 
     def hang_up(self) -> None:
         """Close the connection; the next request opens a new one."""
@@ -88,7 +93,7 @@ class Api:
             f"{self.url}/api/v1/orders",
             json={**body, "stages": [stage.value for stage in stages], **brief},
             headers=headers,
-            timeout=30,
+            timeout=ANSWERED_WITHIN_SECONDS,
         )
 
     def order(self, order_id: int | str) -> dict[str, Any]:
@@ -97,10 +102,18 @@ class Api:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
+    def is_done(self, order_id: int | str) -> bool:
+        """Whether all works of the order are made."""
+        return bool(self.order(order_id)["state"] == "done")
+
     def stage(self, stage_type: StageType) -> dict[str, Any]:
-        """Whether an order of this stage placed now would run."""
+        """What stands for this stage, and how it is."""
         stages = self.get("/api/v1/stages").json()
         return dict(stages.get("stages", stages)[stage_type.value])
+
+    def is_ready(self, stage_type: StageType) -> bool:
+        """Whether an order of this stage placed now would run."""
+        return bool(self.stage(stage_type)["ready"])
 
 
 def _new_session(on_answer: Hearer | None) -> requests.Session:

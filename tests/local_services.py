@@ -21,7 +21,8 @@ from sqlalchemy import make_url
 from launch.child_process import dying_with_parent
 
 OWNER = "quatrain"
-READY_WITHIN_SECONDS = 30.0
+READY_WITHIN_SECONDS = 120.0
+ENDS_WITHIN_SECONDS = 60.0
 # What a crash of the machine would lose is of no interest here. A crash of the server loses nothing that was committed,
 # and so ``synchronous_commit`` stays on: without it the last commits wait in the server's own memory.
 SETTINGS = {
@@ -31,7 +32,7 @@ SETTINGS = {
     "max_connections": "300",
 }
 
-LONGEST_FOLDER = 90  # a socket's path may have 107 characters, and its name has 13 of them
+LONGEST_FOLDER = 90  # a socket's path may have 107 characters, and its name has 14 of them
 PROGRAMS = Path("pginstall18", "bin")
 LOOPBACK, DEFAULT_PORT = "127.0.0.1", 5432
 INITDB = ("--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
@@ -93,9 +94,12 @@ class LocalPostgres:
         name = f"test_{uuid4().hex[:12]}"
         copied = make_url(template).database if template else "template0"
         self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{copied}" STRATEGY {"WAL_LOG" if template else "FILE_COPY"}')
-        if self._port:
-            return f"postgresql+psycopg://{OWNER}:{self._password}@{LOOPBACK}:{self._port}/{name}"
-        return f"postgresql+psycopg://{OWNER}@/{name}?host={self.folder}"
+        return f"postgresql+psycopg://{OWNER}@/{name}?host={self.folder}&port={self._port or DEFAULT_PORT}"
+
+    def over_network(self, url: str) -> str:
+        """The URL of the same database for other machines."""
+        name = make_url(url).database
+        return f"postgresql+psycopg://{OWNER}:{self._password}@{LOOPBACK}:{self._port}/{name}"
 
     def drop_database(self, url: str) -> None:
         """Drop it, and cut off whoever is connected."""
@@ -163,7 +167,7 @@ class LocalPostgres:
         # The signal is for the server alone; it ends its own processes. SIGINT is its fast, SIGQUIT its immediate way.
         self._process.send_signal(signum)
         try:
-            self._process.wait(20)
+            self._process.wait(ENDS_WITHIN_SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()

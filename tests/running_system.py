@@ -4,7 +4,6 @@ import contextlib
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,46 +13,61 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import requests
-from sqlalchemy import NullPool, create_engine
-from sqlalchemy.orm import Session
 
 from domain.accounts import new_api_token
-from domain.db import prepare_sqlite
 from launch.child_process import end_group
 from launch.embedded_redis import EmbeddedRedis
 from launch.procfile import read_procfile
 from tests.held_socket import HeldSocket
 from tests.http_session import Api, Browser, Hearer
+from tests.prepared_database import add_row, prepare
+from tests.reserved_port import ReservedPort
 
 ROOT = Path(__file__).parent.parent
-READY_WITHIN_SECONDS = 60
+#: On a machine that is busy with ten other things.
+READY_WITHIN_SECONDS = 180
 #: Longer than gunicorn gives the requests that it still answers.
-ENDS_WITHIN_SECONDS = 40
+ENDS_WITHIN_SECONDS = 60
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 0.25
 Answer = TypeVar("Answer")
 PASSWORD = "correct-horse-battery"
+_reserved: list[ReservedPort] = []
 
 
-def wait_until(question: Callable[[], Answer], what: str, seconds: float = 30) -> Answer:
-    """The first true answer to ``question``, asked every 50 ms. Fails the test when none comes in time."""
-    until = time.monotonic() + seconds
+def wait_until(question: Callable[[], Answer | None], what: str, seconds: float = 60) -> Answer:
+    """The first true answer to ``question``, at most a twentieth of the time late. Fails the test when none comes."""
+    began = time.monotonic()
     while True:
         answer = question()
         if answer:
             return answer
-        assert time.monotonic() < until, f"not in {seconds:g} s: {what}; last answer: {answer!r}"
-        time.sleep(0.05)
+        waited = time.monotonic() - began
+        assert waited < seconds, f"not in {seconds:g} s: {what}; last answer: {answer!r}"
+        # Most questions are requests: asked ever so often they would keep those busy who are waited for.
+        time.sleep(min(max(waited / 20, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS))
 
 
 class RunningSystem:
     """Web, worker, beat and Redis as processes; a context manager.
 
     ``folder`` takes data and logs. ``env`` is added to what the processes get; with a REDIS_URL in it there is no Redis
-    of their own. ``code`` is where they find the product.
+    of their own. ``code`` is where they find the product. ``releases``: whether ``start`` runs the command of the
+    Procfile that prepares the database; else it is prepared in a fraction of the time.
     """
 
-    def __init__(self, folder: Path, database_url: str, env: Mapping[str, str], code: Path = ROOT) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        env: Mapping[str, str],
+        code: Path = ROOT,
+        *,
+        releases: bool = False,
+    ) -> None:
         self.folder = folder
         self.redis = EmbeddedRedis(folder / "redis")
+        self.redis.port = free_port()  # on which it comes back after a fault
+        self._releases = releases
         self._code = code
         self.port = int(env.get("PORT") or free_port())
         self._web_socket: HeldSocket | None = None
@@ -63,7 +77,7 @@ class RunningSystem:
         self._commands = read_procfile(ROOT / "Procfile")
         self._env = {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-            "ADMIN_SECRET_KEY": secrets.token_urlsafe(32),
+            "ADMIN_SECRET_KEY": secrets.token_hex(32),
             "SECRET_KEY": secrets.token_urlsafe(32),
             "ADMIN_USERNAME": "admin",
             "ADMIN_PASSWORD": PASSWORD,
@@ -91,11 +105,18 @@ class RunningSystem:
         """Prepare the database, start everything, wait until it is ready."""
         if "REDIS_URL" not in self._env:
             self.start_redis()
-        self.command(self._commands["release"])
+        if self._releases:
+            self.command(self._commands["release"])
+        else:
+            self.prepare_database()
         for name in ("web", "worker", "beat"):
             self.start_process(name)
         wait_until(self._is_ready, f"ready; logs in {self.folder}", READY_WITHIN_SECONDS)
         return self
+
+    def prepare_database(self) -> None:
+        """What the command of the Procfile does, without the seconds that a command takes to start."""
+        prepare(self.database_url, self._env["ADMIN_USERNAME"], self._env["ADMIN_PASSWORD"])
 
     def start_redis(self) -> None:
         """Start Redis and tell the processes that are started after it where it is."""
@@ -105,9 +126,9 @@ class RunningSystem:
         """Listen in place of the web process, as systemd can; to be called before ``start``."""
         self._web_socket = HeldSocket(self.port)
 
-    def start_process(self, name: str) -> None:
+    def start_process(self, name: str) -> subprocess.Popen[bytes]:
         """Start one process of the Procfile; its output is appended to ``<name>.log``."""
-        command, inherited = ["sh", "-c", self._commands[name]], ()
+        command, inherited = ["sh", "-c", self._commands[name]], tuple[int, ...]()
         if name == "web" and self._web_socket is not None:
             command, inherited = self._web_socket.handed_to(command), (self._web_socket.number,)
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -121,10 +142,13 @@ class RunningSystem:
                 start_new_session=True,
                 pass_fds=inherited,
             )
+        return self._processes[name]
 
-    def kill(self, name: str, signum: int = signal.SIGKILL) -> None:
-        """End one process and its children with ``signum``, and wait until it is gone."""
-        end_group(self._processes.pop(name), signum, patience_seconds=ENDS_WITHIN_SECONDS)
+    def kill(self, name: str, signum: int = signal.SIGKILL) -> int:
+        """End one process and its children with ``signum``, and wait until it is gone; returns its exit code."""
+        process = self._processes.pop(name)
+        end_group(process, signum, patience_seconds=ENDS_WITHIN_SECONDS)
+        return process.wait()
 
     def restart(self, name: str) -> None:
         """Deploy one process: let it end in good order, then start the new one."""
@@ -162,11 +186,7 @@ class RunningSystem:
     def _new_token(self, name: str) -> str:
         """As the operator's command does it, without the seconds that a command takes to start."""
         token, row = new_api_token(name)
-        engine = create_engine(self._env["DATABASE_URL"], poolclass=NullPool)
-        prepare_sqlite(engine)
-        with Session(engine) as session:
-            session.add(row)
-            session.commit()
+        add_row(self.database_url, row)
         return token
 
     def output(self) -> str:
@@ -194,13 +214,14 @@ class RunningSystem:
         self.stop()
 
     def _is_ready(self) -> bool:
+        ended = [name for name, process in self._processes.items() if process.poll() is not None]
+        assert not ended, f"ended instead of getting ready: {ended}; logs in {self.folder}"
         with contextlib.suppress(requests.RequestException):
             return requests.get(f"{self.url}/readyz", timeout=5).status_code == 200
         return False
 
 
 def free_port() -> int:
-    """A port of this machine that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody else is given while this process lives; its server may go and come back."""
+    _reserved.append(ReservedPort())
+    return _reserved[-1].number

@@ -29,7 +29,7 @@ class RedisWitness:
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
         self._ended.set()
         self._client.ping()  # one more command, so that the listener looks up
-        self._thread.join(5)
+        self._thread.join(60)
         self._client.close()
 
     def _listen(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import requests
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import create_engine, inspect, make_url, text
 
 _SIGNED = re.compile(r"=(\.?[\w-]{20,})\.[\w-]+\.[\w-]+")
@@ -70,12 +71,8 @@ class Search:
     def look_at_postgres(self, database_url: str, folder: Path) -> None:
         """Search the raw files of one database, and the log of writes that all databases share."""
         url = make_url(database_url)
-        with psycopg.connect(
-            host=url.query["host"],
-            user=url.username,
-            dbname=url.database,
-            autocommit=True,  # type: ignore[arg-type]
-        ) as connection:
+        where = make_conninfo("", **{name: str(value) for name, value in url.query.items()})
+        with psycopg.connect(where, user=url.username, dbname=url.database, autocommit=True) as connection:
             connection.execute("CHECKPOINT")
             row = connection.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone()
         assert row is not None

@@ -5,6 +5,7 @@ import os
 import shlex
 from base64 import b64encode
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -38,6 +39,8 @@ COMMANDS = (
     "admin list",
     "api-token list",
 )
+#: Commands to which the mistyped key is typed.
+TYPED_TO = ("providers set POEM OPENAI", "admin set-password nobody")
 BRIEF = {"recipient": "Анна", "occasion": "60 лет"}
 
 
@@ -66,7 +69,7 @@ class House:
         wait_until(
             lambda: "data-live" not in self.admin.get(f"/admin/providers/{stage_type}").text,
             f"the check of {stage_type} has ended",
-            60,
+            120,
         )
 
     def do(self, statement: str) -> None:
@@ -109,7 +112,12 @@ print(json.dumps({{line: each.output + repr(each.exception) for line, each in sa
 
 
 # PostgreSQL keeps logs of its own besides.
-@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.thorough), "postgresql"])
+@pytest.fixture(
+    params=[
+        pytest.param("sqlite", marks=pytest.mark.thorough),
+        pytest.param("postgresql", marks=pytest.mark.postgresql),
+    ]
+)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path, postgres: LocalPostgres) -> str:
     return f"sqlite:///{tmp_path / 'quatrain.db'}" if request.param == "sqlite" else postgres.new_database()
 
@@ -146,9 +154,9 @@ def house(
 
 def use_every_provider(house: House) -> None:
     """Keys that work, and one order of four works; the environment's key is used first, then taken over."""
-    wait_until(lambda: house.shop.stage(POEM)["ready"], "the environment's key serves", 30)
+    wait_until(partial(house.shop.is_ready, POEM), "the environment's key serves")
     poem = house.shop.place(POEM).json()["id"]
-    wait_until(lambda: house.shop.order(poem)["state"] == "done", "a poem by the environment's key", 30)
+    wait_until(partial(house.shop.is_done, poem), "a poem by the environment's key")
     house.admin.post("/admin/providers/POEM/import-env", "/admin/providers")
     house.wait_for_check(POEM)
     for stage_type, kind in SERVES.items():
@@ -159,7 +167,7 @@ def use_every_provider(house: House) -> None:
         "song and clip are handed over",
     )
     house.do("UPDATE stages SET due_at = '2000-01-01' WHERE state = 'submitted'")
-    wait_until(lambda: house.shop.order(order)["state"] == "done", "four works", 60)
+    wait_until(partial(house.shop.is_done, order), "four works")
 
 
 def let_providers_repeat_the_key(house: House) -> None:
@@ -190,7 +198,7 @@ def let_calls_for_orders_fail(house: House) -> None:
     said = {"choices": [{"message": {"content": f"Море\n{key}"}, "finish_reason": "stop"}], "model": key, "id": key}
     house.emulator.openai.fail("chat", status=200, body=said)
     order = house.shop.place(POEM).json()["id"]
-    wait_until(lambda: house.shop.order(order)["state"] in ("done", "failed"), "a poem that quotes the key", 30)
+    wait_until(lambda: house.shop.order(order)["state"] in ("done", "failed"), "a poem that quotes the key")
     house.emulator.openai.fail("chat", cut=True)
     house.emulator.openai.fail("chat", delay=30)
     for _ in range(2):
@@ -228,16 +236,14 @@ def let_people_err(house: House) -> None:
     crashed = [admin.get("/admin/providers").status_code, house.shop.get("/api/v1/stages").status_code]
     house.do("UPDATE provider_configs SET models_cache = '[]'")
     assert 500 in crashed
-    for line, said in house.run("providers set POEM OPENAI", "admin set-password nobody", typed=typed).items():
-        house.search.look("commands", line, said)
 
 
 def search_everywhere(house: House, witness: RedisWitness, alerts: list[bytes], database_folder: Path | None) -> None:
     """Look for the mark in all that was written, sent or kept."""
     search, system = house.search, house.system
-    house.visit_everything()
-    for line, said in house.run(*COMMANDS).items():
+    for line, said in house.run(*TYPED_TO, *COMMANDS, typed=house.plants.mistyped).items():
         search.look("commands", line, said)
+    house.visit_everything()
     for process in system._processes.values():
         search.look("arguments", str(process.args), Path(f"/proc/{process.pid}/cmdline").read_bytes())
     for body in alerts:

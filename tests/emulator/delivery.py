@@ -8,6 +8,9 @@ from flask import Response, g, request
 
 from tests.emulator.state import Book, Fault
 
+#: How soon an answer that waits for something else hears that the server stops.
+LOOK_SECONDS = 0.2
+
 
 def answer_of(fault: Fault) -> Response:
     """The answer that ``fault`` gives instead of the route's own: JSON for a dict, else a page of text."""
@@ -28,6 +31,8 @@ def deliver(response: Response, book: Book) -> Response:
         return response  # the caller was killed before it had said all
     if fault.delay:
         book.closing.wait(fault.delay)
+    while fault.until is not None and not fault.until.wait(LOOK_SECONDS) and not book.closing.is_set():
+        pass
     if not (fault.cut or fault.cut_body or fault.drip):
         return response
     head, body = _on_the_wire(response)

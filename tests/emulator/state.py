@@ -33,6 +33,7 @@ class Fault:
 
     ``times``: how often; None until ``clear_faults``.
     ``shape``: a successful answer of another kind, by the provider's own names. ``delay``: seconds before the answer.
+    ``until``: the answer waits for this event, too.
     ``cut``: the work is done and charged, and the connection ends with nothing said. ``cut_body``: it ends in the
     middle of the body. ``drip``: seconds between two bytes, of the body, or with ``drip_headers`` of everything.
     """
@@ -42,6 +43,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     shape: str = ""
     delay: float = 0
+    until: threading.Event | None = None
     cut: bool = False
     cut_body: bool = False
     drip: float = 0

@@ -3,9 +3,8 @@
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 
 import requests
 from sqlalchemy import Engine, select
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from domain.orders import Stage
 from tests.http_session import Api
+from tests.running_system import wait_until
 
 #: Leaves the processors of the machine to those that are measured.
 PAUSE_SECONDS = 0.2
@@ -71,23 +71,32 @@ class Caller(Asker):
 
 
 class LeaseWatcher(Asker):
-    """Notes until when each stage was held."""
+    """Notes until when each stage was held, from its start on."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__("lease watcher")
         self._engine = engine
-        self._held_until: dict[tuple[int, int], set[datetime]] = defaultdict(set)
+        self._held_until: dict[tuple[int, int], set[str]] = defaultdict(set)
 
     def ask(self) -> None:
         held = select(Stage.id, Stage.claim, Stage.lease_until).where(Stage.lease_until.is_not(None))
         with Session(self._engine) as session:
             for stage_id, claim, held_until in session.execute(held):
-                self._held_until[stage_id, claim].add(held_until)
+                self._held_until[stage_id, claim].add(str(held_until))
 
     @property
     def most_renewals(self) -> int:
         """How often the lease was renewed that was renewed most."""
-        return max(len(times) for times in self._held_until.values()) - 1
+        return max((len(times) for times in list(self._held_until.values())), default=1) - 1
+
+
+def wait_for_answers(callers: Sequence[Caller]) -> None:
+    """Wait until each of them has been answered once more; how soon is a question of the machine."""
+    before = [caller.answered for caller in callers]
+    wait_until(
+        lambda: all(caller.answered > count for caller, count in zip(callers, before, strict=True)),
+        "every caller is answered",
+    )
 
 
 @contextmanager

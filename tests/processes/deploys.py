@@ -1,22 +1,23 @@
 """Deploys of everything in the middle of everything: requests come in, and works are made at slow providers."""
 
+import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine, NullPool, create_engine, select, update
 from sqlalchemy.orm import Session
 
 from domain.db import utc_now
-from domain.leases import RENEW_SECONDS
 from domain.orders import Stage, StageState
 from providers.kinds import StageType
 from tests.emulator.server import Emulator
 from tests.faults.judge import Evidence, gather
 from tests.faults.provider_faults import KINDS, PAID_ROUTES
 from tests.http_session import Api
-from tests.processes.callers import Caller, LeaseWatcher, asking
-from tests.running_system import RunningSystem, wait_until
+from tests.processes.callers import Caller, LeaseWatcher, asking, wait_for_answers
+from tests.running_system import ENDS_WITHIN_SECONDS, RunningSystem, wait_until
 
 POEM, VOICE, SONG, CLIP = StageType
 OWN_POEM = "Море шумит, и Анна поёт,\nсолнце встаёт над водой."
@@ -27,9 +28,9 @@ POEMS_EACH_TIME = 5
 SAME_ORDER = "the same order"
 #: How long a provider takes to answer and to send a file, so that a deploy finds it at it; how long a job runs there.
 ANSWER_SECONDS, FILE_SECONDS, JOB_SECONDS = 2.0, 1.0, 1.0
-#: How long the first voice takes: long enough for two renewals of its lease, by a worker that was told to end.
-LONGEST_ANSWER_SECONDS = 3 * RENEW_SECONDS
-DONE_WITHIN_SECONDS = 90
+#: The first voice takes until its lease was renewed so often, by a worker that was told to end.
+RENEWALS = 2
+DONE_WITHIN_SECONDS = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +51,27 @@ def deploy_everything(times: int, folder: Path) -> Afterwards:
     with ExitStack() as stack:
         emulator = stack.enter_context(Emulator())
         system = stack.enter_context(system_at(emulator, folder))
-        use_providers(system, emulator)
+        first_voice_ends = threading.Event()
+        use_providers(system, emulator, first_voice_ends)
         unasked = len(emulator.ledger)  # the check of a key may cost a word
         engine = create_engine(f"sqlite:///{folder / 'quatrain.db'}", poolclass=NullPool)
         callers, leases = callers_of(system), LeaseWatcher(engine)
-        with asking(leases, *callers):
+        with asking(*callers):
             placed, old_workers = [], []
-            for number in range(times):
+            for _ in range(times):
                 system.restart("beat")
                 placed += order_everything(system.api(), engine)
                 old_workers.append(system.replace("worker"))
-                deploy_web = system.replace if number % 2 else system.restart
-                deploy_web("web")
+                if not first_voice_ends.is_set():
+                    with asking(leases):
+                        deploy_web(system, callers)
+                        wait_until(lambda: leases.most_renewals >= RENEWALS, "the old worker renews its leases")
+                    first_voice_ends.set()
+                else:
+                    deploy_web(system, callers)
             wait_until(lambda: is_all_done(engine), "all works are made", DONE_WITHIN_SECONDS)
             placed.append(system.api().place(POEM, key=SAME_ORDER).json()["id"])
-        exit_codes = [worker.wait() for worker in old_workers]
+        exit_codes = [worker.wait(ENDS_WITHIN_SECONDS) for worker in old_workers]
         charges, output = emulator.ledger[unasked:], system.output()
         evidence = gather(engine, folder / "media", frozenset(placed), charges, emulator.visits, output)
         return Afterwards(
@@ -88,7 +95,14 @@ def system_at(emulator: Emulator, folder: Path) -> RunningSystem:
     return system
 
 
-def use_providers(system: RunningSystem, emulator: Emulator) -> None:
+def deploy_web(system: RunningSystem, callers: list[Caller]) -> None:
+    """In both ways, with a pause and without, while everybody goes on asking."""
+    for deploy in (system.restart, system.replace):
+        deploy("web")
+        wait_for_answers(callers)
+
+
+def use_providers(system: RunningSystem, emulator: Emulator, first_voice_ends: threading.Event) -> None:
     """Give each section a key that works, and then let its provider be slow."""
     admin, shop = system.browser(), system.api()
     for stage_type, kind in KINDS.items():
@@ -96,8 +110,8 @@ def use_providers(system: RunningSystem, emulator: Emulator) -> None:
         emulator.rooms[kind].add_key("first", secret)
         admin.save_section(stage_type, kind, api_key=secret)
     for stage_type in StageType:
-        wait_until(lambda kind=stage_type: shop.stage(kind)["ready"], f"{stage_type} is ready")
-    emulator.speechkit.fail(*PAID_ROUTES[VOICE], delay=LONGEST_ANSWER_SECONDS)
+        wait_until(partial(shop.is_ready, stage_type), f"{stage_type} is ready")
+    emulator.speechkit.fail(*PAID_ROUTES[VOICE], until=first_voice_ends)
     for stage_type, kind in KINDS.items():
         emulator.rooms[kind].fail(*PAID_ROUTES[stage_type], delay=ANSWER_SECONDS, times=None)
         emulator.rooms[kind].fail("file", delay=FILE_SECONDS, times=None)
@@ -122,8 +136,8 @@ def order_everything(shop: Api, engine: Engine) -> list[int]:
     placed = place_orders(shop)
 
     def each_kind_is_called() -> bool:
-        if POEM not in kinds_in(engine, StageState.QUEUED, StageState.RUNNING):
-            placed.extend(place_orders(shop))  # the poems were faster than the rest
+        if kinds_in(engine, StageState.QUEUED, StageState.RUNNING) != set(StageType):
+            placed.extend(place_orders(shop))  # one was faster than the rest
         return kinds_in(engine, StageState.RUNNING) == set(StageType)
 
     wait_until(each_kind_is_called, "a call of each kind is under way")

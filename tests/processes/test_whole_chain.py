@@ -1,7 +1,7 @@
 """From a key to its models, from a brief to four works, through every process."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,9 @@ from sqlalchemy import create_engine, text
 
 from providers.kinds import ProviderKind, StageType
 from tests.emulator.server import Emulator
+from tests.http_session import Api
 from tests.local_services import LocalPostgres
+from tests.processes.stale_lists import ONE_CHECK, make_list_old, questions_for_a_stale_list
 from tests.running_system import RunningSystem, wait_until
 
 pytestmark = pytest.mark.processes
@@ -20,7 +22,14 @@ FIRST_KEY = "sk-fake-first-0123456789-a1b2"
 SECOND_KEY = "sk-fake-second-0123456789-c3d4"
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+# On SQLite the other modules, the browser's tests and those of `make run` start the same processes.
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("sqlite", marks=pytest.mark.thorough),
+        pytest.param("postgresql", marks=pytest.mark.postgresql),
+    ],
+)
 def database_kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -46,20 +55,13 @@ def emulator(database_kind: str) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def system(folder: Path, own_database_url: str, emulator: Emulator) -> Iterator[RunningSystem]:
-    """One for the module: a start costs seconds, and each test sets the sections that it needs."""
+    """One for the module: a start costs seconds, and each test sets the sections that it needs.
+
+    All that the Procfile names is run, the command of a release as well.
+    """
     env = {"OPENAI_BASE_URL": emulator.base_url(OPENAI)}
-    with RunningSystem(folder, own_database_url, env) as running:
+    with RunningSystem(folder, own_database_url, env, releases=True) as running:
         yield running
-
-
-def make_list_old(database_url: str) -> None:
-    """Let 25 hours pass for the section's list of models."""
-    engine = create_engine(database_url)
-    then = datetime.now(UTC) - timedelta(hours=25)
-    moment = then.replace(tzinfo=None).isoformat(sep=" ") if engine.dialect.name == "sqlite" else then
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE provider_configs SET models_cache_updated_at = :then"), {"then": moment})
-    engine.dispose()
 
 
 def test_a_key_gives_models_an_order_gives_four_works_and_a_lost_key_only_makes_orders_wait(
@@ -78,14 +80,14 @@ def test_a_key_gives_models_an_order_gives_four_works_and_a_lost_key_only_makes_
     for stage_type in (VOICE, SONG, CLIP):
         admin.save_section(stage_type, DUMMY)
     for stage_type in StageType:
-        wait_until(lambda stage_type=stage_type: shop.stage(stage_type)["ready"], f"{stage_type} is ready")
+        wait_until(partial(shop.is_ready, stage_type), f"{stage_type} is ready")
 
     # An order of all four comes to four works.
     placed = shop.place(*StageType)
     assert placed.status_code == 202
     order_id = placed.json()["id"]
-    done = wait_until(lambda: (order := shop.order(order_id))["state"] == "done" and order, "four works")
-    poem = done["stages"]["POEM"]
+    wait_until(partial(shop.is_done, order_id), "four works")
+    poem = shop.order(order_id)["stages"]["POEM"]
     assert (poem["provider_kind"], poem["model"].startswith("gpt-5.4")) == ("OPENAI", True)
     assert "Анна" in poem["text"]
     voice, song, clip = (shop.get(f"/api/v1/orders/{order_id}/works/{stage}") for stage in (VOICE, SONG, CLIP))
@@ -105,8 +107,8 @@ def test_a_key_gives_models_an_order_gives_four_works_and_a_lost_key_only_makes_
 
     # A good key is saved: the order finishes by itself.
     admin.save_section(POEM, OPENAI, api_key=SECOND_KEY, model="gpt-5.4")
-    finished = wait_until(lambda: (order := shop.order(second_id))["state"] == "done" and order, "the order goes on")
-    assert "Анна" in finished["stages"]["POEM"]["text"]
+    wait_until(partial(shop.is_done, second_id), "the order goes on")
+    assert "Анна" in shop.order(second_id)["stages"]["POEM"]["text"]
     assert [(charge.key, charge.model) for charge in emulator.ledger] == [("first", "gpt-5.4"), ("second", "gpt-5.4")]
     for key in (FIRST_KEY, SECOND_KEY):
         assert key not in system.output()
@@ -116,7 +118,7 @@ def test_orders_placed_while_redis_is_away_are_made_when_it_is_back(system: Runn
     admin, shop = system.browser(), system.api()
     admin.save_section(POEM, DUMMY)
     admin.post("/admin/providers/VOICE/clear", "/admin/providers")
-    wait_until(lambda: shop.stage(POEM)["ready"], "the section works")
+    wait_until(partial(shop.is_ready, POEM), "the section works")
     assert not shop.stage(VOICE)["ready"]
 
     system.redis.kill()
@@ -126,8 +128,8 @@ def test_orders_placed_while_redis_is_away_are_made_when_it_is_back(system: Runn
 
     assert placed.status_code == 202
     assert section_saved.status_code == 303
-    wait_until(lambda: shop.order(placed.json()["id"])["state"] == "done", "the order is made", 60)
-    wait_until(lambda: shop.stage(VOICE)["ready"], "the section is checked", 60)
+    wait_until(partial(shop.is_done, placed.json()["id"]), "the order is made", 120)
+    wait_until(partial(shop.is_ready, VOICE), "the section is checked")
 
 
 def test_a_change_counts_for_a_worker_that_runs_already(system: RunningSystem) -> None:
@@ -135,9 +137,9 @@ def test_a_change_counts_for_a_worker_that_runs_already(system: RunningSystem) -
     made = []
     for model in ("dummy-verse", "dummy-haiku"):
         admin.save_section(POEM, DUMMY, model=model)
-        wait_until(lambda model=model: shop.stage(POEM)["model"] == model, f"{model} is in use")
+        wait_until(partial(_is_in_use, shop, model), f"{model} is in use")
         order_id = shop.place(POEM).json()["id"]
-        wait_until(lambda order_id=order_id: shop.order(order_id)["state"] == "done", "the poem")
+        wait_until(partial(shop.is_done, order_id), "the poem")
         made.append(shop.order(order_id)["stages"]["POEM"]["model"])
 
     assert made == ["dummy-verse", "dummy-haiku"]
@@ -154,42 +156,24 @@ def test_a_beat_shows_that_it_is_there(system: RunningSystem, own_database_url: 
     engine.dispose()
 
 
+@pytest.mark.thorough  # two machines have two of each in every run
 def test_two_beats_and_two_workers_refresh_a_stale_section_once(
     system: RunningSystem, emulator: Emulator, own_database_url: str
 ) -> None:
-    admin, shop = system.browser(), system.api()
-    admin.save_section(POEM, OPENAI, api_key=SECOND_KEY)
-    wait_until(lambda: shop.stage(POEM)["ready"], "POEM works")
-    wait_until(lambda: "data-live" not in admin.get("/admin/providers/POEM").text, "its check has ended")
     others = {f"second {name}": name for name in ("worker", "beat")}
     for other, name in others.items():
         system._commands[other] = system._commands[name]
         system.start_process(other)
     try:
-        wait_until(
-            lambda: "ready" in (system.folder / "second worker.log").read_text(), "the second worker listens", 20
-        )
-        asked = len(emulator.requests)
+        wait_until(lambda: "ready" in (system.folder / "second worker.log").read_text(), "the second worker listens")
 
-        make_list_old(own_database_url)
+        routes = questions_for_a_stale_list(system.browser(), system.api(), emulator, own_database_url, SECOND_KEY)
 
-        ticks = _refresh_ticks(own_database_url)
-        wait_until(lambda: len(emulator.requests) > asked, "the list is fetched")
-        wait_until(lambda: _refresh_ticks(own_database_url) - ticks > timedelta(seconds=4), "four more ticks", 30)
-        routes = [call.route for call in emulator.requests[asked:] if call.provider is OPENAI]
-        assert routes == ["models", "models"]  # one check: a question about the key, and one for its list
+        assert routes == ONE_CHECK
     finally:
         for other in others:
             system.kill(other)
 
 
-def _refresh_ticks(database_url: str) -> timedelta:
-    """When the latest refresh was claimed."""
-    engine = create_engine(database_url)
-    with engine.connect() as connection:
-        seen = connection.scalar(
-            text("SELECT seen_at FROM heartbeats WHERE name = 'tasks.config.refresh_stale_models'")
-        )
-    engine.dispose()
-    moment = datetime.fromisoformat(seen) if isinstance(seen, str) else seen
-    return moment.replace(tzinfo=UTC) - datetime(2026, 1, 1, tzinfo=UTC)
+def _is_in_use(shop: Api, model: str) -> bool:
+    return bool(shop.stage(POEM)["model"] == model)
