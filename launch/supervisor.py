@@ -50,9 +50,9 @@ class RestartPause:
 class _Watched:
     """A program, when it was started, and when it is to be started if it does not run."""
 
-    def __init__(self, program: Program, due_at: float | None) -> None:
+    def __init__(self, program: Program, pause: RestartPause, due_at: float | None) -> None:
         self.program = program
-        self.pause = RestartPause()
+        self.pause = pause
         self.started_at = time.monotonic()
         self.due_at = due_at
 
@@ -64,7 +64,12 @@ class Supervisor:
     """
 
     def __init__(
-        self, commands: Mapping[str, str], env: Mapping[str, str], cwd: Path, others: Iterable[Program] = ()
+        self,
+        commands: Mapping[str, str],
+        env: Mapping[str, str],
+        cwd: Path,
+        others: Iterable[Program] = (),
+        new_pause: Callable[[], RestartPause] = RestartPause,
     ) -> None:
         #: Which one ended before all was ready, which stops all; empty after a signal.
         self.gave_up_because = ""
@@ -73,8 +78,8 @@ class Supervisor:
             ProcfileProcess(name, command, env=env, cwd=cwd, print_line=self._output.add)
             for name, command in commands.items()
         ]
-        self._watched = [_Watched(program, due_at=None) for program in others]
-        self._watched += [_Watched(process, due_at=AT_ONCE) for process in self._processes]
+        self._watched = [_Watched(program, new_pause(), due_at=None) for program in others]
+        self._watched += [_Watched(process, new_pause(), due_at=AT_ONCE) for process in self._processes]
         self._was_ready = threading.Event()
         self._signal_came = False
 

@@ -22,6 +22,7 @@ from launch.embedded_redis import EmbeddedRedis
 from tests.conftest import production_settings
 from tests.local_s3 import LocalS3
 from tests.local_services import LocalPostgres
+from tests.reserved_port import ReservedPort
 
 
 def test_a_folder_is_made_and_left_empty(tmp_path: Path) -> None:
@@ -39,24 +40,27 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
 def test_a_port_that_somebody_listens_on_is_refused(host: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    with ReservedPort() as port:
+        with (
+            socket.create_server(("127.0.0.1", port.number)),
+            pytest.raises(StartFault, match=f"^Port {port.number} of {host} is taken; stop what listens there"),
+        ):
+            check_port(host, port.number)
 
-        with pytest.raises(StartFault, match=f"^Port {port} of {host} is taken; stop what listens there"):
-            check_port(host, port)
-
-    check_port(host, port)
+        check_port(host, port.number)
 
 
 def test_a_port_that_was_used_a_moment_ago_is_free() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port)) as client:
+    with ReservedPort() as port:
+        with (
+            socket.create_server(("127.0.0.1", port.number)) as server,
+            socket.create_connection(("127.0.0.1", port.number)) as client,
+        ):
             # Who closes first keeps the address in TIME_WAIT.
             server.accept()[0].close()
             client.recv(1)
 
-    check_port("127.0.0.1", port)
+        check_port("127.0.0.1", port.number)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])

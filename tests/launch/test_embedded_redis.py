@@ -11,6 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from launch.embedded_redis import EmbeddedRedis, RedisFault, find_redis_server
+from tests.running_system import wait_until
 
 pytestmark = pytest.mark.processes
 
@@ -44,7 +45,7 @@ def test_after_a_kill_it_comes_back_empty_at_the_same_address(ours: EmbeddedRedi
         client.set("hint", "1")
 
         os.kill(ours.pid, signal.SIGKILL)
-        psutil.wait_procs(psutil.Process().children(), timeout=5)
+        wait_until(lambda: ours.exit_code() is not None, "it is gone")
         ours.start()
 
         assert ours.url == address

@@ -4,32 +4,27 @@ import os
 import re
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.launch.starts import Start, env_in, free_port, somebody_listening, starts_in
+from tests.launch.starts import Begin, env_in, somebody_listening
+from tests.reserved_port import ReservedPort
 
 pytestmark = pytest.mark.processes
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Start]]:
-    with starts_in(tmp_path) as begin:
-        yield begin
-
-
-@pytest.fixture
-def refusal(start: Callable[..., Start]) -> Callable[..., str]:
+def refusal(start: Begin) -> Callable[..., str]:
     """The one sentence with which a start refuses these variables; exit code 1, and nothing left running."""
 
     def refuse(**variables: object) -> str:
         run = start(**variables)
         assert run.end() == 1
-        assert run.family() == []
+        run.wait_until_nothing_is_left()
         said = re.sub(r"^Made .*\n", "", "".join(run.lines))
         assert "Traceback" not in said
         assert said.count("\n") == 1
@@ -111,7 +106,8 @@ def test_a_database_that_cannot_be_written(refusal: Callable[..., str], tmp_path
 
 
 def test_a_given_redis_that_does_not_answer(refusal: Callable[..., str]) -> None:
-    said = refusal(REDIS_URL=f"redis://:canary@127.0.0.1:{free_port()}/0")
+    with ReservedPort() as port:
+        said = refusal(REDIS_URL=f"redis://:canary@127.0.0.1:{port.number}/0")
 
     assert said.startswith("The Redis of REDIS_URL does not answer (")
     assert "canary" not in said
@@ -128,7 +124,7 @@ def test_a_redis_of_our_own_that_cannot_start(refusal: Callable[..., str], tmp_p
     assert said.endswith("Set REDIS_URL to a Redis that runs.")
 
 
-def test_a_database_that_cannot_be_migrated(start: Callable[..., Start], tmp_path: Path) -> None:
+def test_a_database_that_cannot_be_migrated(start: Begin, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "newer.db")) as newer:
         newer.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
         newer.execute("INSERT INTO alembic_version VALUES ('of-the-future')")
@@ -137,17 +133,17 @@ def test_a_database_that_cannot_be_migrated(start: Callable[..., Start], tmp_pat
     run = start(DATABASE_URL=f"sqlite:///{tmp_path}/newer.db")
 
     assert run.end() == 1
-    assert run.family() == []
+    run.wait_until_nothing_is_left()
     said = "".join(run.lines)
     assert f"The database could not be prepared (exit code 1); {tmp_path}/var/release.log says why" in said
     assert "of-the-future" in said
 
 
-def test_a_web_server_that_can_never_start(start: Callable[..., Start]) -> None:
+def test_a_web_server_that_can_never_start(start: Begin) -> None:
     run = start(GUNICORN_CMD_ARGS="--no-such-option")
 
     assert run.end() == 1
-    assert run.family() == []
+    run.wait_until_nothing_is_left()
     said = "".join(run.lines)
     assert "unrecognized arguments: --no-such-option" in said
     assert said.endswith("Stopped: web ended (exit code 2) before all was ready; what it printed is above.\n")

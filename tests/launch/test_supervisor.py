@@ -1,9 +1,10 @@
-"""One that ends is started again, and the others never notice."""
+"""One that ends is started again after a pause, and what a supervisor has started does not outlive it."""
 
+import re
 import signal
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,10 +13,27 @@ import psutil
 import pytest
 
 from launch.supervisor import RestartPause
-from providers.kinds import ProviderKind, StageType
-from tests.http_session import Browser
-from tests.launch.starts import ENDS_WITHIN_SECONDS, ROOT, Start, env_in, free_port, starts_in, status_of
+from tests.launch.starts import ENDS_WITHIN_SECONDS, READY_WITHIN_SECONDS
+from tests.launch.warm_python import ROOT
 from tests.running_system import wait_until
+
+#: The last one is longer than anybody waits here.
+PAUSES = [0.1, 0.2, 0.1, 900]
+PROGRAM = """\
+from pathlib import Path
+from launch.supervisor import RestartPause, Supervisor
+
+class Pauses(RestartPause):
+    def __init__(self):
+        self._left = {pauses}
+
+    def seconds_after(self, lived_seconds):
+        return self._left.pop(0)
+
+folder = Path({folder!r})
+supervisor = Supervisor({commands}, {{}}, folder, new_pause=Pauses)
+supervisor.run(lambda: None, (folder / "ready").touch)
+"""
 
 
 def test_the_pause_grows_with_quick_ends_up_to_half_a_minute() -> None:
@@ -35,17 +53,10 @@ def test_the_pause_is_short_again_after_a_steady_minute() -> None:
 @pytest.fixture
 def supervise(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts a supervisor of shell commands, which may wait for the file "ready"."""
-    lines = [
-        "from pathlib import Path",
-        "from launch.supervisor import Supervisor",
-        f"folder = Path({str(tmp_path)!r})",
-        "supervisor = Supervisor(COMMANDS, {}, folder)",
-        "supervisor.run(lambda: None, (folder / 'ready').touch)",
-    ]
     begun = []
 
     def begin(**commands: str) -> subprocess.Popen[str]:
-        program = "\n".join(lines).replace("COMMANDS", repr(commands))
+        program = PROGRAM.format(pauses=PAUSES, folder=str(tmp_path), commands=commands)
         run = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         begun.append(run)
         return run
@@ -60,93 +71,62 @@ def supervise(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 def test_one_that_fails_leaves_nothing_behind_nor_does_a_ctrl_c_in_its_pause(
     supervise: Callable[..., subprocess.Popen[str]],
 ) -> None:
-    failing = "until [ -e ready ]; do sleep 0.01; done; sleep 60 & echo $!; exit 70"
-    run = supervise(steady="exec sleep 60", failing=failing)
-    assert run.stdout is not None
-    said = []
-    for line in run.stdout:
-        said.append(line.split(" ", 1)[1].strip())
-        if "is started again in 4 s" in line:
-            break
-    left = [int(line.removeprefix("failing | ")) for line in said if line.startswith("failing | ")]
-    steady = [process.pid for process in psutil.Process(run.pid).children()]
+    failing = "until [ -e ready ]; do sleep 0.01; done; sleep 600 & echo $!; exit 70"
+    run = supervise(steady="exec sleep 600", failing=failing)
+    said = read_until(run, lambda said: "is started again in 900 s" in said and said.count("failing | ") == len(PAUSES))
+    left = re.findall(r"failing \| (\d+)", said)
+    (steady,) = psutil.Process(run.pid).children()
 
-    assert said[3] == "system  | failing ended (exit code 70), is started again in 0.5 s"
-    assert set(said[4:6]) == {"system  | failing started again", f"failing | {left[1]}"}  # who is quicker, is first
-    assert [is_alive(pid) for pid in (*left, *steady)] == [False] * 4 + [True]
+    ends = [f"failing ended (exit code 70), is started again in {pause:g} s" for pause in PAUSES]
+    assert re.findall(r"system +\| (failing .+)", said) == [
+        "failing started",
+        *(line for end in ends[:-1] for line in (end, "failing started again")),
+        ends[-1],
+    ]
+    wait_until(lambda: not any(map(sleeps, left)), "nothing is left of what failed")
+    assert sleeps(steady.pid)
 
     run.send_signal(signal.SIGINT)
 
-    began = time.monotonic()
+    # Long before the pause is over.
     rest, _ = run.communicate(timeout=ENDS_WITHIN_SECONDS)
-    assert time.monotonic() - began < 4
     assert "started" not in rest
-    assert [is_alive(pid) for pid in steady] == [False]
+    wait_until(lambda: not sleeps(steady.pid), "the steady one is gone")
 
 
-def is_alive(pid: int) -> bool:
+@pytest.mark.processes
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_all_that_run(stop: signal.Signals, supervise: Callable[..., subprocess.Popen[str]]) -> None:
+    run = supervise(one="exec sleep 600", other="sleep 600 & echo $!; exec sleep 600")
+    said = read_until(run, lambda said: "other  | " in said)
+    started = [*re.findall(r"other +\| (\d+)", said), *(each.pid for each in psutil.Process(run.pid).children())]
+
+    run.send_signal(stop)
+
+    run.communicate(timeout=ENDS_WITHIN_SECONDS)
+    assert run.returncode == 0
+    assert len(started) == 3
+    wait_until(lambda: not any(map(sleeps, started)), "nothing is left")
+
+
+def read_until(run: subprocess.Popen[str], is_enough: Callable[[str], bool]) -> str:
+    """What it prints until that is enough."""
+    assert run.stdout is not None
+    said = ""
+    patience = threading.Timer(READY_WITHIN_SECONDS, run.kill)
+    patience.start()
+    for line in run.stdout:
+        said += line
+        if is_enough(said):
+            patience.cancel()
+            return said
+    patience.cancel()
+    pytest.fail(f"never enough: {said}")
+
+
+def sleeps(pid: str | int) -> bool:
+    """Whether it is still there and what it was."""
     with suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(int(pid))
+        return process.name() == "sleep" and process.status() != psutil.STATUS_ZOMBIE
     return False
-
-
-@pytest.fixture(scope="module")
-def port() -> int:
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def run(port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """One for the module: a start costs seconds, and after each test everything runs again."""
-    with starts_in(tmp_path_factory.mktemp("run")) as begin:
-        run = begin(PORT=port, SWEEP_INTERVAL_SECONDS=1)
-        run.read_until("Ctrl-C stops it")
-        yield run
-
-
-def answers(port: int) -> bool:
-    with suppress(OSError):
-        return status_of(port, "/readyz") == 200
-    return False
-
-
-def addresses_of(redis: psutil.Process) -> set[tuple[str, int]]:
-    """Where it listens."""
-    return {tuple(it.laddr) for it in redis.net_connections() if it.status == psutil.CONN_LISTEN}
-
-
-def kill(name: str, run: Start) -> dict[str, tuple[psutil.Process, psutil.Process]]:
-    """kill -9; when all run again, each with the process that it was and the one that it is."""
-    before = run.processes()
-    before[name].kill()
-    run.read_until(f"{name} ended (exit code -9), is started again in 0.5 s")
-    run.read_until(f"{name} started again")
-    after = wait_until(lambda: (now := run.processes()).keys() == before.keys() and now, "all run again")
-    return {each: (before[each], after[each]) for each in before}
-
-
-@pytest.mark.processes
-@pytest.mark.parametrize("name", ["web", "worker"])
-def test_one_that_is_killed_is_back_and_the_others_go_on(name: str, run: Start, port: int) -> None:
-    processes = kill(name, run)
-
-    assert processes.keys() == {"redis", "web", "worker", "beat"}
-    assert [each for each, (before, after) in processes.items() if before != after] == [name]
-    wait_until(lambda: answers(port), "ready again")
-
-
-@pytest.mark.processes
-def test_a_redis_that_is_killed_is_back_at_its_address_and_a_poem_is_made(run: Start, port: int) -> None:
-    admin = Browser(f"http://127.0.0.1:{port}")
-    admin.sign_in("admin", env_in(run.folder)["ADMIN_PASSWORD"])
-    admin.save_section(StageType.POEM, ProviderKind.DUMMY)
-    address = addresses_of(run.processes()["redis"])
-
-    processes = kill("redis", run)
-
-    assert [each for each, (before, after) in processes.items() if before != after] == ["redis"]
-    wait_until(lambda: addresses_of(processes["redis"][1]) == address, "the same address")
-    brief = {"recipient": "Анна", "occasion": "60 лет", "details": "любит море", "tone": "тепло", "language": "ru"}
-    placed = admin.post("/admin/orders/new", "/admin/orders/new", **brief, stages="POEM")
-    order = placed.headers["Location"]
-    wait_until(lambda: 'data-say="Стих: готов' in admin.get(order).text, "the poem is made", 60)
