@@ -112,6 +112,22 @@ def test_a_redis_that_is_away_or_frozen_is_told_and_tried_once(
     assert not messages.send_sweep()
 
 
+def test_a_message_that_is_refused_at_once_is_sent_once_more_and_then_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def refuse(*_: object, **__: object) -> None:
+        tries.append(1)
+        raise ConnectionResetError
+
+    app = Celery(broker="redis://nobody-asks-it", set_as_current=False)
+    monkeypatch.setattr(app, "send_task", refuse)
+    monkeypatch.setattr(messages, "celery_app", app)
+    monkeypatch.setattr(messages, "AT_ONCE_SECONDS", 60)
+
+    assert not messages.send_sweep()
+    assert len(tries) == 2
+
+
 @on_one_database
 def test_a_broker_that_is_away_is_tried_again_soon_however_long_it_was_away(
     app: Flask, monkeypatch: pytest.MonkeyPatch

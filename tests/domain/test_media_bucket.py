@@ -5,6 +5,7 @@ import os
 import random
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from pydantic import SecretStr
 
 from domain import media_bucket, works
 from domain.db import utc_now
-from domain.media_bucket import MediaStoreAway, open_bucket
+from domain.media_bucket import CONNECT_TIMEOUT, MediaStoreAway, open_bucket
 from domain.orders import Order, StageState, Work
 from providers.base import GenerationRequest, GenerationResult
 from providers.kinds import StageType
@@ -223,12 +224,20 @@ def test_a_song_that_finds_no_store_is_downloaded_again(own_bucket: Gate | Local
 def test_a_store_that_says_nothing_is_away_within_seconds(
     own_bucket: Gate | LocalS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert timedelta(seconds=4) > CONNECT_TIMEOUT
     assert works.media_store().answers()
     monkeypatch.setattr(media_bucket, "CONNECT_TIMEOUT", timedelta(seconds=0.3))
+    monkeypatch.setattr(media_bucket, "REQUEST_TIMEOUT", timedelta(hours=1))
     open_bucket.cache_clear()
+    store = works.media_store()
     own_bucket.freeze()
 
-    assert not works.media_store().answers()
+    with ThreadPoolExecutor(1) as thread:
+        asked = thread.submit(store.answers)
+        try:
+            assert not asked.result(60)
+        finally:
+            own_bucket.stop()  # nobody waits for it any more
 
 
 @pytest.mark.parametrize(
