@@ -9,16 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.prepared_database import prepare
 from tests.processes import sqlite_load
-from tests.running_system import ROOT
+from tests.running_system import PASSWORD, ROOT
 
 pytestmark = pytest.mark.processes
 
 
 def test_many_processes_at_once_never_find_the_database_locked(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'quatrain.db'}"
+    prepare(url, "admin", PASSWORD)
     env = {
         "PATH": os.environ["PATH"],
-        "ADMIN_SECRET_KEY": secrets.token_urlsafe(32),
+        "DATABASE_URL": url,
+        "ADMIN_SECRET_KEY": secrets.token_hex(32),
         "SECRET_KEY": secrets.token_urlsafe(32),
         "VAR_DIR": str(tmp_path),
         "DUMMY_PROVIDER": "1",
@@ -32,7 +36,7 @@ def test_many_processes_at_once_never_find_the_database_locked(tmp_path: Path) -
         capture_output=True,
         text=True,
         check=False,
-        timeout=90,
+        timeout=2 * sqlite_load.DEADLINE_SECONDS,
     )
 
     assert run.returncode == 0, run.stderr
