@@ -1,6 +1,6 @@
 """pytest-celery's nodes without a Docker engine: each "container" is a process of this machine.
 
-pytest-docker-tools asks its ``docker_client`` for very little; this answers that and nothing else.
+pytest-docker-tools asks a container for very little; this answers that and nothing else.
 """
 
 import contextlib
@@ -11,14 +11,13 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
 from launch.child_process import dying_with_parent, end_group
-from tests.running_system import free_port
+from tests.reserved_port import LOOPBACK, ReservedPort
 
-LOOPBACK = "127.0.0.1"
 #: What stands in a command for the port to listen on, and, as Celery has it, for the name of the host.
 PORT, HOST = "%p", "%h"
 
@@ -31,10 +30,9 @@ class LocalContainer:
     ) -> None:
         self.id = uuid4().hex
         self.name = f"local-{self.id[:12]}"
-        self.labels: dict[str, str] = {}
         self._log = folder / f"{self.name}.log"
-        self._port_name, self._port = port_name, free_port()
-        self._command = [part.replace(PORT, str(self._port)).replace(HOST, self.id[:12]) for part in command]
+        self._port_name, self._port = port_name, ReservedPort()
+        self._command = [part.replace(PORT, str(self._port.number)).replace(HOST, self.id[:12]) for part in command]
         # Programs that pip installed are beside the interpreter, which need not be on the path.
         self._env = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]), **env}
         self._working_dir = working_dir or folder
@@ -48,9 +46,12 @@ class LocalContainer:
     @property
     def attrs(self) -> dict[str, Any]:
         """The few facts that are asked for, where ``docker inspect`` has them."""
-        ports = {self._port_name: [{"HostPort": str(self._port)}]} if self._port_name else {}
+        ports = {self._port_name: [{"HostPort": str(self._port.number)}]} if self._port_name else {}
         return {
-            "Config": {"Hostname": f"{LOOPBACK}:{self._port}", "Env": [f"{k}={v}" for k, v in self._env.items()]},
+            "Config": {
+                "Hostname": f"{LOOPBACK}:{self._port.number}",
+                "Env": [f"{k}={v}" for k, v in self._env.items()],
+            },
             "State": {"Pid": self._process.pid, "ExitCode": self._process.poll()},
             "NetworkSettings": {"Networks": {"local": {"IPAddress": LOOPBACK}}, "Ports": ports},
             "HostConfig": {"PortBindings": {}},
@@ -64,7 +65,7 @@ class LocalContainer:
         """The one command that is ever asked for: which ports are listened on inside; the answer is netstat's."""
         assert command.startswith("cat /proc/net/tcp"), command
         header = "sl local_address rem_address st"
-        with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, self._port), timeout=1):
+        with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, self._port.number), timeout=1):
             inside = int(self._port_name.partition("/")[0])
             return 0, f"{header}\n0: 0100007F:{inside:04X} 00000000:0000 0A".encode()
         return 0, header.encode()
@@ -84,9 +85,10 @@ class LocalContainer:
         end_group(self._process, signal.SIGTERM, timeout)
         self._start()
 
-    def remove(self, force: bool) -> None:
+    def remove(self) -> None:
         """End it, and let nothing of it be left. Safe twice."""
         end_group(self._process, signal.SIGKILL)
+        self._port.close()
         self._log.unlink(missing_ok=True)
 
     def _start(self) -> None:
@@ -104,7 +106,7 @@ class LocalContainer:
 
 
 class LocalDocker:
-    """Stands in for ``docker.from_env()``; a context manager that ends what is still running.
+    """Runs containers, and ends those that still run when it is left; a context manager.
 
     ``folder`` takes the logs of the containers, each as long as its container exists.
     """
@@ -112,25 +114,21 @@ class LocalDocker:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._all: list[LocalContainer] = []
-        self.containers = SimpleNamespace(run=self._run)
-        # Processes of one machine reach each other anyway.
-        self.networks = SimpleNamespace(create=lambda name, **_: SimpleNamespace(name=name, remove=lambda: None))
 
-    def _run(
+    def run(
         self,
         command: Sequence[str],
-        environment: Mapping[str, str],
-        ports: Mapping[str, Any] | None = None,
+        env: Mapping[str, str],
+        ports: Mapping[str, object] | None = None,
         working_dir: str | None = None,
-        **_: Any,
     ) -> LocalContainer:
-        container = LocalContainer(self._folder, command, environment, next(iter(ports or {}), ""), working_dir)
-        self._all.append(container)
-        return container
+        """Start one; ``ports`` names, as Docker has it, the port that it listens on."""
+        self._all.append(LocalContainer(self._folder, command, env, next(iter(ports or {}), ""), working_dir))
+        return self._all[-1]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
         for container in self._all:
-            container.remove(force=True)
+            container.remove()
