@@ -16,6 +16,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from launch.child_process import dying_with_parent, end_group
+from tests.machine_environment import FAREWELL, HANDED_ON
 from tests.running_system import free_port
 
 LOOPBACK = "127.0.0.1"
@@ -36,7 +37,8 @@ class LocalContainer:
         self._port_name, self._port = port_name, free_port()
         self._command = [part.replace(PORT, str(self._port)).replace(HOST, self.id[:12]) for part in command]
         # Programs that pip installed are beside the interpreter, which need not be on the path.
-        self._env = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]), **env}
+        path = os.pathsep.join([str(Path(sys.executable).parent), HANDED_ON["PATH"]])
+        self._env = {**HANDED_ON, "PATH": path, **env}
         self._working_dir = working_dir or folder
         self._start()
 
@@ -86,7 +88,7 @@ class LocalContainer:
 
     def remove(self, force: bool) -> None:
         """End it, and let nothing of it be left. Safe twice."""
-        end_group(self._process, signal.SIGKILL)
+        end_group(self._process, FAREWELL)
         self._log.unlink(missing_ok=True)
 
     def _start(self) -> None:

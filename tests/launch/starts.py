@@ -1,7 +1,6 @@
 """Runs of `make run` in folders of their own, and how to tell that nothing of them is left."""
 
 import http.client
-import os
 import socket
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from uuid import uuid4
 
 import psutil
 import pytest
+
+from tests.machine_environment import HANDED_ON
 
 ROOT = Path(__file__).parent.parent.parent
 READY_WITHIN_SECONDS = 90
@@ -84,7 +85,7 @@ def starts_in(folder: Path) -> Iterator[Callable[..., Start]]:
 
     def begin(**variables: object) -> Start:
         mark = uuid4().hex
-        env = {"PATH": os.environ["PATH"], "PORT": str(free_port()), MARK: mark}
+        env = {**HANDED_ON, "PORT": str(free_port()), MARK: mark}
         process = subprocess.Popen(
             [sys.executable, "-m", "launch", "--folder", folder],
             env=env | {name: str(value) for name, value in variables.items()},

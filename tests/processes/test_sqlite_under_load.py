@@ -1,7 +1,6 @@
 """SQLite with many processes at once: whoever writes waits for a turn, and nobody is told that it is locked."""
 
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.machine_environment import HANDED_ON
 from tests.processes import sqlite_load
 from tests.running_system import ROOT
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.processes
 
 def test_many_processes_at_once_never_find_the_database_locked(tmp_path: Path) -> None:
     env = {
-        "PATH": os.environ["PATH"],
+        **HANDED_ON,
         "ADMIN_SECRET_KEY": secrets.token_urlsafe(32),
         "SECRET_KEY": secrets.token_urlsafe(32),
         "VAR_DIR": str(tmp_path),
