@@ -14,7 +14,7 @@ FIND_SECRETS := $(IN_TOOLS)/kingfisher scan --no-validate --no-update-check --re
 CATALOGUES := $(wildcard web/translations/*/LC_MESSAGES/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check scan coverage live faults hostile bench fix lock sbom audit
+.PHONY: help run test check scan coverage mutants live faults hostile bench fix lock sbom audit
 # A half-made stamp or catalogue must not pass for a whole one.
 .DELETE_ON_ERROR:
 
@@ -49,6 +49,9 @@ coverage: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## run all tests, thorough 
 	@$(IN_VENV)/coverage run -m pytest -m "not live" $(ARGS)
 	@$(IN_VENV)/coverage combine --quiet
 	@$(IN_VENV)/coverage report
+
+mutants: .venv/.installed-dev .venv-tools/.installed $(CATALOGUES:.po=.mo) ## ten minutes of changes to domain/; prints those that no quick test notices
+	@$(IN_VENV)/python -m tests.mutants
 
 live: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## one cheap generation at each provider whose key is in the environment
 	@$(IN_VENV)/python -m pytest -m live -n 0 tests/live $(ARGS)
