@@ -14,12 +14,12 @@ FIND_SECRETS := $(IN_TOOLS)/kingfisher scan --no-validate --no-update-check --re
 CATALOGUES := $(wildcard web/translations/*/LC_MESSAGES/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check scan live faults hostile bench fix lock sbom audit
+.PHONY: help run test check scan coverage mutants live faults hostile bench fix lock sbom audit
 # A half-made stamp or catalogue must not pass for a whole one.
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 run: .venv/.installed $(CATALOGUES:.po=.mo) ## start everything; prints the address; Ctrl-C stops it
 	@$(IN_VENV)/python -m launch
@@ -43,6 +43,15 @@ scan: .venv-tools/.installed ## look for unsafe code and for secrets, in seconds
 	else \
 		$(FIND_SECRETS) --exclude '**/.venv*/**' .; \
 	fi || { echo "A secret is in the files or in their history: see 'A secret has leaked' in SECURITY.md." >&2; exit 1; }
+
+coverage: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## run all tests, thorough ones too, and print which lines none of them reaches
+	@rm -rf var/coverage
+	@$(IN_VENV)/coverage run -m pytest -m "not live" $(ARGS)
+	@$(IN_VENV)/coverage combine --quiet
+	@$(IN_VENV)/coverage report
+
+mutants: .venv/.installed-dev .venv-tools/.installed $(CATALOGUES:.po=.mo) ## ten minutes of changes to domain/; prints those that no quick test notices
+	@$(IN_VENV)/python -m tests.mutants
 
 live: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## one cheap generation at each provider whose key is in the environment
 	@$(IN_VENV)/python -m pytest -m live -n 0 tests/live $(ARGS)

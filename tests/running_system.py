@@ -20,6 +20,7 @@ from launch.embedded_redis import EmbeddedRedis
 from launch.procfile import read_procfile
 from tests.held_socket import HeldSocket
 from tests.http_session import Api, Browser, Hearer
+from tests.machine_environment import FAREWELL, HANDED_ON
 from tests.prepared_database import add_row, prepare
 from tests.reserved_port import ReservedPort
 
@@ -76,6 +77,7 @@ class RunningSystem:
         self._tokens: dict[str, str] = {}
         self._commands = read_procfile(ROOT / "Procfile")
         self._env = {
+            **HANDED_ON,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "ADMIN_SECRET_KEY": secrets.token_hex(32),
             "SECRET_KEY": secrets.token_urlsafe(32),
@@ -196,9 +198,9 @@ class RunningSystem:
     def stop(self) -> None:
         """End everything, without ceremony: what a deploy does gently is a test of its own."""
         for process in self._replaced:
-            end_group(process, signal.SIGKILL)
+            end_group(process, FAREWELL)
         for name in list(self._processes):
-            self.kill(name)
+            self.kill(name, FAREWELL)
         if self._web_socket is not None:
             self._web_socket.close()
         self.redis.stop()

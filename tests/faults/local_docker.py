@@ -16,6 +16,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from launch.child_process import dying_with_parent, end_group
+from tests.machine_environment import FAREWELL, HANDED_ON
 from tests.reserved_port import LOOPBACK, ReservedPort
 
 #: What stands in a command for the port to listen on, and, as Celery has it, for the name of the host.
@@ -34,7 +35,8 @@ class LocalContainer:
         self._port_name, self._port = port_name, ReservedPort()
         self._command = [part.replace(PORT, str(self._port.number)).replace(HOST, self.id[:12]) for part in command]
         # Programs that pip installed are beside the interpreter, which need not be on the path.
-        self._env = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]), **env}
+        path = os.pathsep.join([str(Path(sys.executable).parent), HANDED_ON["PATH"]])
+        self._env = {**HANDED_ON, "PATH": path, **env}
         self._working_dir = working_dir or folder
         self._start()
 
@@ -87,7 +89,7 @@ class LocalContainer:
 
     def remove(self) -> None:
         """End it, and let nothing of it be left. Safe twice."""
-        end_group(self._process, signal.SIGKILL)
+        end_group(self._process, FAREWELL)
         self._port.close()
         self._log.unlink(missing_ok=True)
 

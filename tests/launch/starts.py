@@ -1,7 +1,6 @@
 """Runs of `make run` in folders of their own, and how to tell that nothing of them is left."""
 
 import http.client
-import os
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import psutil
 import pytest
 
 from tests.launch.warm_python import ROOT, WarmProcess, WarmPython
+from tests.machine_environment import HANDED_ON
 from tests.reserved_port import ReservedPort
 from tests.running_system import wait_until
 
@@ -122,7 +122,7 @@ def starts_in(folder: Path, warm_python: WarmPython | None = None) -> Iterator[B
 
     def begin(**variables: object) -> Start:
         mark = uuid4().hex
-        env = {"PATH": os.environ["PATH"], "PORT": str(port.number), MARK: mark}
+        env = {**HANDED_ON, "PORT": str(port.number), MARK: mark}
         env |= {name: str(value) for name, value in variables.items()}
         process = warm_python.start(folder, env) if warm_python else _cold_start(folder, env)
         begun.append(Start(folder, process, mark))

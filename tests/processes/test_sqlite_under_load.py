@@ -1,7 +1,6 @@
 """SQLite with many processes at once: whoever writes waits for a turn, and nobody is told that it is locked."""
 
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.machine_environment import HANDED_ON
 from tests.prepared_database import prepare
 from tests.processes import sqlite_load
 from tests.running_system import PASSWORD, ROOT
@@ -20,7 +20,7 @@ def test_many_processes_at_once_never_find_the_database_locked(tmp_path: Path) -
     url = f"sqlite:///{tmp_path / 'quatrain.db'}"
     prepare(url, "admin", PASSWORD)
     env = {
-        "PATH": os.environ["PATH"],
+        **HANDED_ON,
         "DATABASE_URL": url,
         "ADMIN_SECRET_KEY": secrets.token_hex(32),
         "SECRET_KEY": secrets.token_urlsafe(32),
