@@ -58,7 +58,7 @@ def _endless(head: bytes, piece: bytes) -> Spoil:
     def pieces(_good: Good) -> Iterator[bytes]:
         yield head
         # So that a call that would wait for ever is told to have hung, and does not hang its test.
-        for _ in range(round(LASTING_SECONDS / PAUSE_SECONDS)):
+        for _piece in range(round(LASTING_SECONDS / PAUSE_SECONDS)):
             yield piece
             time.sleep(PAUSE_SECONDS)
 
