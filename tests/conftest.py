@@ -15,6 +15,7 @@ from sqlalchemy import delete, select, text
 
 import tests.machine_environment  # noqa: F401  # clears the environment before the rest of ours is imported
 from settings import Settings
+from tests.database_kinds import BOTH_DATABASES
 from tests.emulator.server import Emulator, EmulatorServer
 from tests.full_disk import Disk
 from tests.local_s3 import LocalS3
@@ -89,7 +90,7 @@ def apps(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             db.engine.dispose()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+@pytest.fixture(params=BOTH_DATABASES)
 def migrated_app(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -> Flask:
     """The application on a migrated database, once on each kind; ``app`` empties it first."""
     return apps(request.param)

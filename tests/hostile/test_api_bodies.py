@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from domain.db import db
 from domain.order_rules import FIELDS, LIMITS
 from domain.orders import Order
+from tests.database_kinds import on_both_databases
 from tests.hostile.conftest import on_one_database
 from tests.hostile.strings import strings_for
 from tests.hostile.tally import Tally
@@ -40,6 +41,7 @@ def said_no(answer: TestResponse) -> bool:
     return set(error) == {"code", "message", "field"} and bool(error["message"]) and status == answer.status_code
 
 
+@on_both_databases
 @pytest.mark.usefixtures("kinds")
 def test_a_text_is_kept_as_it_was_sent_or_refused(api: Api, app: Flask, tally: Tally) -> None:
     for text in strings_for("body"):

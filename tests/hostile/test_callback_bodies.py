@@ -13,6 +13,7 @@ from domain.db import db
 from domain.orders import Attempt, AttemptState, StageState
 from providers.kinds import StageType
 from tests.builders import stage_of
+from tests.database_kinds import on_both_databases
 from tests.hostile.strings import strings_for
 from tests.hostile.tally import Tally
 from tests.web.test_callbacks import TOKEN, job  # noqa: F401
@@ -34,6 +35,7 @@ def lost(app: Flask, job: int) -> int:  # noqa: F811
     return job
 
 
+@on_both_databases
 @pytest.mark.usefixtures("kinds")
 def test_a_name_of_a_job_is_kept_or_not_heard(app: Flask, client: FlaskClient, lost: int, tally: Tally) -> None:
     for text in strings_for("task_id"):

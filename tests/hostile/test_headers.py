@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 
 from providers.kinds import StageType
 from tests import builders
+from tests.database_kinds import on_both_databases
 from tests.hostile.conftest import on_one_database
 from tests.hostile.sending import as_bytes_arrive
 from tests.hostile.strings import MARK, strings_for
@@ -124,6 +125,7 @@ Api = Callable[..., TestResponse]
 ORDER = {"recipient": "Анна", "occasion": "60 лет", "stages": ["POEM"]}
 
 
+@on_both_databases
 @pytest.mark.usefixtures("kinds")
 def test_an_idempotency_key_is_printable_or_refused(api: Api, messages: list[object], tally: Tally) -> None:
     for text in strings_for("Idempotency-Key"):

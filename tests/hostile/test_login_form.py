@@ -4,6 +4,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.database_kinds import on_both_databases
 from tests.hostile.pages import bones
 from tests.hostile.sending import send_form
 from tests.hostile.strings import is_text, strings_for
@@ -14,6 +15,7 @@ ORIGIN = "form of the login page"
 LOGIN = "/admin/login"
 
 
+@on_both_databases
 @pytest.mark.usefixtures("administrator", "kinds", "no_limits")
 def test_no_text_is_a_name_or_a_password(client: FlaskClient, tally: Tally) -> None:
     token = token_of(client.get(LOGIN))

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from domain.db import db
 from domain.order_rules import LIMITS
 from domain.orders import Order
+from tests.database_kinds import on_both_databases
 from tests.hostile.conftest import on_one_database
 from tests.hostile.pages import as_shown, bones
 from tests.hostile.sending import send_form
@@ -63,6 +64,7 @@ def may_be_kept(text: str, field: str) -> bool:
     return odd <= ({"\n"} if field in MULTI_LINE else set()) and len(tidy(text)) <= LIMITS[field]
 
 
+@on_both_databases
 @pytest.mark.parametrize("fields", [tuple(LIMITS), MULTI_LINE], ids=["all texts", "long texts"])
 def test_a_text_is_kept_and_shown_as_it_was_typed_or_refused(
     admin: FlaskClient, send: Send, tally: Tally, fields: tuple[str, ...]

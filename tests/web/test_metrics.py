@@ -19,8 +19,9 @@ from launch.embedded_redis import EmbeddedRedis
 from providers.base import Limits
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, run, working_section
+from tests.database_kinds import on_both_databases
 
-pytestmark = pytest.mark.usefixtures("clock", "patient")
+pytestmark = [on_both_databases, pytest.mark.usefixtures("clock", "patient")]
 
 TOKEN = "fake-metrics-token-0123456789"
 Labels = dict[str, str]

@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 from domain import accounts
 from domain.db import db
 from tests.conftest import ADMIN_PASSWORD, production_settings
+from tests.database_kinds import on_both_databases
 from tests.web.admin.browser import Page, post, token_of
 from tests.web.conftest import answer_of
 from web import sessions
@@ -70,6 +71,7 @@ def test_whatever_stands_in_a_field_is_answered_like_a_wrong_password(
     ]
 
 
+@on_both_databases
 @pytest.mark.usefixtures("endless_locks")
 def test_signing_in_goes_on_while_the_database_is_written_to(
     app: Flask, client: FlaskClient, administrator: str

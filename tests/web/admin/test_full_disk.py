@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from psycopg.errors import DiskFull
 from sqlalchemy.exc import OperationalError
 
+from tests.database_kinds import on_both_databases
 from tests.full_disk import Disk, full_database
 from tests.web.admin.browser import Page, post, save
 from tests.web.admin.test_orders_pages import NEW, ORDER, orders
@@ -16,6 +17,7 @@ from tests.web.admin.test_orders_pages import NEW, ORDER, orders
 LONG = {**ORDER, "details": "Море. " * 300, "stages": ["VOICE"], "poem": "Море шумит. " * 300}
 
 
+@on_both_databases
 @pytest.mark.parametrize("full", ["the disk of the works", "the database"])
 def test_an_order_is_refused_and_stays_in_the_form(app: Flask, admin: FlaskClient, disk: Disk, full: str) -> None:
     with ExitStack() as stack:
@@ -36,6 +38,7 @@ def test_an_order_is_refused_and_stays_in_the_form(app: Flask, admin: FlaskClien
     assert post(admin, NEW, LONG).status_code == 303
 
 
+@on_both_databases
 def test_whatever_else_there_is_no_room_for_is_a_page_that_says_so(
     admin: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from domain import order_search
 from domain.orders import StageState
 from providers.kinds import StageType
 from tests import builders
+from tests.database_kinds import on_both_databases
 from tests.web.admin.browser import Page
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -35,6 +36,7 @@ def test_each_stage_is_a_mark_with_words_for_who_does_not_see_it(admin: FlaskCli
     assert "только что" in row.text or "назад" in row.text
 
 
+@on_both_databases
 @pytest.mark.parametrize(
     ("address", "found"),
     [

@@ -14,6 +14,7 @@ from domain.db import db
 from domain.ended_sessions import EndedSession
 from tests import builders
 from tests.conftest import production_settings
+from tests.database_kinds import on_both_databases
 from tests.web.admin.browser import Page, post
 from tests.web.admin.conftest import signed_in
 from web.config import config_of
@@ -153,6 +154,7 @@ def test_a_form_that_comes_too_late_changes_nothing_and_says_why(
     assert says_that_it_is_over(admin)
 
 
+@on_both_databases
 def test_a_copy_of_the_cookie_is_worth_nothing_after_signing_out(app: Flask, admin: FlaskClient) -> None:
     copied = cookie_of(admin)
     assert has_signed_in(app, copied)
@@ -162,6 +164,7 @@ def test_a_copy_of_the_cookie_is_worth_nothing_after_signing_out(app: Flask, adm
     assert not has_signed_in(app, copied)
 
 
+@on_both_databases
 def test_signing_out_leaves_the_other_sessions_alone(app: Flask, admin: FlaskClient, second: FlaskClient) -> None:
     post(admin, "/admin/logout")
 
@@ -169,6 +172,7 @@ def test_signing_out_leaves_the_other_sessions_alone(app: Flask, admin: FlaskCli
     assert not says_that_it_is_over(admin)
 
 
+@on_both_databases
 @pytest.mark.parametrize(
     ("language", "button", "words"),
     [
@@ -193,6 +197,7 @@ def test_signing_out_everywhere_ends_every_session_of_that_administrator(
     assert says_that_it_is_over(second)
 
 
+@on_both_databases
 def test_signing_out_everywhere_leaves_other_administrators_alone(app: Flask, admin: FlaskClient) -> None:
     with app.app_context():
         accounts.create_administrator("olga", "another-password")
@@ -205,6 +210,7 @@ def test_signing_out_everywhere_leaves_other_administrators_alone(app: Flask, ad
     assert other.get("/admin").status_code == 200
 
 
+@on_both_databases
 def test_a_removed_administrators_cookie_is_not_good_for_who_gets_the_same_id(app: Flask, admin: FlaskClient) -> None:
     with app.app_context():
         accounts.remove_administrator("admin", even_the_last=True)
@@ -220,6 +226,7 @@ def test_a_cookie_of_an_earlier_release_is_no_session(admin: FlaskClient) -> Non
     assert admin.get("/admin").location == "/admin/login"
 
 
+@on_both_databases
 def test_what_was_signed_out_is_forgotten_when_its_time_would_have_been_over(
     app: Flask, admin: FlaskClient, second: FlaskClient, clock: time_machine.Traveller
 ) -> None:

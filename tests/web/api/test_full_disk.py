@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 
 from providers.kinds import StageType
 from tests.builders import working_section
+from tests.database_kinds import on_both_databases
 from tests.full_disk import Disk, full_database
 from tests.web.api.conftest import ORDER
 from tests.web.conftest import json_of
@@ -54,6 +55,7 @@ def test_no_stage_is_ready_while_there_is_no_room_for_works(api: Api, app: Flask
     assert json_of(api("GET", "/stages"))["VOICE"]["ready"]
 
 
+@on_both_databases
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "shop-1"}], ids=["without a key", "with a key"])
 def test_an_order_is_refused_while_the_database_is_full(
     api: Api, app: Flask, messages: list[object], count_orders: Callable[[], int], headers: dict[str, str]

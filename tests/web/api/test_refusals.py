@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from domain.accounts import revoke_api_token
 from domain.db import db
+from tests.database_kinds import on_both_databases
 from tests.web.api.conftest import ORDER
 from tests.web.conftest import json_of
 
@@ -66,6 +67,7 @@ def test_a_revoked_token_is_refused(app: Flask, api: Api, token: str) -> None:
     assert json_of(api("GET", "/stages"))["error"]["code"] == "token_unknown"
 
 
+@on_both_databases
 @pytest.mark.parametrize("rest", ["", "/works/POEM"])
 def test_an_order_that_is_not_there_is_not_found(api: Api, rest: str) -> None:
     too_large = (2**31 - 1, 2**31, 2**63 - 1, 2**63, "9" * 30, "9" * 5000)
@@ -95,6 +97,7 @@ def test_wrong_addresses_and_methods_are_answered_as_json(api: Api, method: str,
     assert ("Allow" in response.headers) == (status == 405)
 
 
+@on_both_databases
 def test_without_a_database_the_answer_is_503(api: Api, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     with app.app_context():
         away = "sqlite:////nowhere/at/all.db"
