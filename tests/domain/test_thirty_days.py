@@ -1,5 +1,6 @@
 """Thirty days of a shop, with the clock moved: what the history tells in the end, and what anybody was alarmed by."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,9 +32,9 @@ class Shop:
     provider: Emulator
     told: list[str] = field(default_factory=list)
 
-    def pass_hour(self) -> None:
-        """What beat and workers do in an hour: nothing happens between the moments at which something is planned."""
-        ends_at = utc_now() + HOUR
+    def pass_hours(self, hours: int) -> None:
+        """What beat and workers do meanwhile: nothing happens between the moments at which something is planned."""
+        ends_at = utc_now() + hours * HOUR
         while utc_now() < ends_at:
             planned = section().next_check_at or ends_at
             self.clock.move_to(max(min(planned, ends_at), utc_now() + timedelta(seconds=20)))
@@ -43,6 +44,13 @@ class Shop:
             for stage_type in due:
                 checks.check(stage_type)
             self.told += [sentence(alert) for alert in alerts.notice_sections(utc_now())]
+
+    def quiet_hours(self) -> int:
+        """The hours until something is planned: a check, or a refresh of the list."""
+        row = section()
+        if row.next_check_at is not None or row.models_cache_updated_at is None:
+            return 1
+        return max(1, math.ceil((row.models_cache_updated_at + 24 * HOUR - utc_now()) / HOUR))
 
     def offer(self, *models: str) -> None:
         """From now on the provider lists these, the first as the newest."""
@@ -112,12 +120,16 @@ def test_thirty_days_read_as_a_person_would_tell_them(shop: Shop) -> None:
     save_section(POEM, OPENAI, api_key=KEY, model="gpt-5.1")
     checks.check(POEM)
 
-    for hour in range(MONTH):
+    hour = 0
+    while hour < MONTH:
         if hour % 24 == 0:
             shop.offer(*catalogue(hour // 24))
         if hour in EVENTS:
             EVENTS[hour](shop)
-        shop.pass_hour()
+        until = min(each for each in (*EVENTS, (hour // 24 + 1) * 24) if each > hour)
+        hours = min(shop.quiet_hours(), until - hour)
+        shop.pass_hours(hours)
+        hour += hours
 
     assert shop.told == [
         "POEM: the list of models is older than 48 hours since 14 Nov 14:00 UTC",

@@ -103,7 +103,7 @@ def test_a_job_that_is_being_looked_at_keeps_the_key_that_was_sealed_anew(
         patch.setattr(polling, "_ask_and_count", ask_while_rotating)
         look(order, stage_type)
     assert stage_of(order, stage_type).state is StageState.SUBMITTED
-    assert keys_opened_by(Vault(NEW)) == [KEY, KEY, KEY]
+    assert keys_opened_by(Vault(NEW)) == [KEY, KEY]
     room_of(emulator, stage_type).pinned = None
     look(order, stage_type)
 
