@@ -21,7 +21,7 @@ from launch.child_process import dying_with_parent, end_group
 
 LOOPBACK = "127.0.0.1"
 OLDEST_VERSION = (6, 2)  # what Celery 5.7 needs
-READY_WITHIN_SECONDS = 10.0
+READY_WITHIN_SECONDS = 30.0  # on a machine that is busy with something else
 PORTS_TO_TRY = 3
 
 # Only hints live in this Redis, so nothing is saved; and a hint is refused rather than evicted.
@@ -183,7 +183,7 @@ def find_redis_server() -> Path:
 def _version(executable: Path) -> tuple[int, ...]:
     """(6, 2) of a redis-server; empty when it cannot be run."""
     try:
-        said = subprocess.run([executable, "--version"], capture_output=True, text=True, timeout=5, check=True).stdout
+        said = subprocess.run([executable, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
     found = re.search(r"v=(\d+)\.(\d+)", said)

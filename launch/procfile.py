@@ -13,7 +13,7 @@ from honcho.environ import parse_procfile
 
 from launch.child_process import dying_with_parent, end_group
 
-LAST_WORDS_WITHIN_SECONDS = 1
+LAST_WORDS_WITHIN_SECONDS = 5  # a busy machine may take its time
 
 
 def read_procfile(procfile: Path) -> dict[str, str]:

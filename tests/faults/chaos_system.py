@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Self
@@ -26,7 +27,8 @@ from tests.emulator.server import Emulator
 from tests.emulator.state import Key
 from tests.faults.provider_faults import PROVIDER_FAULTS
 from tests.local_services import LocalPostgres
-from tests.running_system import RunningSystem, free_port, wait_until
+from tests.reserved_port import ReservedPort
+from tests.running_system import READY_WITHIN_SECONDS, RunningSystem, wait_until
 
 PUBLISHER_OPTIONS = {"ack_emulation": False, "socket_timeout": 1, "socket_connect_timeout": 1}
 #: Not a fault but the end of one.
@@ -45,7 +47,6 @@ class ChaosSystem(RunningSystem):
     """
 
     def __init__(self, folder: Path, database_url: str, emulator: Emulator, random: Random) -> None:
-        port = free_port()
         urls = {f"{kind}_BASE_URL": emulator.base_url(kind) for kind in emulator.rooms}
         # Everything at the pace of production: what a fault costs is measured.
         pace = {"SWEEP_INTERVAL_SECONDS": "2", "POLL_INTERVAL_SECONDS": "3", "REFRESH_INTERVAL_SECONDS": "60"}
@@ -53,10 +54,11 @@ class ChaosSystem(RunningSystem):
         self._ahead = 0.0
         self._set_clock(0)
         clock = {"CLOCK_FILE": str(self._clock_file), "PYTHONPATH": str(CLOCK)}
-        own = {"PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}", "WORKER_THREADS": "16"}
-        env = {**urls, **pace, **clock, **own}
-        super().__init__(folder, database_url, env)
-        self.hold_web_socket()
+        with ReservedPort() as port:
+            own = {"PORT": port.number, "PUBLIC_URL": f"http://127.0.0.1:{port.number}", "WORKER_THREADS": 16}
+            env = {**urls, **pace, **clock, **{name: str(value) for name, value in own.items()}}
+            super().__init__(folder, database_url, env)
+            self.hold_web_socket()
         self._commands |= {
             "worker-2": f"{self._commands['worker']} --hostname second@%h",
             "beat-2": self._commands["beat"],
@@ -74,12 +76,12 @@ class ChaosSystem(RunningSystem):
         super().start()
         for name in ("worker-2", "beat-2"):
             self.start_process(name)
-        self._admin, shop = self.browser(), self.api()
+        self._admin = self.browser()
         for stage_type, kind in KINDS.items():
             self.emulator.rooms[kind].add_key("first", _secret(kind, 1))
             self._admin.save_section(stage_type, kind, api_key=_secret(kind, 1))
         for stage_type in StageType:
-            wait_until(lambda kind=stage_type: shop.stage(kind)["ready"], f"{stage_type} is ready")
+            wait_until(partial(self.is_ready_for, stage_type), f"{stage_type} is ready", READY_WITHIN_SECONDS)
         return self
 
     def strike(self, fault: str) -> None:

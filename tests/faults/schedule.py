@@ -67,7 +67,16 @@ ORDERED_UNDER = {"redis_frozen": 8, "poem_key_refused": 12}
 TAKEN_UP_WITHIN_SECONDS = 5.0
 LONGEST_ALONE_SECONDS = 60.0
 JOBS_SECONDS = 2.0
-PEACE_SECONDS = 100.0
+#: For a machine that is busy with something else; nobody waits for longer than it takes.
+PEACE_SECONDS = 300.0
+
+
+def kind_of(fault: str) -> str:
+    """What it strikes: the first word of its name."""
+    return "beat" if fault == "beats_gone" else fault.partition("_")[0]
+
+
+KINDS_OF_FAULTS = tuple(dict.fromkeys(map(kind_of, FAULTS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,7 @@ def storm(plan: Plan, random: Random, system: ChaosSystem, watcher: Watcher) -> 
     """Everything, at random moments."""
     faults = [fault for fault in FAULTS if system.database is not None or fault != "database_restarted"]
     moments = sorted(random.uniform(0, plan.seconds) for _ in range(plan.faults))
-    names = random.choices(faults, [FAULTS[fault] for fault in faults], k=plan.faults)
+    names = _names(plan, random, faults)
     began = jobs_at = time.monotonic()
     strikes: list[Strike] = []
     _note_repairs(strikes, system, watcher)
@@ -95,6 +104,16 @@ def storm(plan: Plan, random: Random, system: ChaosSystem, watcher: Watcher) -> 
             jobs_at = _let_things_go_on(system, jobs_at)
         _strike(fault, strikes, system, watcher)
     return strikes
+
+
+def _names(plan: Plan, random: Random, faults: list[str]) -> list[str]:
+    """One fault of each kind, as far as that goes, and more of any kind; the heavier the more often."""
+    each_kind = [[fault for fault in faults if kind_of(fault) == kind] for kind in KINDS_OF_FAULTS]
+    pools = [pool for pool in each_kind if pool][: plan.faults]
+    pools += [faults] * (plan.faults - len(pools))
+    names = [random.choices(pool, [FAULTS[fault] for fault in pool])[0] for pool in pools]
+    random.shuffle(names)
+    return names
 
 
 def one_by_one(plan: Plan, system: ChaosSystem, shop: Shop, watcher: Watcher) -> list[Strike]:
