@@ -1,13 +1,17 @@
 """An administrator's browser and a shop's program, as far as HTTP goes: real requests to a real server."""
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
 
 from providers.kinds import ProviderKind, StageType
 
+#: Half of what gunicorn keeps a connection for.
+LONGEST_IDLE_SECONDS = 1
 Hearer = Callable[[requests.Response], None]
 #: Also by a web process that is just being deployed, on a machine that is busy.
 ANSWERED_WITHIN_SECONDS = 60
@@ -116,9 +120,24 @@ class Api:
         return bool(self.stage(stage_type)["ready"])
 
 
+class _BriskAdapter(HTTPAdapter):
+    """Uses no connection again that the server is about to close, as it would be reset in the middle of a request."""
+
+    _used_at = 0.0
+
+    def send(self, *request: Any, **options: Any) -> requests.Response:
+        if time.monotonic() - self._used_at > LONGEST_IDLE_SECONDS:
+            self.close()
+        try:
+            return super().send(*request, **options)
+        finally:
+            self._used_at = time.monotonic()
+
+
 def _new_session(on_answer: Hearer | None) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
+    session.mount("http://", _BriskAdapter())
     if on_answer is not None:
         session.hooks["response"].append(lambda answer, **_: on_answer(answer))
     return session

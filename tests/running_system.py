@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -164,6 +164,18 @@ class RunningSystem:
         self.start_process(name)
         os.killpg(old.pid, signal.SIGTERM)
         return old
+
+    @contextlib.contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """One process stands still meanwhile, with all its threads."""
+        process = self._processes[name]
+        os.killpg(process.pid, signal.SIGSTOP)
+        # Its parent is told when the last thread has stopped.
+        os.waitpid(process.pid, os.WUNTRACED)
+        try:
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGCONT)
 
     def command(self, line: str, stdin: str = "") -> str:
         """Run a command of the operator's to its end; returns what it printed. Fails the test if it fails."""

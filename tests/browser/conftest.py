@@ -1,62 +1,20 @@
-"""Chromium, and the product that it looks at."""
+"""One Chromium and one running product for all tests of the folder."""
 
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
+from tests.browser.chromium import find_chromium, listen, open_chromium, open_context, sign_in
 from tests.browser.inspection import DESKTOP
+from tests.browser.shared_system import Sections, system_env
 from tests.emulator.server import Emulator
-from tests.running_system import PASSWORD, RunningSystem
+from tests.running_system import ROOT, RunningSystem
 
-#: The one without windows first: it starts and loads a page with a third of the processor time.
-CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-
-
-def find_chromium() -> str | None:
-    """Where the Chromium of this machine is."""
-    return next((path for name in CHROMIUMS if (path := shutil.which(name))), None)
-
-
-@contextmanager
-def open_chromium() -> Iterator[Browser]:
-    """The Chromium of this machine, running."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
-        yield browser
-        browser.close()
-
-
-def system_env(emulated: Emulator) -> dict[str, str]:
-    """What the product must know to find the emulated providers, and to believe who a request says it comes from."""
-    return {f"{kind}_BASE_URL": emulated.base_url(kind) for kind in emulated.rooms} | {"TRUSTED_PROXIES": "1"}
-
-
-def sign_in(chromium: Browser, system: RunningSystem) -> StorageState:
-    """The cookies of an administrator who has signed in."""
-    context = chromium.new_context(base_url=system.url)
-    page = context.new_page()
-    page.goto("/admin")
-    page.fill("input[name=username]", "admin")
-    page.fill("input[name=password]", PASSWORD)
-    page.click("main form button")
-    page.wait_for_url("**/admin")
-    state = context.storage_state()
-    context.close()
-    return state
-
-
-def listen(page: Page, url: str) -> list[str]:
-    """Whatever the browser is going to complain of, and whatever the page asks for that is not under ``url``."""
-    complaints: list[str] = []
-    page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: request.url.startswith(url) or complaints.append(request.url))
-    return complaints
+SCREENSHOTS = ROOT / "var" / "screenshots"
 
 
 @pytest.fixture(scope="package")
@@ -79,10 +37,16 @@ def emulated() -> Iterator[Emulator]:
 # Of the package, not of the session: left alone, the product goes on sweeping until the last test of all.
 @pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory, emulated: Emulator) -> Iterator[RunningSystem]:
-    """The product as processes, on SQLite."""
+    """The product as processes, on SQLite. What another test has left in it is still there."""
     folder = tmp_path_factory.mktemp("system")
     with RunningSystem(folder, f"sqlite:///{folder / 'quatrain.db'}", system_env(emulated)) as running:
         yield running
+
+
+@pytest.fixture(scope="package")
+def sections(system: RunningSystem) -> Sections:
+    """The sections of the running product, for a test to set as it needs them."""
+    return Sections(system.browser())
 
 
 @pytest.fixture(scope="package")
@@ -91,13 +55,19 @@ def signed_in(chromium: Browser, system: RunningSystem) -> StorageState:
     return sign_in(chromium, system)
 
 
+@pytest.fixture(scope="package")
+def screenshots() -> Path:
+    """An empty folder for pictures, which are kept for whoever wants to see what the tests saw."""
+    shutil.rmtree(SCREENSHOTS, ignore_errors=True)
+    SCREENSHOTS.mkdir(parents=True)
+    return SCREENSHOTS
+
+
 @pytest.fixture
 def context(chromium: Browser, system: RunningSystem, signed_in: StorageState) -> Iterator[BrowserContext]:
     """A fresh browser profile of a signed-in administrator, with the product as its base."""
-    context = chromium.new_context(base_url=system.url, viewport=DESKTOP, storage_state=signed_in)
-    context.set_default_timeout(30_000)
-    yield context
-    context.close()
+    with open_context(chromium, system.url, viewport=DESKTOP, storage_state=signed_in) as context:
+        yield context
 
 
 @pytest.fixture
@@ -107,3 +77,10 @@ def page(context: BrowserContext, system: RunningSystem) -> Iterator[Page]:
     complaints = listen(page, system.url)
     yield page
     assert complaints == []
+
+
+@pytest.fixture
+def still_page(page: Page) -> Page:
+    """The administrator's tab, out of sight: what it shows stays as it was loaded, as it never asks what is new."""
+    page.add_init_script("Object.defineProperty(document, 'hidden', {get: () => true})")
+    return page

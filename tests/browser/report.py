@@ -6,18 +6,20 @@ minutes; needs Chromium.
 
 import tempfile
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, StorageState
 
 import tests.machine_environment  # noqa: F401  # clears the environment before the rest of ours is imported
-from tests.browser.conftest import open_chromium, sign_in, system_env
-from tests.browser.inspection import Look, State, look_at
-from tests.browser.states import states_of
+from tests.browser.chromium import open_chromium, sign_in
+from tests.browser.inspection import Findings, Look, Scheme, State, looked_at
+from tests.browser.shared_system import Sections, system_env
+from tests.browser.states import API_DOCS, error_pages, states_of
 from tests.emulator.server import Emulator
 from tests.running_system import ROOT, RunningSystem
 
-LOOKS = [Look(language, device) for language in ("ru", "en") for device in ("desktop", "phone")]
+LOOKS = (Look("ru", "desktop"), Look("ru", "phone"), Look("en", "desktop"), Look("en", "phone"))
 DOCS = ROOT / "docs"
 #: Which looks the README shows.
 PICTURES = {
@@ -45,15 +47,15 @@ def main() -> None:
         folder = Path(name)
         database = f"sqlite:///{folder / 'quatrain.db'}"
         with RunningSystem(folder, database, system_env(emulated)) as system:
-            signed_in = sign_in(chromium, system)
-            for state in states_of(system, emulated):
+            signed_in, sections = sign_in(chromium, system), Sections(system.browser())
+            for state in chain(states_of(system, emulated, sections), [API_DOCS], error_pages(system, sections)):
                 rows.append(_row(state, chromium, system.url, signed_in))
                 print(rows[-1], flush=True)
     (DOCS / "pages.md").write_text(HEAD + "\n".join(rows) + "\n")
 
 
 def _row(state: State, chromium: Browser, url: str, signed_in: StorageState) -> str:
-    found = [look_at(state, look, chromium, url, signed_in, partial(_keep, state, look)) for look in LOOKS]
+    found = [_look(state, look, chromium, url, signed_in) for look in LOOKS]
     barriers = sum(len(each.barriers) for each in found)
     complaints = sum(len(each.complaints) for each in found)
     elsewhere = sum(len(each.elsewhere) for each in found)
@@ -61,7 +63,12 @@ def _row(state: State, chromium: Browser, url: str, signed_in: StorageState) -> 
     return f"| {state.name} | {barriers} | {complaints} | {elsewhere} | {weight:.0f} |"
 
 
-def _keep(state: State, look: Look, page: Page, scheme: str) -> None:
+def _look(state: State, look: Look, chromium: Browser, url: str, signed_in: StorageState) -> Findings:
+    with looked_at(state, look, chromium, url, signed_in, partial(_keep, state, look)) as (_, found):
+        return found
+
+
+def _keep(state: State, look: Look, page: Page, scheme: Scheme) -> None:
     picture = PICTURES.get((state.name, look.language, look.device))
     if picture is None or scheme != "light":
         return

@@ -3,8 +3,10 @@
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-pytestmark = pytest.mark.browser
+from tests.browser.chromium import PATIENCE
+from tests.running_system import wait_until
 
+pytestmark = pytest.mark.browser
 
 FRAGMENT, LOGIN = "**/admin/providers/POEM", "**/admin/login"
 
@@ -22,10 +24,14 @@ def asking(page: Page, context: BrowserContext) -> Route:
         watching = answer.text().replace('id="poem"', 'id="poem" data-live="/admin/providers/POEM"', 1)
         route.fulfill(response=answer, body=watching)
 
+    def hold(route: Route) -> None:
+        asked.append(route)
+
     page.route("**/admin/providers", watch, times=1)
-    page.route(FRAGMENT, lambda route: asked.append(route), times=1)  # noqa: PLW0108  # no built-in function will do
-    with page.expect_request(FRAGMENT):
-        page.goto("/admin/providers")
+    page.route(FRAGMENT, hold, times=1)
+    page.goto("/admin/providers")
+    # The browser is heard while something is asked of it.
+    wait_until(lambda: page.evaluate("true") and asked, "the page asks what is new", PATIENCE / 1000)
     context.clear_cookies()
     return asked[0]
 

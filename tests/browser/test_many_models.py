@@ -5,16 +5,23 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from providers.kinds import StageType
+from tests.browser.shared_system import Sections
 from tests.emulator.openai_answers import Model
 from tests.emulator.server import Emulator
 
-pytestmark = pytest.mark.processes
+pytestmark = pytest.mark.browser
+
 KEY = "sk-fake-many-models-0123456789-m3n4"
 
 
-def test_a_model_among_hundreds_is_found_by_typing_and_saved(page: Page, emulated: Emulator) -> None:
+def test_a_model_among_hundreds_is_found_by_typing_and_saved(
+    page: Page, sections: Sections, emulated: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     emulated.openai.add_key("many", KEY)
-    emulated.openai.catalogue = tuple(Model(f"gpt-5.{number}", 1772600000 - number) for number in range(300))
+    models = tuple(Model(f"gpt-5.{number}", 1772600000 - number) for number in range(300))
+    monkeypatch.setattr(emulated.openai, "catalogue", models)
+    sections.clear(StageType.POEM)
     page.goto("/admin/providers")
     page.select_option("#poem-provider-kind", "OPENAI")
     page.fill("#poem-api-key", KEY)

@@ -5,22 +5,21 @@ import re
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from providers.kinds import StageType
+from tests.browser.shared_system import Sections, frozen_worker
 from tests.running_system import RunningSystem
 
 pytestmark = pytest.mark.browser
 
 ORDER = re.compile(r"/admin/orders/\d+$")
 LIVE = "**/admin/orders/*part=stages"
+#: From now on the page counts how often it asks.
+COUNT = """() => {
+  const ask = fetch;
+  window.asked = 0;
+  window.fetch = (...all) => { asked += 1; return ask(...all); };
+}"""
 HIDE = "Object.defineProperty(document, 'hidden', {configurable: true, get: () => %s})"
-
-
-def place(page: Page, recipient: str, occasion: str = "60 лет") -> None:
-    """Type an order of a poem and send it."""
-    page.goto("/admin/orders/new")
-    page.fill("#recipient", recipient)
-    page.fill("#occasion", occasion)
-    page.click("main form button")
-    page.wait_for_url(ORDER)
 
 
 def set_hidden(page: Page, hidden: str) -> None:
@@ -28,74 +27,82 @@ def set_hidden(page: Page, hidden: str) -> None:
     page.evaluate(HIDE % hidden + "; document.dispatchEvent(new Event('visibilitychange'))")
 
 
+def place(system: RunningSystem, *stages: StageType, **brief: str) -> str:
+    """Order works with a program; returns where the page of the order is."""
+    return f"/admin/orders/{system.api().place(*stages, **brief).json()['id']}"
+
+
 @pytest.fixture
-def poems(page: Page) -> None:
-    """The built-in provider writes the poems."""
-    page.goto("/admin/providers")
-    page.select_option("#poem-provider-kind", "DUMMY")
-    page.click("#poem-save")
-    expect(page.locator("#poem-status .text-bg-success")).to_be_visible()
-
-
-def test_a_poem_is_copied_with_the_keyboard(page: Page, context: BrowserContext, poems: None) -> None:
+def poem(page: Page, context: BrowserContext, system: RunningSystem, sections: Sections) -> str:
+    """A poem that stands on the page; nothing is in the clipboard, which the page may use."""
+    sections.use_samples(StageType.POEM)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    place(page, "Анна")
+    page.goto(place(system, StageType.POEM))
+    page.evaluate("navigator.clipboard.writeText('')")
+    return page.inner_text("#poem-text")
+
+
+def test_a_poem_is_copied_with_the_keyboard(page: Page, poem: str) -> None:
     button = page.locator("#poem-copy")
 
     button.press("Enter")
 
     expect(page.locator("#live-news")).to_have_text("Скопировано.")
     expect(button).to_be_focused()
-    assert page.evaluate("navigator.clipboard.readText()") == page.inner_text("#poem-text")
+    assert page.evaluate("navigator.clipboard.readText()") == poem
 
 
-def test_without_a_clipboard_for_scripts_a_poem_is_copied_all_the_same(
-    page: Page, context: BrowserContext, poems: None
-) -> None:
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    place(page, "Борис")
+def test_without_a_clipboard_for_scripts_a_poem_is_copied_all_the_same(page: Page, poem: str) -> None:
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed')); }")
 
     page.click("#poem-copy")
 
     expect(page.locator("#live-news")).to_have_text("Скопировано.")
-    assert page.evaluate("navigator.clipboard.readText()") == page.inner_text("#poem-text")
+    assert page.evaluate("navigator.clipboard.readText()") == poem
 
 
-def test_a_page_stops_asking_when_all_is_final(page: Page, poems: None) -> None:
+def test_a_page_stops_asking_when_all_is_final(page: Page, system: RunningSystem, sections: Sections) -> None:
+    sections.use_samples(StageType.POEM)
     page.clock.install()
-    place(page, "Вера", "юбилей !slow 3")
-    expect(page.locator("#stages[data-live]")).to_be_attached()
+    with frozen_worker(system):
+        page.goto(place(system, StageType.POEM))
+        expect(page.locator("#stages[data-live]")).to_be_attached()
     expect(page.locator("#poem-text")).to_be_visible()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate(COUNT)
 
     page.clock.run_for(60_000)
 
-    assert asked == []
+    assert page.evaluate("asked") == 0
 
 
-def test_a_hidden_tab_asks_nothing_and_asks_at_once_when_it_is_seen_again(page: Page) -> None:
+def test_a_hidden_tab_asks_nothing_and_asks_at_once_when_it_is_seen_again(
+    page: Page, system: RunningSystem, sections: Sections
+) -> None:
+    sections.clear(StageType.VOICE)
     page.clock.install()
-    page.goto("/admin/orders/new")
-    page.fill("#recipient", "Галина")
-    page.fill("#occasion", "юбилей")
-    page.uncheck("#stages-0")
-    page.check("#stages-2")
-    page.fill("#poem", "Море шумит.")
-    page.click("main form button")
-    page.wait_for_url(ORDER)
-    set_hidden(page, "true")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    page.add_init_script(HIDE % "true")
+    page.goto(place(system, StageType.VOICE, poem="Море шумит."))
+    expect(page.locator("#stages[data-live]")).to_be_attached()
+    page.evaluate(COUNT)
 
+    # It was opened out of sight.
     page.clock.run_for(120_000)
-    assert asked == []
+    assert page.evaluate("asked") == 0
+    with page.expect_response(LIVE):
+        set_hidden(page, "false")
+
+    # It is left again.
+    set_hidden(page, "true")
+    before = page.evaluate("asked")
+    page.clock.run_for(120_000)
+    assert page.evaluate("asked") == before
     with page.expect_request(LIVE):
         set_hidden(page, "false")
 
 
-def test_what_was_typed_survives_an_ended_session_and_is_gone_once_placed(context: BrowserContext) -> None:
+def test_what_was_typed_survives_an_ended_session_and_is_gone_once_placed(
+    context: BrowserContext, system: RunningSystem
+) -> None:
     # Not the watched tab: this one is told 400.
     page = context.new_page()
     cookies = context.cookies()
@@ -108,18 +115,18 @@ def test_what_was_typed_survives_an_ended_session_and_is_gone_once_placed(contex
     with page.expect_navigation():
         page.click("main form button")
     expect(page.locator("#recipient")).to_have_count(0)
-    context.add_cookies(cookies)
+    context.add_cookies([{"name": each["name"], "value": each["value"], "url": system.url} for each in cookies])
 
     page.goto("/admin/orders/new")
     expect(page.locator("[data-draft-note]")).to_be_visible()
-    assert page.input_value("#recipient") == "Дина"
-    assert page.input_value("#details") == "любит\nгоры"
-    assert page.is_checked("#stages-1")
+    expect(page.locator("#recipient")).to_have_value("Дина")
+    expect(page.locator("#details")).to_have_value("любит\nгоры")
+    expect(page.locator("#stages-1")).to_be_checked()
     page.click("main form button")
     page.wait_for_url(ORDER)
 
     page.goto("/admin/orders/new")
-    assert page.input_value("#recipient") == ""
+    expect(page.locator("#recipient")).to_have_value("")
     expect(page.locator("[data-draft-note]")).to_be_hidden()
 
 
@@ -130,14 +137,14 @@ def test_what_was_typed_can_be_dropped(page: Page) -> None:
 
     page.click("[data-draft-note] button")
 
-    assert page.input_value("#recipient") == ""
+    expect(page.locator("#recipient")).to_have_value("")
     expect(page.locator("#recipient")).to_be_focused()
     page.reload()
-    assert page.input_value("#recipient") == ""
+    expect(page.locator("#recipient")).to_have_value("")
 
 
 def test_an_order_is_found_with_the_keyboard(page: Page, system: RunningSystem) -> None:
-    place(page, "Евгения Тонкопряд")
+    place(system, StageType.POEM, recipient="Евгения Тонкопряд")
     page.goto("/admin/orders")
 
     page.focus("#q")
@@ -149,4 +156,4 @@ def test_an_order_is_found_with_the_keyboard(page: Page, system: RunningSystem) 
     expect(links).to_have_count(1)
     links.press("Enter")
     page.wait_for_url(ORDER)
-    assert "Евгения Тонкопряд" in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text("Евгения Тонкопряд")

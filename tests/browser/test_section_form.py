@@ -1,16 +1,18 @@
 """What the form of a section does before anything is sent: the key, the provider, what would be lost."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
-from tests.running_system import RunningSystem
+from providers.kinds import StageType
+from tests.browser.shared_system import Sections
 
 pytestmark = pytest.mark.browser
 
 KEY = "sk-fake-typed-0123456789-t1t2"
 
 
-def test_the_key_can_be_shown_while_it_is_typed_and_is_hidden_when_it_is_sent(page: Page) -> None:
+def test_the_key_can_be_shown_while_it_is_typed_and_is_hidden_when_it_is_sent(still_page: Page) -> None:
+    page = still_page
     page.goto("/admin/providers")
     key, button = page.locator("#voice-api-key"), page.locator("#voice [data-show-key]")
     expect(key).to_have_value("")
@@ -30,8 +32,9 @@ def test_the_key_can_be_shown_while_it_is_typed_and_is_hidden_when_it_is_sent(pa
     expect(button).to_have_accessible_name("Показать ключ")
 
 
-def test_another_provider_says_at_once_that_it_needs_its_own_key(page: Page, system: RunningSystem) -> None:
-    system.browser().post("/admin/providers/SONG/clear", "/admin/providers")
+def test_another_provider_says_at_once_that_it_needs_its_own_key(still_page: Page, sections: Sections) -> None:
+    page = still_page
+    sections.clear(StageType.SONG)
     page.goto("/admin/providers")
     hint, news = page.locator("#song-api-key-hint"), page.locator("#live-news")
 
@@ -46,14 +49,20 @@ def test_another_provider_says_at_once_that_it_needs_its_own_key(page: Page, sys
 def test_what_was_typed_is_not_lost_without_a_question(page: Page) -> None:
     page.goto("/admin/providers")
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
     page.click("header >> text=Заказы")
     page.wait_for_url("**/admin/orders")
     assert asked == []
 
     page.goto("/admin/providers")
     page.fill("#voice-api-key", KEY)
-    page.click("header >> text=Заказы")
+    with page.expect_event("dialog"):
+        page.click("header >> text=Заказы")
     expect(page.locator("#voice-api-key")).to_have_value(KEY)
 
     # Back as it was, there is nothing to lose.

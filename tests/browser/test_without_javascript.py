@@ -1,32 +1,47 @@
 """Where no script runs: settings are saved and works are made, as the pages reload themselves."""
 
-import pytest
-from playwright.sync_api import Browser, StorageState, expect
+from collections.abc import Iterator
 
+import pytest
+from playwright.sync_api import Browser, Page, StorageState, expect
+
+from providers.kinds import StageType
+from tests.browser.chromium import open_context
+from tests.browser.shared_system import Sections, frozen_worker
 from tests.running_system import RunningSystem
 
 pytestmark = pytest.mark.browser
 
 
-def test_the_pages_work_without_javascript(chromium: Browser, system: RunningSystem, signed_in: StorageState) -> None:
-    context = chromium.new_context(base_url=system.url, java_script_enabled=False, storage_state=signed_in)
-    plain = context.new_page()
+@pytest.fixture
+def plain(chromium: Browser, system: RunningSystem, signed_in: StorageState) -> Iterator[Page]:
+    """The tab of an administrator whose browser runs no scripts."""
+    with open_context(chromium, system.url, java_script_enabled=False, storage_state=signed_in) as context:
+        yield context.new_page()
+
+
+def test_the_pages_work_without_javascript(plain: Page, system: RunningSystem, sections: Sections) -> None:
+    sections.clear(StageType.VOICE)
     plain.goto("/admin/providers")
-    plain.select_option("#song-provider-kind", "DUMMY")
-    plain.click("#song-save")
+    plain.select_option("#voice-provider-kind", "DUMMY")
+    with frozen_worker(system):
+        plain.click("#voice-save")
+        expect(plain.locator("#voice[data-live]")).to_be_attached()
 
     # The page reloads itself while the check runs.
-    expect(plain.locator("#song-status .text-bg-success")).to_be_visible()
+    expect(plain.locator("#voice-status .text-bg-success")).to_be_visible()
     plain.goto("/admin/orders/new")
     plain.fill("#recipient", "Мария")
     plain.fill("#occasion", "юбилей")
-    plain.fill("#poem", "Мария поёт, и море молчит.")
+    plain.fill("#poem", "Мария говорит, и море молчит.")
     plain.uncheck("#stages-0")
-    plain.check("#stages-2")
-    plain.click("main form .btn-primary")
-    plain.wait_for_selector("#song audio")
+    plain.check("#stages-1")
+    with frozen_worker(system):
+        plain.click("main form .btn-primary")
+        expect(plain.locator("#voice .badge")).to_have_text("в очереди")
+    # And while a work is made.
+    expect(plain.locator("#voice audio")).to_be_attached()
     # The menu needs none either.
     plain.click("header summary")
     plain.click("header >> text=English")
     expect(plain.locator("html")).to_have_attribute("lang", "en")
-    context.close()

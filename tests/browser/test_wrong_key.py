@@ -3,14 +3,14 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from providers.kinds import ProviderKind, StageType
-from tests.running_system import RunningSystem
+from providers.kinds import StageType
+from tests.browser.shared_system import Sections
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_wrong_key_is_said_so_and_what_works_stays_in_use(page: Page, system: RunningSystem) -> None:
-    system.browser().save_section(StageType.POEM, ProviderKind.DUMMY)
+def test_a_wrong_key_is_said_so_and_what_works_stays_in_use(page: Page, sections: Sections) -> None:
+    sections.use_samples(StageType.POEM)
     page.goto("/admin/providers")
     status = page.locator("#poem-status")
     expect(status.locator(".text-bg-success")).to_be_visible()
