@@ -98,3 +98,10 @@ def test_what_is_tried_again_is_named_in_the_log(pauses: list[float], caplog: py
     assert isinstance(told, dict)
     assert (told["what"], told["attempt"], told["error"]) == ("store_a_poem", 1, "OperationalError")
     assert (store_a_poem.__name__, store_a_poem.__doc__) == ("store_a_poem", "Says what it stores.")
+
+
+def test_a_fault_of_another_kind_is_told_at_once(pauses: list[float]) -> None:
+    with pytest.raises(ValueError, match="not the database"):
+        failing(ValueError("not the database"))()
+
+    assert pauses == []
