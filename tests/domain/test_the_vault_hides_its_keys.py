@@ -1,4 +1,4 @@
-"""Whatever the application's vault seals or opens is hidden from then on; and it knows all secrets that it was given."""
+"""Whatever the application's vault seals or opens is hidden from then on; and it knows all secrets that it got."""
 
 import secrets
 from collections.abc import Iterator
