@@ -54,3 +54,10 @@ def test_the_first_and_the_last_visible_character_of_ascii_may_be_in_a_key(key: 
 
 def test_a_key_of_the_greatest_length_is_one() -> None:
     assert clean("k" * LONGEST_KEY) == "k" * LONGEST_KEY
+
+
+@pytest.mark.parametrize(
+    "pasted", ['Bearer "fake-key-0123456789"', "Api-Key «fake-key-0123456789»", "bearer \u200bfake-key-0123456789"]
+)
+def test_quotes_behind_a_prefix_are_taken_off_as_well(pasted: str) -> None:
+    assert clean(pasted) == "fake-key-0123456789"

@@ -10,7 +10,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from domain.db import db
 from domain.orders import Order
-from domain.persistence import LONGEST_PAUSE_SECONDS, persisted
+from domain.persistence import LONGEST_PAUSE_SECONDS, OUTAGE_SECONDS, persisted
 from tests.builders import place_order
 
 AWAY = [OperationalError("", None, Exception("away")), InterfaceError("", None, Exception("away")), OSError("full")]
@@ -50,6 +50,22 @@ def test_the_tries_start_close_together_and_never_get_far_apart(pauses: list[flo
     assert pauses == [0.2, 0.4, 0.8, 1.6, LONGEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS]
 
 
+def test_after_five_minutes_the_last_error_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = now = time.monotonic()
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
+    with pytest.raises(OSError, match="full"):
+        failing(*[AWAY[-1]] * 10_000)()
+
+    assert OUTAGE_SECONDS <= now - began <= OUTAGE_SECONDS + LONGEST_PAUSE_SECONDS
+
+
 def test_what_a_failed_try_has_begun_is_undone(pauses: list[float]) -> None:
     place_order(recipient="Anna")
     seen: list[str] = []
@@ -67,9 +83,25 @@ def test_what_a_failed_try_has_begun_is_undone(pauses: list[float]) -> None:
     assert seen == ["Anna!", "Anna!"]
 
 
-def test_what_is_tried_again_keeps_its_name() -> None:
+def test_what_is_tried_again_is_named_in_the_log(pauses: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    left = [AWAY[0]]
+
     @persisted
     def store_a_poem() -> None:
         """Says what it stores."""
+        if left:
+            raise left.pop()
 
+    store_a_poem()
+
+    [told] = [record.msg for record in caplog.records if record.name == "domain.persistence"]
+    assert isinstance(told, dict)
+    assert (told["what"], told["attempt"], told["error"]) == ("store_a_poem", 1, "OperationalError")
     assert (store_a_poem.__name__, store_a_poem.__doc__) == ("store_a_poem", "Says what it stores.")
+
+
+def test_a_fault_of_another_kind_is_told_at_once(pauses: list[float]) -> None:
+    with pytest.raises(ValueError, match="not the database"):
+        failing(ValueError("not the database"))()
+
+    assert pauses == []

@@ -152,3 +152,22 @@ def test_several_renewals_end_one_by_one(hurry: None) -> None:
         wait_until(lambda: called["first"] > before + 1, "the first one goes on")
 
     assert called["second"] <= ended + 1
+
+
+def test_between_two_rounds_the_thread_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 987.0)
+    waits, calls = threading.Event(), []
+    wait = threading.Condition.wait
+
+    def note(condition: threading.Condition, timeout: float | None = None) -> bool:
+        if timeout is not None and 980 < timeout <= 987:
+            waits.set()
+        return wait(condition, timeout)
+
+    monkeypatch.setattr(threading.Condition, "wait", note)
+
+    with leases.renewing(lambda: calls.append(1)):
+        assert waits.wait(30)
+        assert calls == []
+
+    wait_until(lambda: not lease_threads(), "who leaves wakes it up")
