@@ -11,6 +11,7 @@ from domain.orders import Attempt
 from domain.provider_configs import ProviderConfig
 from domain.sealed_keys import Role, stored_keys
 from domain.vault_salt import StoredSalt
+from providers.kinds import StageType
 from tests.sealed_rows import fill_every_place
 
 NEWER = "v1.0badbad0.AAAA"
@@ -35,8 +36,8 @@ def test_a_key_that_changed_since_this_session_saw_it_is_the_new_one() -> None:
     assert all(row.api_key_encrypted != NEWER for row in seen)
 
     # Past the session, as another process would have done before this one held the rows.
-    for table in (ProviderConfig.__table__, Attempt.__table__):
-        db.session.connection().execute(update(table).values(api_key_encrypted=NEWER))
+    for model in (ProviderConfig, Attempt):
+        db.session.connection().execute(update(model).values(api_key_encrypted=NEWER))
 
     found = {key.token for key in stored_keys() if key.column.role in (Role.LIVE, Role.JOB)}
     assert found == {NEWER}
@@ -46,8 +47,8 @@ def test_every_key_is_named_with_its_own_stage_and_order() -> None:
     order_id = fill_every_place(current_vault())
     fill = {(key.stage_type, key.column.role): key.order_id for key in stored_keys()}
 
-    assert fill["SONG", Role.JOB] == order_id
-    assert fill["SONG", Role.LIVE] is None
+    assert fill[StageType.SONG, Role.JOB] == order_id
+    assert fill[StageType.SONG, Role.LIVE] is None
 
 
 def test_a_salt_that_is_there_is_only_read(statements: list[str]) -> None:

@@ -60,7 +60,7 @@ def _made() -> Iterator[tuple[int, Iterator[Mutant]]]:
     environment = {**os.environ, "MUTANTS_SEED": seed}
     if os.environ.get("MUTANTS_AGAIN"):
         environment["MUTANTS_LEFT_OVER"] = LEFT_OVER.read_text()
-    command = [ROOT / ".venv-tools/bin/python", "-m", "tests.mutants.making"]
+    command: list[str | Path] = [ROOT / ".venv-tools/bin/python", "-m", "tests.mutants.making"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as maker:
         assert maker.stdout is not None
         total = int(maker.stdout.readline())

@@ -40,7 +40,8 @@ class Mutant:
     @property
     def diff(self) -> str:
         """The change as a person reads it."""
-        lines = unified_diff(*(text.splitlines() for text in self.texts), lineterm="", n=0)
+        before, after = self.texts
+        lines = unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
         return "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
 
     def codes(self) -> Iterator[tuple[CodeType, CodeType]]:
