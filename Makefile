@@ -11,15 +11,18 @@ INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --require-
 # Never validates: that would send a found key to its vendor.
 FIND_SECRETS := $(IN_TOOLS)/kingfisher scan --no-validate --no-update-check --redact --quiet \
 	--rules-path .ci/secrets.yml --rule-cache-dir .venv-tools/rules
+# What needs no other program. Bad input is a matter of many tries.
+FAST := -m "not processes and not browser and not postgresql and not thorough and not live" \
+	--ignore=tests/hostile --ignore=tests/hostile_providers
 CATALOGUES := $(wildcard web/translations/*/LC_MESSAGES/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check scan coverage mutants live faults hostile bench fix lock sbom audit
+.PHONY: help run test test-fast check scan coverage mutants live faults hostile bench fix lock sbom audit
 # A half-made stamp or catalogue must not pass for a whole one.
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 
 run: .venv/.installed $(CATALOGUES:.po=.mo) ## start everything; prints the address; Ctrl-C stops it
 	@$(IN_VENV)/python -m launch
@@ -27,12 +30,15 @@ run: .venv/.installed $(CATALOGUES:.po=.mo) ## start everything; prints the addr
 test: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## run all tests; make test ARGS="-k poem -x" passes arguments to pytest
 	@$(IN_VENV)/python -m pytest $(ARGS)
 
-check: .venv/.installed-dev scan $(CATALOGUES:.po=.mo) ## what CI runs: unsafe code and secrets, format, lint, types, layers, tests
+test-fast: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## run the tests that need no other program and no PostgreSQL, in under a minute
+	@$(IN_VENV)/python -m pytest $(FAST) $(ARGS)
+
+check: .venv/.installed-dev scan $(CATALOGUES:.po=.mo) ## what CI runs: unsafe code and secrets, format, lint, types, layers, coverage
 	@$(IN_VENV)/ruff format --check .
 	@$(IN_VENV)/ruff check .
 	@$(IN_VENV)/mypy
 	@$(IN_VENV)/lint-imports
-	@$(IN_VENV)/python -m pytest $(ARGS)
+	@$(MAKE) --no-print-directory coverage
 
 # Looked through is all that git has or would take, and all that it ever had: what was removed again is known all the same.
 # A copy without git is looked through as it is.

@@ -14,6 +14,14 @@ ROOT = Path(__file__).parent.parent
 SHARED_FOLDERS = ("tests/browser",)
 #: See ``pytest_collection_modifyitems``.
 PART_WITH_SLOW_UNITS = 0.7
+#: What a test is marked with because of what it asks for.
+MARKED_BY_FIXTURE = {
+    "postgres": "postgresql",
+    "own_postgres": "postgresql",
+    "s3": "processes",
+    "redis_server": "processes",
+    "chromium": "browser",
+}
 #: What a run may leave out, and the command that runs it.
 LEFT_OUT = {"thorough": "make test ARGS='-m thorough'", "live": "make live"}
 
@@ -52,11 +60,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
 
 
+@pytest.hookimpl(tryfirst=True)  # before any test is chosen by its markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spread the units that start processes over the first part of the run.
 
     Side by side they would take the processors from each other, and at the end everybody would wait for the last one.
     """
+    for item in items:
+        for name in set(MARKED_BY_FIXTURE).intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(MARKED_BY_FIXTURE[name])
     units: dict[str, list[pytest.Item]] = {}
     for item in items:
         units.setdefault(unit_of(item.nodeid), []).append(item)

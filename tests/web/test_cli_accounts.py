@@ -195,6 +195,7 @@ def read_until(terminal: int, words: bytes) -> bytes:
     return seen
 
 
+@pytest.mark.processes
 def test_the_release_line_creates_the_first_administrator(environment: dict[str, str]) -> None:
     env = environment | {"ADMIN_PASSWORD": PASSWORD}
 
@@ -206,6 +207,7 @@ def test_the_release_line_creates_the_first_administrator(environment: dict[str,
     assert PASSWORD not in done.stdout + done.stderr
 
 
+@pytest.mark.processes
 def test_a_password_typed_at_a_terminal_is_asked_twice_and_not_shown(environment: dict[str, str]) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(

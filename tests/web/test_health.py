@@ -26,15 +26,15 @@ ChangeSettings = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as running:
+        yield running
 
 
 @pytest.fixture
-def ready(app: Flask, redis: EmbeddedRedis, change_settings: ChangeSettings) -> None:
+def ready(app: Flask, redis_server: EmbeddedRedis, change_settings: ChangeSettings) -> None:
     """Everything is there, and a worker was at work just now."""
-    change_settings(redis_url=redis.start())
+    change_settings(redis_url=redis_server.start())
     with app.app_context():
         beat(WORKER, utc_now())
 
@@ -81,32 +81,32 @@ def test_ready_while_the_worker_restarts(client: FlaskClient, app: Flask) -> Non
 
 
 def test_not_ready_before_any_worker_was_seen(
-    client: FlaskClient, redis: EmbeddedRedis, change_settings: ChangeSettings
+    client: FlaskClient, redis_server: EmbeddedRedis, change_settings: ChangeSettings
 ) -> None:
-    change_settings(redis_url=redis.start())
+    change_settings(redis_url=redis_server.start())
 
     assert checks(client) == (503, {"database": "ok", "broker": "ok", "worker": "failed"})
 
 
 @pytest.mark.usefixtures("ready")
-def test_not_ready_while_the_broker_is_down(client: FlaskClient, redis: EmbeddedRedis) -> None:
-    redis.stop()
+def test_not_ready_while_the_broker_is_down(client: FlaskClient, redis_server: EmbeddedRedis) -> None:
+    redis_server.stop()
 
     assert checks(client) == (503, {"database": "ok", "broker": "failed", "worker": "ok"})
 
 
 @pytest.mark.usefixtures("ready")
 def test_a_frozen_broker_holds_the_answer_up_for_about_a_second(
-    client: FlaskClient, redis: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quick_redis, "TIMEOUT_SECONDS", REDIS_SECONDS)
-    with quick_redis.open_redis(redis.url) as quick:
+    with quick_redis.open_redis(redis_server.url) as quick:
         assert seconds_given(quick) == {1}
-    os.kill(redis.pid, signal.SIGSTOP)
+    os.kill(redis_server.pid, signal.SIGSTOP)
     try:
         found = answer_of(lambda: checks(client))
     finally:
-        os.kill(redis.pid, signal.SIGCONT)
+        os.kill(redis_server.pid, signal.SIGCONT)
 
     assert found == (503, {"database": "ok", "broker": "failed", "worker": "ok"})
 
@@ -114,9 +114,9 @@ def test_a_frozen_broker_holds_the_answer_up_for_about_a_second(
 @pytest.mark.usefixtures("ready")
 @pytest.mark.parametrize("url", ["", "nonsense://", "redis://:wrong-password@{redis}", "redis+socket:///nowhere.sock"])
 def test_not_ready_with_a_broker_that_cannot_be_used(
-    client: FlaskClient, redis: EmbeddedRedis, change_settings: ChangeSettings, url: str
+    client: FlaskClient, redis_server: EmbeddedRedis, change_settings: ChangeSettings, url: str
 ) -> None:
-    change_settings(redis_url=url.format(redis=f"127.0.0.1:{redis.port}/0"))
+    change_settings(redis_url=url.format(redis=f"127.0.0.1:{redis_server.port}/0"))
 
     assert checks(client)[1]["broker"] == "failed"
 

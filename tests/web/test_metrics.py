@@ -45,9 +45,9 @@ def shown(client: FlaskClient, change_settings: Callable[..., None]) -> Callable
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as running:
+        yield running
 
 
 def test_without_a_token_of_its_own_there_is_no_such_page(client: FlaskClient) -> None:
@@ -135,16 +135,16 @@ def test_what_is_used_of_a_quota_is_shown(
 
 
 def test_queues_are_counted_and_left_out_while_the_broker_is_away(
-    shown: Callable[..., float | None], broker: EmbeddedRedis, change_settings: Callable[..., None]
+    shown: Callable[..., float | None], redis_server: EmbeddedRedis, change_settings: Callable[..., None]
 ) -> None:
-    url = broker.start()
+    url = redis_server.start()
     change_settings(redis_url=url)
     with redis.Redis.from_url(url) as client:
         client.rpush("generation", "a", "b")
 
     assert shown("quatrain_queue_length", queue="generation") == 2
     assert shown("quatrain_queue_length", queue="control") == 0
-    broker.kill()
+    redis_server.kill()
     assert shown("quatrain_queue_length", queue="generation") is None
     assert shown("quatrain_orders", state="done") is None
 

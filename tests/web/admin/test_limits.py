@@ -58,40 +58,40 @@ def attempt(client: FlaskClient, administrator: str) -> Try:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
     with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as running:
         yield running
 
 
 @pytest.fixture
-def shared(app: Flask, server: EmbeddedRedis, patient: None, monkeypatch: pytest.MonkeyPatch) -> EmbeddedRedis:
+def shared(app: Flask, redis_server: EmbeddedRedis, patient: None, monkeypatch: pytest.MonkeyPatch) -> EmbeddedRedis:
     """A Redis that the web processes share, empty, and one of them that has just begun to count."""
-    with redis.Redis.from_url(server.start()) as client:
+    with redis.Redis.from_url(redis_server.start()) as client:
         client.flushall()
-    monkeypatch.setattr(limiter.storage, "_shared", steady_storage.open_shared(server.url))
+    monkeypatch.setattr(limiter.storage, "_shared", steady_storage.open_shared(redis_server.url))
     monkeypatch.setattr(limiter.storage, "_own", MemoryStorage())
     monkeypatch.setattr(limiter.storage, "_ask_again_at", 0.0)
-    return server
+    return redis_server
 
 
 @contextmanager
-def struck(server: EmbeddedRedis, happens: str) -> Iterator[None]:
+def struck(redis_server: EmbeddedRedis, happens: str) -> Iterator[None]:
     """The Redis is killed, emptied or frozen, and at the end there again."""
     if happens == "killed":
-        server.kill()
+        redis_server.kill()
     elif happens == "frozen":
-        os.kill(server.pid, signal.SIGSTOP)
+        os.kill(redis_server.pid, signal.SIGSTOP)
         with patch.object(steady_storage, "TIMEOUT_SECONDS", REDIS_SECONDS):
-            storage_of_processes()._shared = steady_storage.open_shared(server.url)
+            storage_of_processes()._shared = steady_storage.open_shared(redis_server.url)
     else:
-        with redis.Redis.from_url(server.url) as client:
+        with redis.Redis.from_url(redis_server.url) as client:
             client.flushall()
     try:
         yield
     finally:
         if happens == "frozen":
-            os.kill(server.pid, signal.SIGCONT)
-        server.start()
+            os.kill(redis_server.pid, signal.SIGCONT)
+        redis_server.start()
 
 
 def storage_of_processes() -> SteadyStorage:

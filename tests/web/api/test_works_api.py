@@ -20,7 +20,7 @@ from tests.web.conftest import json_of
 Api = Callable[..., TestResponse]
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.processes)])
 def made(app: Flask, change_settings: Callable[..., None], request: pytest.FixtureRequest) -> int:
     """An order whose poem and voice are made, by DUMMY, and kept in either place."""
     if request.param == "bucket":
