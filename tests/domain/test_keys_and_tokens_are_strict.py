@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.api_keys import LONGEST_KEY, clean
+from domain.api_keys import LONGEST_KEY, KeyUnfit, clean
 from domain.sealing_keys import DISTINCT_CHARACTERS, is_passphrase
 from domain.vault import Place, Unreadable, Vault, Why, key_id_of
 from providers.kinds import ProviderKind, StageType
@@ -61,3 +61,16 @@ def test_a_key_of_the_greatest_length_is_one() -> None:
 )
 def test_quotes_behind_a_prefix_are_taken_off_as_well(pasted: str) -> None:
     assert clean(pasted) == "fake-key-0123456789"
+
+
+@pytest.mark.parametrize("mask", ["...", "***...***", ".*.*.*"])
+def test_asterisks_and_dots_alone_are_a_mask(mask: str) -> None:
+    with pytest.raises(KeyUnfit) as refused:
+        clean(mask)
+
+    assert refused.value.code == str(refused.value) == "key_is_a_mask"
+
+
+@pytest.mark.parametrize("key", ["XXXXXXXX", "*X*X*X*X*", "x.x"])
+def test_letters_between_asterisks_are_no_mask(key: str) -> None:
+    assert clean(key) == key
