@@ -51,7 +51,10 @@ def test_every_work_is_made_by_one_call_that_is_paid_once(afterwards: Afterwards
 
     assert broken_promises(afterwards.evidence) == []
     assert {stage.state for stage in stages} == {StageState.DONE}
-    assert {stage.attempts for stage in stages} == {(AttemptState.ANSWERED,)}
+    # A call that never reached its provider, as on a busy machine, is made again, and costs nothing.
+    assert {tuple(each for each in stage.attempts if each is not AttemptState.REFUSED) for stage in stages} == {
+        (AttemptState.ANSWERED,)
+    }
     assert [stage.charges for stage in stages] == [1] * afterwards.charges
 
 
