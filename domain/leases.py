@@ -98,7 +98,7 @@ class _Keeper:
     def remove(self, leases: list[Lease]) -> None:
         with self._changed:
             for lease in leases:
-                self._leases.pop(id(lease), None)
+                del self._leases[id(lease)]
             self._changed.notify()
 
     def add_renewal(self, renewal: Callable[[], None]) -> None:

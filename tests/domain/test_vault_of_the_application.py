@@ -1,4 +1,4 @@
-"""Whatever the application's vault seals or opens is hidden from then on; and it knows all secrets that it got."""
+"""The application's vault hides what it seals or opens, knows all secrets that it got, and has a salt."""
 
 import secrets
 from collections.abc import Iterator
@@ -7,9 +7,12 @@ import pytest
 from flask import Flask
 from pydantic import SecretStr
 
+from domain import sealing_keys
 from domain.context import EXTENSION, current_vault, install_vault
+from domain.db import db
 from domain.redaction import HIDDEN, redactor
 from domain.vault import Place, Vault
+from domain.vault_salt import StoredSalt
 from providers.kinds import ProviderKind, StageType
 
 POEM = Place(StageType.POEM, ProviderKind.OPENAI)
@@ -48,3 +51,16 @@ def test_it_seals_with_the_present_secret_and_opens_with_both(app: Flask) -> Non
     assert vault.key_id == present.key_id
     assert vault.holds(Vault(EARLIER).key_id)
     assert present.open(vault.seal(KEY, POEM), POEM) == KEY
+
+
+def test_with_a_passphrase_it_takes_the_salt_of_the_database(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing_keys, "SCRYPT_N", 2)
+    passphrase = f"fake passphrase {secrets.token_urlsafe()}"
+    settings = app.config["SETTINGS"]
+    install_vault(app, settings.model_copy(update={"admin_secret_key": SecretStr(passphrase)}))
+
+    token = current_vault().seal(KEY, POEM)
+    db.session.commit()
+
+    assert Vault(passphrase, salt=StoredSalt()).key_id == current_vault().key_id
+    assert current_vault().open(token, POEM) == KEY
