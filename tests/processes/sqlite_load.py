@@ -16,6 +16,7 @@ from itertools import chain
 from flask import Flask
 from sqlalchemy import ExceptionContext, event, func, select
 
+from domain import db as database
 from domain import generation, polling, recovery
 from domain.accounts import create_api_token
 from domain.db import db, reading, utc_now
@@ -96,6 +97,8 @@ def _work(name: str, token: str) -> list[str]:
 
 
 def main() -> None:
+    # That nobody is turned away at once is what this is about: how long a busy machine makes one wait is not.
+    database.BUSY_TIMEOUT_MS = DEADLINE_SECONDS * 1000
     app = create_app(Settings.from_env())
     with app.app_context():
         working_section()
