@@ -40,10 +40,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Start Quatrain: web, worker, beat and, if needed, Redis.")
     parser.add_argument("--folder", type=Path, default=ROOT, help="where .env and var/ are (default: here)")
     folder = parser.parse_args().folder
+    stop = _Stop()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, _stop)
+        signal.signal(signum, stop.note)
     try:
-        _start_in(folder)
+        _start_in(folder, stop)
     except (StartFault, RedisFault) as fault:
         print(fault, file=sys.stderr)
         return 1
@@ -52,11 +53,24 @@ def main() -> int:
     return 0
 
 
-def _stop(signum: int, _frame: object) -> None:
-    raise KeyboardInterrupt(signal.Signals(signum).name)
+class _Stop:
+    """A signal ends a start where it is; but Python ignores what is raised while it forks, so it is remembered too."""
+
+    def __init__(self) -> None:
+        self._came = False
+
+    def note(self, signum: int, _frame: object) -> None:
+        """The handler of the signals."""
+        self._came = True
+        raise KeyboardInterrupt(signal.Signals(signum).name)
+
+    def heed(self) -> None:
+        """To be called after each process that was begun."""
+        if self._came:
+            raise KeyboardInterrupt
 
 
-def _start_in(folder: Path) -> None:
+def _start_in(folder: Path, stop: _Stop) -> None:
     """Check, release, run. Raises ``StartFault`` or ``RedisFault``; no process is left either way."""
     where_password = _read_env_file(folder)
     settings = read_settings()
@@ -65,9 +79,11 @@ def _start_in(folder: Path) -> None:
     check_database(settings.database_url)
     check_media(settings)
     with _broker(settings) as (redis_url, ours):
+        stop.heed()
         env = _environment(settings, redis_url)
         commands = read_procfile(ROOT / "Procfile")
         _release(commands.pop("release"), env, settings.var_dir / "release.log")
+        stop.heed()
         supervisor = Supervisor(commands, env, ROOT, others=ours)
         supervisor.run(
             wait_until_ready=lambda: _wait_until_ready(settings),

@@ -67,8 +67,9 @@ ORDERED_UNDER = {"redis_frozen": 8, "poem_key_refused": 12}
 TAKEN_UP_WITHIN_SECONDS = 5.0
 LONGEST_ALONE_SECONDS = 60.0
 JOBS_SECONDS = 2.0
-#: For a machine that is busy with something else; nobody waits for longer than it takes.
-PEACE_SECONDS = 300.0
+#: Peace is over when no stage has taken a step for so long, or after so long in all; on a busy machine steps take time.
+STANDS_STILL_SECONDS = 120.0
+PEACE_SECONDS = 900.0
 
 
 def kind_of(fault: str) -> str:
@@ -186,8 +187,8 @@ def _note_repairs(strikes: list[Strike], system: ChaosSystem, watcher: Watcher) 
 def peace(system: ChaosSystem, shop: Shop, watcher: Watcher) -> None:
     """No more faults, and what was planned for later comes soon: everything has to come to rest."""
     _clear_faults(system)
-    until = time.monotonic() + PEACE_SECONDS
-    while time.monotonic() < until:
+    began = time.monotonic()
+    while time.monotonic() < min(began + PEACE_SECONDS, max(began, watcher.last_step_at) + STANDS_STILL_SECONDS):
         system.repair()
         system.pass_time("queued", "submitted", "uncertain")
         system.let_sections_heal()

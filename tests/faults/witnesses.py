@@ -102,6 +102,7 @@ class Watcher(threading.Thread):
         #: Those that wait for their provider's pace, whatever strikes.
         self.held: set[int] = set()
         self.steps: dict[int, list[float]] = defaultdict(list)
+        self.last_step_at = 0.0
 
     def run(self) -> None:
         read = select(Stage.id, Stage.stage_type, Stage.state, Stage.claim, Stage.due_at, Stage.reason)
@@ -118,6 +119,7 @@ class Watcher(threading.Thread):
                 if self.now.get(stage_id) != (stage_type, state, claim):
                     self.now[stage_id] = (stage_type, state, claim)
                     self.steps[stage_id].append(at)
+                    self.last_step_at = at
 
     def stop(self) -> None:
         """Watch no more."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 import pytest
@@ -36,6 +37,32 @@ def test_a_signal_while_it_starts_leaves_nothing(
 
     assert run.end() == 0
     run.wait_until_nothing_is_left()
+
+
+#: Python ignores what a handler raises then.
+SIGNAL_IN_A_FORK = """\
+import os, signal
+
+def strike():
+    global strike
+    strike = lambda: None
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(10):
+        pass
+
+os.register_at_fork(before=lambda: strike())
+"""
+
+
+def test_a_signal_while_it_forks_is_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SIGNAL_IN_A_FORK)
+
+    with starts_in(tmp_path) as begin:
+        run = begin(PYTHONPATH=tmp_path)
+
+        assert run.end() == 0
+        run.wait_until_nothing_is_left()
+        assert "Exception ignored" in "".join(run.lines)
 
 
 @dataclass(frozen=True, slots=True)
