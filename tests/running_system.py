@@ -210,7 +210,9 @@ class RunningSystem:
     def stop(self) -> None:
         """End everything, without ceremony: what a deploy does gently is a test of its own."""
         for process in self._replaced:
-            end_group(process, FAREWELL)
+            # Of one that was waited for the number may be a stranger's by now.
+            if process.returncode is None:
+                end_group(process, FAREWELL)
         for name in list(self._processes):
             self.kill(name, FAREWELL)
         if self._web_socket is not None:
