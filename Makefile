@@ -11,9 +11,10 @@ INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --require-
 # Never validates: that would send a found key to its vendor.
 FIND_SECRETS := $(IN_TOOLS)/kingfisher scan --no-validate --no-update-check --redact --quiet \
 	--rules-path .ci/secrets.yml --rule-cache-dir .venv-tools/rules
-# What needs no other program. Bad input is a matter of many tries.
+# What needs no other program, and so waits for nothing: more than two processes would only collect more. Bad input and
+# the model are a matter of many tries; the emulator is no part of the product.
 FAST := -m "not processes and not browser and not postgresql and not thorough and not live" \
-	--ignore=tests/hostile --ignore=tests/hostile_providers
+	-n 2 --ignore=tests/hostile --ignore=tests/hostile_providers --ignore=tests/model --ignore=tests/emulator
 CATALOGUES := $(wildcard web/translations/*/LC_MESSAGES/*.po)
 
 .DEFAULT_GOAL := help
@@ -30,7 +31,7 @@ run: .venv/.installed $(CATALOGUES:.po=.mo) ## start everything; prints the addr
 test: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## run all tests; make test ARGS="-k poem -x" passes arguments to pytest
 	@$(IN_VENV)/python -m pytest $(ARGS)
 
-test-fast: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## run the tests that need no other program and no PostgreSQL, in under a minute
+test-fast: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## run the tests that need no other program and no PostgreSQL, in about a minute
 	@$(IN_VENV)/python -m pytest $(FAST) $(ARGS)
 
 check: .venv/.installed-dev scan $(CATALOGUES:.po=.mo) ## what CI runs: unsafe code and secrets, format, lint, types, layers, coverage
