@@ -103,7 +103,7 @@ def take(stage_id: int) -> Call | Held | None:
         db.session.commit()
         return None
     try:
-        config = get_provider_config(stage.stage_type)
+        config = get_provider_config(stage.stage_type, stage_id=stage.id)
     except SectionBlocked as blocked:
         second_tries.wait(stage, blocked.reason, waiting_since=stage.waiting_since or now, config_version=None)
         db.session.commit()
@@ -111,7 +111,7 @@ def take(stage_id: int) -> Call | Held | None:
     if stage.stage_type is not StageType.POEM and not can_be_kept:
         # Before anything is paid for: a work that cannot be stored would be lost.
         log.warning("a work could not be kept, not begun", stage_id=stage_id, stage_type=stage.stage_type)
-        second_tries.queue_again(stage, now, second_tries.STORAGE_FULL, NO_ROOM_PAUSE)
+        second_tries.queue_again(stage, now, works.STORAGE_FULL, NO_ROOM_PAUSE)
         db.session.commit()
         return None
     grant = quotas.take_call(stage, config.provider_kind)

@@ -1,6 +1,11 @@
-"""Checking a key and fetching its models: after a save, on demand, by itself while invalid, and every 24 hours."""
+"""Checking a key and fetching its models: after a save, on demand, by itself while invalid, and every 24 hours.
 
-from dataclasses import dataclass, field
+What is new, what a person asks for, and what an order was refused for is proven as well: key and model have to
+generate (``providers.base.Proof``). The daily refresh asks nothing that costs.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -12,11 +17,12 @@ from domain import leases, quotas, verdicts, waiting
 from domain.context import current_vault
 from domain.db import db, utc_now
 from domain.leases import LEASE
+from domain.model_lists import spelled_as_listed
 from domain.orders import Ready
 from domain.persistence import persisted
 from domain.provider_configs import (
-    PASSING_REASONS,
     Finding,
+    FoundBy,
     ProviderConfig,
     Reason,
     Status,
@@ -25,8 +31,15 @@ from domain.provider_configs import (
 )
 from domain.vault import Unreadable
 from domain.verdicts import Answer
-from providers.base import Credentials, Provider
-from providers.errors import PassingError, ProviderError, UnreadableAnswer
+from providers.base import Credentials, Proof, Provider
+from providers.errors import (
+    ContentBlocked,
+    PassingError,
+    PermissionMissing,
+    ProviderError,
+    RequestRefused,
+    UnreadableAnswer,
+)
 from providers.kinds import ProviderKind, StageType
 from providers.registry import has_adapter, open_provider
 from settings import current_settings
@@ -50,6 +63,14 @@ class Question:
     is_candidate: bool
     provider_kind: ProviderKind
     api_key_encrypted: str | None = field(repr=False)
+    #: Whether key and model have to be shown to generate.
+    proof: bool
+    #: The model that was chosen; empty where the first of the list is to be taken.
+    model: str
+    #: Whether ``model`` worked before, so that it is kept even if the list does not have it.
+    model_is_kept: bool = False
+    #: Whether somebody chose ``model`` for this key, so that it can be proven although the list cannot be fetched.
+    model_is_named: bool = True
 
 
 def check(stage_type: StageType) -> list[Ready]:
@@ -65,7 +86,7 @@ def check(stage_type: StageType) -> list[Ready]:
         answer = _ask(question)
         works = _store(question, answer)
     if works:
-        return waiting.release(question.stage_type, utc_now())
+        return waiting.release(question.stage_type, utc_now(), from_now_on=bool(answer.proven))
     waiting.tell_why(question.stage_type)
     return []
 
@@ -101,6 +122,7 @@ def due_checks(now: datetime, patience: timedelta) -> list[StageType]:
         .with_for_update()
     ).all()
     for row in rows:
+        row.proof_requested = row.proof_requested or (row.is_refused and _is_past(row.next_check_at, now))
         row.check_requested_at = now
     due = [row.stage_type for row in rows]
     db.session.commit()
@@ -114,15 +136,42 @@ def _begin(stage_type: StageType, now: datetime) -> Question | None:
         return None
     row.check_claimed_until = now + CLAIM
     row.check_requested_at = row.check_requested_at or now
-    row.next_check_at = None
-    undecided = row.candidate_status is Status.UNKNOWN or row.candidate_reason in PASSING_REASONS
-    if row.candidate_provider_kind is not None and undecided:
-        question = Question(stage_type, row.version, True, row.candidate_provider_kind, row.candidate_api_key_encrypted)
-    else:
-        question = Question(stage_type, row.version, False, row.provider_kind, row.api_key_encrypted)
+    question = _question(row, row.provider_kind)
+    if question.proof or not row.is_refused:
+        row.next_check_at = None
     quotas.note(question.provider_kind, CALLS_OF_A_CHECK, now)
     db.session.commit()
     return question
+
+
+def _question(row: ProviderConfig, live_kind: ProviderKind) -> Question:
+    kind = row.candidate_provider_kind
+    if kind is not None and row.candidate_is_undecided:
+        inherited = row.model if kind == row.provider_kind else None
+        return Question(
+            row.stage_type,
+            row.version,
+            True,
+            kind,
+            row.candidate_api_key_encrypted,
+            proof=True,
+            model=row.candidate_model or inherited or "",
+            model_is_named=row.candidate_model is not None,
+        )
+    return Question(
+        row.stage_type,
+        row.version,
+        False,
+        live_kind,
+        row.api_key_encrypted,
+        proof=row.proof_requested or not row.has_live,
+        model=row.model or "",
+        model_is_kept=row.has_live,
+    )
+
+
+def _is_past(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment <= now
 
 
 def _keep_claim(question: Question) -> None:
@@ -141,7 +190,7 @@ def _keep_claim(question: Question) -> None:
 
 
 def _ask(question: Question) -> Answer:
-    """Two questions to the provider: is the key accepted, and which models can it use."""
+    """What the provider says to the question; nothing is stored."""
     if not has_adapter(question.provider_kind):
         return Answer(finding=Finding(Reason.PROVIDER_OFF))
     try:
@@ -150,13 +199,15 @@ def _ask(question: Question) -> Answer:
         return Answer(finding=Finding(Reason.UNREADABLE))
     base_url = current_settings().base_url(question.provider_kind)
     provider = open_provider(question.provider_kind, Credentials(key, base_url))
-    return _patiently(provider, question.stage_type)
+    return _patiently(provider, question)
 
 
-def _finding(error: ProviderError) -> Finding:
+def _finding(error: ProviderError, found_by: FoundBy = FoundBy.CHECK) -> Finding:
     """What an error of a check says; one that is not about the settings has learnt nothing of them."""
+    if found_by is FoundBy.PROOF and isinstance(error, RequestRefused):
+        return Finding(Reason.MODEL_UNFIT, error.detail or error.code, found_by)
     known = error.code in Reason.__members__.values() and not isinstance(error, UnreadableAnswer)
-    return Finding(Reason(error.code) if known else Reason.UNAVAILABLE, error.detail or error.code)
+    return Finding(Reason(error.code) if known else Reason.UNAVAILABLE, error.detail or error.code, found_by)
 
 
 def _open_key(question: Question) -> str:
@@ -165,12 +216,12 @@ def _open_key(question: Question) -> str:
     return current_vault().open(question.api_key_encrypted, live_place(question.stage_type, question.provider_kind))
 
 
-def _patiently(provider: Provider, stage_type: StageType) -> Answer:
-    """Check the key and list the models, trying again while the failure may pass: 4 attempts within 30 s.
+def _patiently(provider: Provider, question: Question) -> Answer:
+    """Ask all that the question wants, trying again while a failure may pass: 4 attempts within 30 s.
 
-    Two verdicts: what the list meets says nothing of a key that was accepted, and which is not asked about again.
+    What has been answered is not asked again.
     """
-    accepted = False
+    asking = _Asking(provider, question)
     try:
         for attempt in tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(PassingError),
@@ -179,13 +230,96 @@ def _patiently(provider: Provider, stage_type: StageType) -> Answer:
             reraise=True,
         ):
             with attempt:
-                if not accepted:
-                    provider.check_key(stage_type)
-                    accepted = True
-                return Answer(provider.list_models(stage_type))
+                asking.go_on()
     except ProviderError as error:
-        return Answer(list_finding=_finding(error)) if accepted else Answer(finding=_finding(error))
-    raise AssertionError("tenacity ended without a result or an error")
+        asking.end(error)
+    return asking.answer
+
+
+@dataclass(slots=True)
+class _Asking:
+    """How far a check has come. Two verdicts: what the list meets says nothing of a key that was accepted."""
+
+    provider: Provider
+    question: Question
+    answer: Answer = field(default_factory=Answer)
+    is_accepted: bool = False
+    is_listed: bool = False
+
+    def go_on(self) -> None:
+        """Ask what has not been answered yet. Raises what the provider raises."""
+        if not (self.is_accepted or self.question.proof):
+            self.answer = replace(self.answer, balance=self.provider.check_key(self.question.stage_type))
+            self.is_accepted = True
+        if not self.is_listed:
+            models = self._listed()
+            self.answer = replace(self.answer, models=models)
+            self.is_listed = True
+        if self.question.proof:
+            self._prove()
+
+    def end(self, error: ProviderError) -> None:
+        """The last attempt has failed, or one that none can follow."""
+        if self.is_listed:
+            self.answer = replace(self.answer, finding=_finding(error, FoundBy.PROOF))
+        elif self._can_do_without_list(error):
+            self.answer = replace(self.answer, list_finding=_finding(error))
+            self.is_listed = True
+            self._prove_once()
+        elif self.is_accepted or self._is_about_the_list(error):
+            # Of a key that may not list: what it may generate was shown before.
+            self.answer = replace(self.answer, list_finding=_finding(error))
+        else:
+            self.answer = replace(self.answer, finding=_finding(error))
+
+    def _can_do_without_list(self, error: ProviderError) -> bool:
+        """Whether the proof can tell although nobody says which models there are: some gateways never do."""
+        question = self.question
+        return question.proof and bool(question.model) and question.model_is_named and isinstance(error, PassingError)
+
+    def _prove_once(self) -> None:
+        try:
+            self._prove()
+        except ProviderError as error:
+            self.end(error)
+
+    def _listed(self) -> tuple[str, ...]:
+        try:
+            return self.provider.list_models(self.question.stage_type)
+        except PermissionMissing as error:
+            if not (self.question.proof and self._is_about_the_list(error)):
+                raise
+            self.answer = replace(self.answer, list_finding=_finding(error))
+            return ()
+
+    def _is_about_the_list(self, error: ProviderError) -> bool:
+        """Whether the refusal says nothing of generating: a key may have the right to one and not to the other."""
+        return isinstance(error, PermissionMissing) and self.provider.proof is Proof.TEXT
+
+    def _prove(self) -> None:
+        model, lacks = self._model()
+        if lacks is None:
+            with suppress(ContentBlocked):
+                # Whoever dislikes the words has read them, with a key and a model that serve.
+                balance = self.provider.prove(self.question.stage_type, model)
+                self.answer = replace(self.answer, balance=balance)
+            self.answer = replace(self.answer, proven=model)
+        else:
+            self.answer = replace(self.answer, finding=lacks)
+
+    def _model(self) -> tuple[str, Finding | None]:
+        """The model to be proven, or why there is none."""
+        chosen, models = self.question.model, self.answer.models
+        listed = spelled_as_listed(chosen, models)
+        if listed or (chosen and (self.question.model_is_kept or self.answer.list_finding)):
+            return listed or chosen, None
+        if chosen and models:
+            return "", Finding(Reason.MODEL_NOT_LISTED, chosen)
+        if models:
+            return models[0], None
+        if self.answer.list_finding:
+            return "", Finding(Reason.MODEL_NOT_CHOSEN, self.answer.list_finding.detail)
+        return "", Finding(Reason.UNAVAILABLE, "empty list")
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
@@ -211,7 +345,7 @@ def _store(question: Question, answer: Answer) -> bool:
         db.session.rollback()
         log.info("check outdated", stage_type=question.stage_type)
         return False
-    row.check_requested_at = row.check_claimed_until = None
+    row.forget_check()
     if question.is_candidate:
         verdicts.store_candidate(row, answer, now)
     else:

@@ -35,17 +35,26 @@ def record(actor: str, event: str, stage_type: StageType | None = None, **facts:
 
 def record_check(stage_type: StageType, event: str, **facts: str | int | None) -> None:
     """As ``record``, of what a check has found; found again, it is counted in the same entry: ``times``, ``until``."""
+    _record_or_count(CHECK, stage_type, event, facts)
+
+
+def record_generation(stage_type: StageType, event: str, **facts: str | int | None) -> None:
+    """As ``record_check``, of what a call for an order has found."""
+    _record_or_count(GENERATION, stage_type, event, facts)
+
+
+def _record_or_count(actor: str, stage_type: StageType, event: str, facts: dict[str, str | int | None]) -> None:
     latest = db.session.scalar(
         select(HistoryEntry).where(HistoryEntry.stage_type == stage_type).order_by(HistoryEntry.id.desc()).limit(1)
     )
-    if latest is not None and (latest.actor, latest.event) == (CHECK, event):
+    if latest is not None and (latest.actor, latest.event) == (actor, event):
         counted = dict(latest.facts)
         times = counted.pop("times", 1)
         counted.pop("until", None)
         if counted == facts:
             latest.facts = {**facts, "times": times + 1, "until": utc_now().isoformat()}
             return
-    record(CHECK, event, stage_type, **facts)
+    record(actor, event, stage_type, **facts)
 
 
 def page_of(stage_type: StageType, size: int, before_id: int | None = None) -> list[HistoryEntry]:

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 from sqlalchemy import bindparam, select, update
 
-from domain import history, quotas, second_tries, stages, works
+from domain import probes, quotas, second_tries, stages, verdicts, waiting, works
 from domain.db import Base, db, utc_now
 from domain.orders import AttemptState, Ready, Stage, StageState
 from domain.persistence import persisted
-from domain.provider_configs import Finding, FoundBy, ProviderConfig, Reason, Status, find
+from domain.provider_configs import Finding, FoundBy, ProviderConfig, Reason, find
 from domain.resolver import ResolvedConfig
 from domain.stages import Claimed
 from domain.waiting import BACKOFF
@@ -30,6 +30,7 @@ from providers.errors import (
     UnreadableAnswer,
 )
 from providers.kinds import StageType
+from providers.registry import runs_jobs
 
 #: Where a work is welcome that comes late: its worker was given up, but nobody has begun anew.
 WELCOMING = (*second_tries.AWAITING, StageState.QUEUED, StageState.ATTENTION)
@@ -60,7 +61,10 @@ class Called(Claimed, Protocol):
 
 @persisted
 def record_success(job: Called, result: GenerationResult, stored: StoredWork) -> list[Ready]:
-    """Store the work and what it unblocks in one transaction; returns the stages that can start."""
+    """Store the work and what it unblocks in one transaction; returns the stages that can start.
+
+    The work of a probe lets those go that wait for its section.
+    """
     now = utc_now()
     usage = dict(result.usage)
     done = stages.move_first(
@@ -78,13 +82,17 @@ def record_success(job: Called, result: GenerationResult, stored: StoredWork) ->
     )
     _close_attempt(job, AttemptState.ANSWERED, now, request_id=result.request_id, usage=usage)
     ready: list[Ready] = []
+    works_again = False
     if done:
         works.attach(job.id, stored)
         if job.stage_type is StageType.POEM:
             ready = stages.unblock(job.order_id, now)
         stages.follow_stages([job.order_id])
+        # A job may have been the probe when it was handed over, long ago.
+        if job.config.is_probe or runs_jobs(job.config.provider_kind):
+            works_again = probes.pass_if_probe(job.id, job.stage_type, job.config.version, now)
     db.session.commit()
-    return ready
+    return ready + waiting.release(job.stage_type, now, from_now_on=True) if works_again else ready
 
 
 @persisted
@@ -148,26 +156,26 @@ def record_full_disk(job: Called, *, paid: bool) -> None:
     """
     now = utc_now()
     stages.lock_order(job.order_id)
-    _close_attempt(job, AttemptState.LOST, now, code=second_tries.STORAGE_FULL)
+    _close_attempt(job, AttemptState.LOST, now, code=works.STORAGE_FULL)
     stage = db.session.get(Stage, job.id, populate_existing=True)
     if stage is not None and stage.claim == job.claim and stage.state in second_tries.AWAITING:
-        second_tries.lose_answer(stage, now, paid=paid, pause=BACKOFF[-1], reason=second_tries.STORAGE_FULL)
+        second_tries.lose_answer(stage, now, paid=paid, pause=BACKOFF[-1], reason=works.STORAGE_FULL)
     db.session.commit()
 
 
 def doubt_section(job: Called, error: ProviderError, now: datetime) -> StageType | None:
     """Mark the section as not working, so that no other order tries it in vain, and want a check at once.
 
-    Returns its type if a check must be started; the caller commits.
+    What it says of key and list is worth knowing; that it works again, it cannot say.
+    Returns the section's type if a check must be started; the caller commits.
     """
     row = find(job.stage_type, lock=True)
     if row is None or row.version != job.config.version:
         return None
-    if row.status is Status.ACTIVE:
-        row.set_status(Status.INVALID, Finding(Reason(error.code), error.detail, FoundBy.GENERATION), now)
-        history.record(history.GENERATION, "section_invalid", job.stage_type, reason=error.code, detail=error.detail)
-        return _want_check(row, now)
-    return None
+    is_news = not row.is_refused
+    if is_news or row.probe_stage_id == job.id:
+        verdicts.refuse_by_generation(row, Finding(Reason(error.code), error.detail, FoundBy.GENERATION), now)
+    return _want_check(row, now) if is_news else None
 
 
 def _want_check(row: ProviderConfig, now: datetime) -> StageType:

@@ -32,7 +32,7 @@ class Status(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a setting does not serve, or did not pass. The first five block generation."""
+    """Why a setting does not serve, or did not pass. All but ``PASSING_REASONS`` block generation."""
 
     REJECTED = "rejected"
     NO_PERMISSION = "no_permission"
@@ -43,15 +43,22 @@ class Reason(StrEnum):
     RATE_LIMITED = "rate_limited"
     MODEL_NOT_LISTED = "model_not_listed"
     MODEL_NOT_FOUND = "model_not_found"
+    MODEL_NOT_CHOSEN = "model_not_chosen"
+    MODEL_UNFIT = "model_unfit"
     NOT_CONFIGURED = "not_configured"
     CHECKING = "checking"
     PROVIDER_OFF = "provider_off"
 
 
 class FoundBy(StrEnum):
-    """By which call to the provider a reason was found out."""
+    """By which call to the provider a reason was found out.
+
+    A finding stands until something at least as strong has passed: what a generation or a proof has found is lifted by
+    one of these, never by a CHECK, which only asks whether the key is known and which models there are.
+    """
 
     CHECK = "check"
+    PROOF = "proof"
     GENERATION = "generation"
 
 
@@ -129,12 +136,21 @@ class ProviderConfig(Base):
     candidate_saved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     candidate_checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
+    #: What was left on the account when that was asked last, in the provider's own unit, where it tells.
+    balance: Mapped[float | None]
+    #: What was left when a generation was refused for want of money: that much was not enough.
+    refused_balance: Mapped[float | None]
+
     #: A check is wanted since then; None when none is.
     check_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    #: Whether that check has to prove that key and model generate.
+    proof_requested: Mapped[bool] = mapped_column(default=False)
     #: A worker is checking until then; another one keeps away.
     check_claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     failed_checks: Mapped[int] = mapped_column(default=0)
     next_check_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    #: The stage that may try the settings although they are blocked (``domain.probes``).
+    probe_stage_id: Mapped[int | None]
 
     @property
     def has_live(self) -> bool:
@@ -151,6 +167,21 @@ class ProviderConfig(Base):
         """Whether the page should say that a check is under way or about to start."""
         return self.check_requested_at is not None
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the live setting is blocked by what a generation or a proof has found."""
+        return (
+            self.status is Status.INVALID
+            and self.found_by in (FoundBy.PROOF, FoundBy.GENERATION)
+            and self.reason not in PASSING_REASONS
+        )
+
+    @property
+    def candidate_is_undecided(self) -> bool:
+        """Whether a candidate waits for a check: a new one, or one that met nothing but a passing failure."""
+        undecided = self.candidate_status is Status.UNKNOWN or self.candidate_reason in PASSING_REASONS
+        return self.has_candidate and undecided
+
     def set_status(self, status: Status, finding: Finding | None, now: datetime) -> None:
         """Give the live setting a status; remembers since when it differs."""
         reason = finding.reason if finding else None
@@ -164,8 +195,8 @@ class ProviderConfig(Base):
         self.provider_kind = self.api_key_encrypted = self.api_key_last4 = self.model = None
         self.forget_models()
         self.models_cache, self.models_cache_updated_at = [], None
-        self.activated_at = self.passed_at = self.checked_at = None
-        self.failed_checks, self.next_check_at = 0, None
+        self.activated_at = self.passed_at = self.checked_at = self.balance = None
+        self.stop_healing()
         self.set_status(Status.UNKNOWN, None, now)
 
     def forget_models(self) -> None:
@@ -197,10 +228,19 @@ class ProviderConfig(Base):
         self.check_requested_at = now
         self.check_claimed_until = None
 
+    def forget_check(self) -> None:
+        """Want no check any more, and count none that is under way."""
+        self.check_requested_at = self.check_claimed_until = None
+        self.proof_requested = False
+
     def plan_healing(self, now: datetime) -> None:
         """Count a failed check and set when the next one comes by itself: after 1, 5, 15, then every 60 minutes."""
-        self.next_check_at = now + HEALING_STEPS[min(self.failed_checks, len(HEALING_STEPS) - 1)]
+        self.resume_healing(now)
         self.failed_checks += 1
+
+    def resume_healing(self, now: datetime) -> None:
+        """Set when the next check comes by itself, where none was made that could be counted."""
+        self.next_check_at = now + HEALING_STEPS[min(self.failed_checks, len(HEALING_STEPS) - 1)]
 
     def plan_candidate(self, now: datetime) -> None:
         """Set when the candidate is checked again by itself; how often the live setting has failed does not matter."""
@@ -212,8 +252,9 @@ class ProviderConfig(Base):
         self.next_check_at = min(moment, self.next_check_at or moment)
 
     def stop_healing(self) -> None:
-        """No check comes by itself until one fails again."""
+        """No check comes by itself until one fails again, and no stage tries the settings."""
         self.failed_checks, self.next_check_at = 0, None
+        self.probe_stage_id = self.refused_balance = None
 
 
 def live_place(stage_type: StageType, kind: ProviderKind) -> Place:

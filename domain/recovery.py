@@ -13,6 +13,7 @@ from domain import (
     letting_go,
     order_days,
     placing,
+    probes,
     second_tries,
     stages,
     submissions,
@@ -59,6 +60,7 @@ def sweep(now: datetime, waiting_messages: int = 0) -> Sweep:
         _end_fetch_leases(now, clock)
     ready = _unblock_forgotten(now)
     ready += waiting.release_all(now)
+    ready += probes.let_through(now)
     waiting.give_up(now)
     ready += _unheard(now, waiting_messages)
     released = letting_go.release_held(now)

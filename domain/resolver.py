@@ -18,13 +18,15 @@ from settings import current_settings
 class ResolvedConfig:
     """What serves a stage now. ``model`` is empty only for a key from the environment: take the first listed.
 
-    ``version`` is that of the section, 0 for the environment.
+    ``version`` is that of the section, 0 for the environment. ``is_probe``: the section is blocked, and the stage that
+    asked is the one that may try it all the same (``domain.probes``).
     """
 
     provider_kind: ProviderKind
     api_key: str = field(repr=False)
     model: str
     version: int
+    is_probe: bool = False
 
 
 class SectionBlocked(Exception):
@@ -36,9 +38,10 @@ class SectionBlocked(Exception):
         self.reason = reason
 
 
-def get_provider_config(stage_type: StageType) -> ResolvedConfig:
+def get_provider_config(stage_type: StageType, *, stage_id: int | None = None) -> ResolvedConfig:
     """Read the database, each time: a saved change counts from the next call on, in every process.
 
+    ``stage_id`` is the stage that is to be made, where there is one: it may be the probe of a blocked section.
     Raises ``SectionBlocked``. Commits nothing. A key that cannot be opened blocks the stage; it is never replaced
     by the environment's, which would bill another account unseen.
     """
@@ -46,10 +49,11 @@ def get_provider_config(stage_type: StageType) -> ResolvedConfig:
     if row is None:
         return _from_environment(stage_type)
     reason = why_blocked(row)
-    if reason is not None:
+    is_probe = row.is_refused and stage_id is not None and row.probe_stage_id == stage_id
+    if reason is not None and not (is_probe and reason is row.reason):
         raise SectionBlocked(stage_type, reason)
     assert row.provider_kind is not None  # noqa: S101  # why_blocked has looked; this tells the type checker
-    return ResolvedConfig(row.provider_kind, open_live_key(row), row.model or "", row.version)
+    return ResolvedConfig(row.provider_kind, open_live_key(row), row.model or "", row.version, is_probe)
 
 
 def why_blocked(row: ProviderConfig) -> Reason | None:

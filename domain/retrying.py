@@ -2,12 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from domain import stages, submissions
+from domain import stages, submissions, waiting
 from domain.db import db
 from domain.orders import Attempt, AttemptState, Stage, StageState
 from providers.registry import JOB_ADAPTERS
 
 RETRYABLE_STATES = (StageState.FAILED, StageState.ATTENTION)
+PAUSING_STATES = (StageState.QUEUED,)
 ANEW = {
     "reason": None,
     "detail": "",
@@ -23,10 +24,13 @@ ANEW = {
 def retry_by_hand(stage: Stage, now: datetime) -> bool:
     """Queue a failed stage, or one that needs attention, as if it were new; False if it is neither.
 
+    A stage that only makes a pause after a failure ends it, and goes on counting its failures.
     A job whose id we have is looked at again instead: it is paid for. Otherwise the provider is asked anew, which may
     cost a second time; that is what the person has decided, also of a job whose key nobody can open any more.
     The caller commits.
     """
+    if waiting.is_pausing(stage, now):
+        return stages.move(stage, PAUSING_STATES, due_at=now, published_at=now, claim=Stage.claim + 1)
     if stage.state not in RETRYABLE_STATES:
         return False
     attempt = submissions.open_attempt(stage.id)

@@ -6,7 +6,7 @@ given, and its caller commits.
 
 import random
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from domain import stages
 from domain.orders import Stage, StageState
@@ -26,8 +26,6 @@ REPEATABLE = (StageType.POEM, StageType.VOICE)
 FREE_LOST_ANSWERS_REPEATED = 2
 #: Where a stage stands while an answer about it can come. A late one finds its stage uncertain, and settles that.
 AWAITING = (StageState.RUNNING, StageState.UNCERTAIN, StageState.SUBMITTED, StageState.FETCHING)
-#: Why a stage stands whose work cannot be stored, and why an attempt was lost whose work could not.
-STORAGE_FULL: Final = "storage_full"
 JITTER = 0.2
 LONGEST_HINT = timedelta(hours=1)
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import IntegrityError
 
-from domain import api_keys, history
+from domain import api_keys, history, waiting
 from domain.context import current_vault
 from domain.db import db, utc_now
-from domain.provider_configs import ProviderConfig, Reason, Status, find, live_place
+from domain.provider_configs import ProviderConfig, Status, find, live_place
 from domain.redaction import looks_like_a_key
 from domain.resolver import SectionBlocked, environment_provider, get_provider_config
 from providers.kinds import ProviderKind, StageType, allowed_providers
@@ -74,6 +74,9 @@ def save(new: NewSettings) -> Saved:
     except ChangeRefused:
         db.session.rollback()
         raise
+    if saved.changed and not saved.check_needed:
+        # Nothing that was before the new settings holds anybody back. The sweep sends the messages.
+        waiting.release(new.stage_type, utc_now(), from_now_on=True)
     return saved
 
 
@@ -93,8 +96,12 @@ def import_environment(stage_type: StageType, actor: str) -> Saved | None:
     return save(NewSettings(stage_type, config.provider_kind, config.api_key, "", 0, actor))
 
 
-def request_check(stage_type: StageType, actor: str) -> None:
-    """Want a check of the candidate, or of the live setting where there is none; commits."""
+def request_check(stage_type: StageType, actor: str, *, proof: bool = True) -> None:
+    """Want a check of the candidate, or of the live setting where there is none; commits.
+
+    With ``proof`` key and model have to generate as well, and whatever an order was refused for is forgiven when they
+    do: a person has looked.
+    """
     row = find(stage_type, lock=True)
     if row is None or row.provider_kind is None:
         db.session.rollback()
@@ -102,6 +109,8 @@ def request_check(stage_type: StageType, actor: str) -> None:
     if row.has_candidate:
         row.candidate_status, row.candidate_reason, row.candidate_detail = Status.UNKNOWN, None, ""
     row.request_check(utc_now())
+    if proof:
+        row.proof_requested, row.refused_balance = True, None
     history.record(actor, "check_requested", stage_type)
     db.session.commit()
 
@@ -114,7 +123,7 @@ def discard_candidate(stage_type: StageType, actor: str) -> None:
         return
     history.record(actor, "candidate_discarded", stage_type, provider_kind=row.candidate_provider_kind)
     row.clear_candidate()
-    row.check_requested_at = row.check_claimed_until = None
+    row.forget_check()
     _touch(row, actor)
     db.session.commit()
 
@@ -167,7 +176,7 @@ def clear_section(stage_type: StageType, actor: str) -> None:
     row.clear_live(utc_now())
     row.clear_previous()
     row.clear_candidate()
-    row.check_requested_at = row.check_claimed_until = None
+    row.forget_check()
     _touch(row, actor)
     db.session.commit()
 
@@ -246,17 +255,37 @@ def _save_live_model(row: ProviderConfig, new: NewSettings) -> Saved:
     if row.models_cache and new.model not in row.models_cache:
         raise ChangeRefused("model_not_listed", "model", model=new.model)
     if not row.models_cache and row.has_live:
-        raise ChangeRefused("list_not_known", "model")
+        return _try_beside_live_model(row, new)
     history.record(new.actor, "model_changed", row.stage_type, model=new.model, previous_model=row.model)
     row.model = new.model
     row.model_missing_since = row.model_gone_at = None
-    if row.has_live and row.reason is not Reason.MODEL_NOT_FOUND:
+    if row.has_live and not row.is_refused:
         if row.is_checking:
             row.request_check(utc_now())
         return Saved(changed=True, check_needed=row.is_checking)
     if not row.has_live:
         row.set_status(Status.UNKNOWN, None, utc_now())
     row.request_check(utc_now())
+    row.proof_requested, row.refused_balance = True, None
+    return Saved(changed=True, check_needed=True)
+
+
+def _try_beside_live_model(row: ProviderConfig, new: NewSettings) -> Saved:
+    """Where no list says whether the model exists, it has to be proven beside the one that works, with its key."""
+    now = utc_now()
+    row.clear_candidate()
+    row.candidate_provider_kind, row.candidate_model = row.provider_kind, new.model
+    row.candidate_api_key_encrypted, row.candidate_api_key_last4 = row.api_key_encrypted, row.api_key_last4
+    row.candidate_status, row.candidate_saved_at = Status.UNKNOWN, now
+    row.request_check(now)
+    history.record(
+        new.actor,
+        "candidate_saved",
+        row.stage_type,
+        provider_kind=row.provider_kind,
+        model=new.model,
+        last4=row.api_key_last4,
+    )
     return Saved(changed=True, check_needed=True)
 
 

@@ -2,13 +2,15 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from domain import stages
 from domain.db import db
+from domain.held_stages import HELD
 from domain.orders import Order, Ready, Stage, StageState
 from domain.provider_configs import Reason, find
 from domain.resolver import environment_provider, why_blocked
+from domain.works import STORAGE_FULL
 from providers.kinds import StageType
 from settings import current_settings
 
@@ -17,16 +19,21 @@ BATCH = 500
 AT_ONCE, PER_SECOND = 10, 5
 #: Waits between the attempts of a stage whose provider is away: six attempts over about half an hour.
 BACKOFF = tuple(timedelta(seconds=seconds) for seconds in (10, 30, 120, 480, 1200))
+#: Why a stage is put back although its provider has not failed.
+NOT_THE_PROVIDERS = (HELD, STORAGE_FULL)
 #: A key from the environment has no section whose checks could tell; its stages look again by themselves.
 ENVIRONMENT_PATIENCE = timedelta(minutes=15)
 
 
-def release(stage_type: StageType, now: datetime) -> list[Ready]:
+def release(stage_type: StageType, now: datetime, *, from_now_on: bool = False) -> list[Ready]:
     """Queue the stages that wait for this section, if it works now; commits, and returns those that can start at once.
 
     The oldest go first and the others follow a few at a time: if the first are refused, the section is blocked before
     the last have tried. A stage that the same settings have refused before comes back with a delay that grows with its
     attempts, so that a key which passes its check but not its generations is not tried without end.
+
+    ``from_now_on``: it was shown that the section generates, or its settings are new. Then nothing that was before
+    holds anybody back: there is no such delay, and pauses that stages make after failures end as well.
     """
     row = find(stage_type)
     if row is not None and why_blocked(row) is not None:
@@ -35,25 +42,30 @@ def release(stage_type: StageType, now: datetime) -> list[Ready]:
     if row is None and environment_provider(stage_type) is None:
         db.session.rollback()
         return []
+    is_stopped = Stage.state == StageState.WAITING
+    if from_now_on:
+        is_stopped = or_(is_stopped, pauses(now))
     found = db.session.execute(
         select(Stage.id, Stage.order_id, Stage.attempts, Stage.resolved_at, Stage.config_version)
-        .where(Stage.stage_type == stage_type, Stage.state == StageState.WAITING)
+        .where(Stage.stage_type == stage_type, is_stopped)
         .order_by(Stage.id)
         .limit(BATCH)
     ).all()
     version, passed_at = (row.version, row.passed_at) if row is not None else (0, None)
-    going = [each for each in found if _may_go(each.resolved_at, each.config_version, version, passed_at, now)]
+    going = [
+        each for each in found if from_now_on or _may_go(each.resolved_at, each.config_version, version, passed_at, now)
+    ]
     _lock_orders([each.order_id for each in going])
     ready: list[Ready] = []
     for place, each in enumerate(going):
         again = each.config_version == version
         due_at = now + timedelta(seconds=max(place - AT_ONCE + 1, 0) / PER_SECOND)
-        if again and each.attempts:
+        if again and each.attempts and not from_now_on:
             due_at += BACKOFF[min(each.attempts, len(BACKOFF)) - 1]
         at_once = due_at == now
         moved = db.session.scalar(
             update(Stage)
-            .where(Stage.id == each.id, Stage.state == StageState.WAITING)
+            .where(Stage.id == each.id, is_stopped)
             .values(
                 state=StageState.QUEUED,
                 due_at=due_at,
@@ -69,6 +81,22 @@ def release(stage_type: StageType, now: datetime) -> list[Ready]:
     stages.follow_stages([each.order_id for each in going])
     db.session.commit()
     return ready
+
+
+def pauses(now: datetime) -> ColumnElement[bool]:
+    """Whether a stage waits for nothing but the end of its pause after a failure of its provider."""
+    return and_(
+        Stage.state == StageState.QUEUED,
+        Stage.due_at > now,
+        Stage.reason.is_not(None),
+        Stage.reason.not_in(NOT_THE_PROVIDERS),
+    )
+
+
+def is_pausing(stage: Stage, now: datetime) -> bool:
+    """As ``pauses``, of a stage that was read."""
+    is_put_back = stage.reason is not None and stage.reason not in NOT_THE_PROVIDERS
+    return stage.state is StageState.QUEUED and stage.due_at > now and is_put_back
 
 
 def tell_why(stage_type: StageType) -> None:

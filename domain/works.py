@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from functools import cache
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from sqlalchemy import Executable, bindparam, select
 
@@ -19,6 +19,8 @@ from providers.download import Downloaded
 from providers.kinds import StageType
 from settings import current_settings
 
+#: Why a stage stands whose work cannot be stored, and why an attempt was lost whose work could not.
+STORAGE_FULL: Final = "storage_full"
 EXTENSIONS = {
     "audio/wav": "wav",
     "audio/mpeg": "mp3",

@@ -7,6 +7,7 @@ fit the Protocols below; the contract suite in ``tests/providers`` makes the pro
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 from providers.errors import ProviderError
@@ -92,6 +93,25 @@ class Model(str):
         return model
 
 
+class Proof(StrEnum):
+    """What shows that a key and a model generate, as cheaply as the provider allows."""
+
+    #: A text of a few tokens, far below a cent.
+    TEXT = "text"
+    #: One spoken character.
+    CHARACTER = "character"
+    #: The balance, which is free to ask for. It does not show what one work costs.
+    BALANCE = "balance"
+    #: Nothing has to be shown.
+    NONE = "none"
+
+
+#: What a model is asked for where the proof is a text, and how long the answer may be, in tokens: the least that all
+#: providers of texts take (OpenAI's Responses refuse less than 16).
+PROOF_PROMPT = "Say hello."
+PROOF_TOKENS = 16
+
+
 class Provider(Protocol):
     """What every adapter is: made anew for each call from ``Credentials``, and thrown away after it."""
 
@@ -102,13 +122,23 @@ class Provider(Protocol):
     limits: ClassVar[Limits]
     #: Whether ``list_models`` asks the provider, or returns the list of its documentation.
     lists_models: ClassVar[bool]
+    #: What ``prove`` does, and so costs.
+    proof: ClassVar[Proof]
 
     def __init__(self, credentials: Credentials) -> None: ...
 
-    def check_key(self, stage_type: StageType) -> None:
+    def check_key(self, stage_type: StageType) -> float | None:
         """Make one authenticated call, free where the provider has one; return if the key is accepted.
 
+        Returns what is left on the account in the provider's own unit, where the call tells that.
         Raises a ``SettingsError`` that names the refusal, or a ``PassingError`` when nothing was learnt.
+        """
+
+    def prove(self, stage_type: StageType, model: str) -> float | None:
+        """Show that this key generates with ``model``: as ``check_key``, and as ``proof`` says what it costs.
+
+        Safe to repeat. Returns and raises like ``check_key``; a ``ContentError`` says what the provider has against
+        the few words that it was given.
         """
 
     def list_models(self, stage_type: StageType) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ another shape and nothing that a poem needs.
 
 import re
 import time
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
@@ -20,7 +21,15 @@ from providers.answers import (
     short_code,
     storable,
 )
-from providers.base import Credentials, GenerationRequest, GenerationResult, Limits
+from providers.base import (
+    PROOF_PROMPT,
+    PROOF_TOKENS,
+    Credentials,
+    GenerationRequest,
+    GenerationResult,
+    Limits,
+    Proof,
+)
 from providers.errors import ContentBlocked, PermissionMissing, ProviderError, RequestRefused, UnreadableAnswer
 from providers.gemini_errors import read_error
 from providers.gemini_models import PREFIX, takes_instructions, text_models
@@ -52,6 +61,7 @@ class Gemini:
     paid: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits()
     lists_models: ClassVar[bool] = True
+    proof: ClassVar[Proof] = Proof.TEXT
 
     #: How long a whole answer may take; of a list, all its pages together.
     check_seconds: ClassVar[float] = 15
@@ -66,6 +76,19 @@ class Gemini:
     def check_key(self, stage_type: StageType) -> None:  # noqa: ARG002  # the question is the same for every stage
         """List one model, which is free. It succeeds with no credit left, too: only a generation shows that."""
         self._fetch_page({"pageSize": 1}, self.check_seconds)
+
+    def prove(self, stage_type: StageType, model: str) -> None:  # noqa: ARG002  # it serves one stage
+        """Have ``model`` write a few words. Thinking may use them all up, which proves as much."""
+        payload = {
+            "contents": [_said_by_the_user(PROOF_PROMPT)],
+            "generationConfig": {"maxOutputTokens": PROOF_TOKENS},
+        }
+        answer = self._post(model, payload, repeatable=True)
+        candidate = next(iter(_dicts(answer.body.get("candidates"))), None)
+        if dig(candidate, "finishReason") == _ACCOUNT_LIMITED:
+            raise self._failed(PermissionMissing, _ACCOUNT_LIMITED, answer)
+        if candidate is None and not dig(answer.body, "promptFeedback", "blockReason"):
+            raise self._unreadable("no candidates", answer)
 
     def list_models(self, stage_type: StageType) -> tuple[str, ...]:  # noqa: ARG002
         """The ids that write text, without ``models/``, in the vendor's order. A page that fails fails the list."""
@@ -90,11 +113,11 @@ class Gemini:
         """Write a poem. The vendor takes no id of ours, so ``request.token`` stays here."""
         if request.stage_type is not StageType.POEM:
             raise RequestRefused(self.kind, "poems only")
-        model = quote(request.model.removeprefix(PREFIX), safe="")
-        answer = self._http.post_json(
-            f"/v1beta/models/{model}:generateContent", _payload(request), seconds=self.generation_seconds
-        )
-        return self._read(answer, request)
+        return self._read(self._post(request.model, _payload(request)), request)
+
+    def _post(self, model: str, payload: Mapping[str, Any], *, repeatable: bool = False) -> Answer:
+        path = f"/v1beta/models/{quote(model.removeprefix(PREFIX), safe='')}:generateContent"
+        return self._http.post_json(path, payload, seconds=self.generation_seconds, repeatable=repeatable)
 
     def _fetch_page(self, query: dict[str, str | int], seconds: float) -> Answer:
         answer = self._checks.get_json(f"/v1beta/models?{urlencode(query)}", seconds=seconds)

@@ -72,14 +72,22 @@ class ProviderHttp:
         return self._exchange("GET", path, None, {}, seconds, self._read)
 
     def post_json(
-        self, path: str, payload: Mapping[str, Any], *, seconds: float, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        payload: Mapping[str, Any],
+        *,
+        seconds: float,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = False,
     ) -> Answer:
         """Send ``payload``. ``seconds`` is how long the whole answer may take once the request is sent.
 
         Raises a ``ProviderError``: ``AnswerLost`` if the provider may have carried it out, ``Unavailable`` if it
-        surely never got it.
+        surely never got it. ``repeatable``: being carried out unheard would do no harm, so that a lost answer is plain
+        ``Unavailable``.
         """
-        return self._exchange("POST", path, _Body(json.dumps(payload).encode()), headers or {}, seconds, self._read)
+        body = _Body(json.dumps(payload).encode())
+        return self._exchange("POST", path, body, headers or {}, seconds, self._read, repeatable=repeatable)
 
     def post_for_bytes(
         self,
@@ -93,8 +101,7 @@ class ProviderHttp:
     ) -> RawAnswer:
         """Send ``body`` as it is; the answer may be of any kind, and of 20 MB. ``seconds`` as for ``post_json``.
 
-        Raises like ``post_json``. ``repeatable``: being carried out unheard would do no harm, so that a lost answer is
-        plain ``Unavailable``.
+        Raises like ``post_json``, where ``repeatable`` is explained.
         """
         headers = {"Content-Type": content_type, "Accept": "*/*", **(headers or {})}
         return self._exchange("POST", path, _Body(body), headers, seconds, self._read_bytes, repeatable=repeatable)

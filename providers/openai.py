@@ -18,7 +18,15 @@ from providers.answers import (
     short_code,
     storable,
 )
-from providers.base import Credentials, GenerationRequest, GenerationResult, Limits
+from providers.base import (
+    PROOF_PROMPT,
+    PROOF_TOKENS,
+    Credentials,
+    GenerationRequest,
+    GenerationResult,
+    Limits,
+    Proof,
+)
 from providers.errors import ContentBlocked, RequestRefused, UnreadableAnswer
 from providers.http import ProviderHttp
 from providers.kinds import ProviderKind, StageType
@@ -33,11 +41,8 @@ from providers.openai_models import text_models
 #: Reasoning models spend their reasoning from the same allowance: a poem's own few hundred tokens are not enough.
 MOST_OUTPUT_TOKENS = 4096
 
-#: How the output limit is given to a gateway that has refused the present way.
-_LIMIT_AFTER: dict[str, dict[str, int]] = {
-    UNKNOWN_OUTPUT_LIMIT: {"max_tokens": MOST_OUTPUT_TOKENS},
-    REFUSED_OUTPUT_LIMIT: {},
-}
+#: How the output limit is called by a gateway that has refused the present name; the one that refuses any gets none.
+_LIMIT_AFTER: dict[str, str | None] = {UNKNOWN_OUTPUT_LIMIT: "max_tokens", REFUSED_OUTPUT_LIMIT: None}
 
 
 def is_the_vendors_own(base_url: str) -> bool:
@@ -56,6 +61,7 @@ class OpenAI:
     paid: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits()
     lists_models: ClassVar[bool] = True
+    proof: ClassVar[Proof] = Proof.TEXT
 
     #: How long a whole answer may take.
     check_seconds: ClassVar[float] = 15
@@ -69,6 +75,17 @@ class OpenAI:
         """List the models, which is free. A key that may generate but not list raises ``PermissionMissing``."""
         self._fetch_rows()
 
+    def prove(self, stage_type: StageType, model: str) -> None:  # noqa: ARG002  # it serves one stage
+        """Have ``model`` write a few words. What breaks off at the limit proves as much as what is whole."""
+        if self._at_the_vendor:
+            payload = {"model": model, "input": PROOF_PROMPT, "max_output_tokens": PROOF_TOKENS, "store": False}
+            self._read_status(self._post("/responses", payload, repeatable=True))
+        else:
+            payload = {"model": model, "messages": [{"role": "user", "content": PROOF_PROMPT}]}
+            answer = self._complete(payload, PROOF_TOKENS, repeatable=True)
+            if not _dicts(answer.body.get("choices")):
+                raise self._unreadable("no choices", answer)
+
     def list_models(self, stage_type: StageType) -> tuple[str, ...]:  # noqa: ARG002
         """The ids that write text, newest first. The list tells no abilities, so they are guessed from the ids."""
         return text_models(self._fetch_rows(), at_the_vendor=self._at_the_vendor)
@@ -81,8 +98,9 @@ class OpenAI:
         if request.stage_type is not StageType.POEM:
             raise RequestRefused(self.kind, "poems only")
         if self._at_the_vendor:
-            return self._read_response(self._post("/responses", _response_payload(request), request), request)
-        return self._read_completion(self._complete(request), request)
+            return self._read_response(self._post("/responses", _response_payload(request), request.token), request)
+        answer = self._complete(_chat_payload(request), MOST_OUTPUT_TOKENS, request.token)
+        return self._read_completion(answer, request)
 
     def _fetch_rows(self) -> list[dict[str, Any]]:
         answer = self._http.get_json("/models", seconds=self.check_seconds)
@@ -93,34 +111,42 @@ class OpenAI:
             raise self._unreadable(fault, answer)
         return rows
 
-    def _complete(self, request: GenerationRequest) -> Answer:
-        payload = _chat_payload(request)
+    def _complete(
+        self, payload: Mapping[str, Any], most_tokens: int, token: str = "", *, repeatable: bool = False
+    ) -> Answer:
+        limited = {**payload, "max_completion_tokens": most_tokens}
         try:
-            return self._post("/chat/completions", {**payload, "max_completion_tokens": MOST_OUTPUT_TOKENS}, request)
+            return self._post("/chat/completions", limited, token, repeatable=repeatable)
         except RequestRefused as refusal:
             if refusal.detail not in _LIMIT_AFTER:
                 raise
-            limit = _LIMIT_AFTER[refusal.detail]
-        return self._post("/chat/completions", {**payload, **limit}, request)
+            name = _LIMIT_AFTER[refusal.detail]
+        limited = {**payload, **({name: most_tokens} if name else {})}
+        return self._post("/chat/completions", limited, token, repeatable=repeatable)
 
-    def _post(self, path: str, payload: Mapping[str, Any], request: GenerationRequest) -> Answer:
+    def _post(self, path: str, payload: Mapping[str, Any], token: str = "", *, repeatable: bool = False) -> Answer:
+        headers = {"X-Client-Request-Id": token} if token else {}
         return self._http.post_json(
-            path, payload, seconds=self.generation_seconds, headers={"X-Client-Request-Id": request.token}
+            path, payload, seconds=self.generation_seconds, headers=headers, repeatable=repeatable
         )
 
-    def _read_response(self, answer: Answer, request: GenerationRequest) -> GenerationResult:
-        body = answer.body
-        status = body.get("status")
+    def _read_status(self, answer: Answer) -> str:
+        """``completed`` or ``incomplete``; raises for anything else."""
+        status = answer.body.get("status")
         if status == "failed":
             raise error_of_a_failed_response(
-                ErrorAnswer(self.kind, 200, {}, body, request_id=answer.request_id, retry_after=None)
+                ErrorAnswer(self.kind, 200, {}, answer.body, request_id=answer.request_id, retry_after=None)
             )
+        if status not in ("completed", "incomplete"):
+            raise self._unreadable(f"status {short_code(status)}", answer)
+        return str(status)
+
+    def _read_response(self, answer: Answer, request: GenerationRequest) -> GenerationResult:
+        body, status = answer.body, self._read_status(answer)
         parts = [part for item in _dicts(body.get("output")) for part in _dicts(item.get("content"))]
         self._refuse_a_refusal(answer, any(part.get("type") == "refusal" for part in parts))
         if status == "incomplete":
             self._refuse_half_a_poem(answer, dig(body, "incomplete_details", "reason"))
-        if status != "completed":
-            raise self._unreadable(f"status {short_code(status)}", answer)
         texts = [part.get("text") for part in parts if part.get("type") == "output_text"]
         return self._result(answer, "".join(text for text in texts if isinstance(text, str)), request)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from providers.answers import Answer, ErrorAnswer, ErrorReader, count, dig, fault_of_models, number
-from providers.base import Credentials, GenerationRequest, JobStatus, Limits, MediaLink, Ticket
+from providers.base import Credentials, GenerationRequest, JobStatus, Limits, MediaLink, Proof, Ticket
 from providers.errors import CreditExhausted, RequestRefused, UnreadableAnswer
 from providers.http import ProviderHttp
 from providers.kinds import ProviderKind, StageType
@@ -32,6 +32,7 @@ class Pika:
     paid: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(jobs=20)
     lists_models: ClassVar[bool] = True
+    proof: ClassVar[Proof] = Proof.BALANCE
 
     #: The same ``Idempotency-Key`` and body give the same job, a failed one too; another body is refused with 409.
     honours_tokens: ClassVar[bool] = True
@@ -49,14 +50,19 @@ class Pika:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
-    def check_key(self, stage_type: StageType) -> None:  # noqa: ARG002  # the question is the same for every stage
-        """Ask for the balance, which is free. Nothing left to spend raises ``CreditExhausted``."""
+    def check_key(self, stage_type: StageType) -> float:  # noqa: ARG002  # the question is the same for every stage
+        """Ask for the balance in millionths of a dollar, which is free. None left raises ``CreditExhausted``."""
         answer = self._get("/billing/balance", read_error)
         prepaid = number(answer.body.get("balance_micro_usd"))
         if prepaid is None:
             raise self._unreadable("no balance", answer)
         if prepaid <= 0 and not _pays_by_invoice(answer.body):
             raise CreditExhausted(self.kind, "balance is empty", status=200, request_id=answer.request_id)
+        return prepaid
+
+    def prove(self, stage_type: StageType, model: str) -> float:  # noqa: ARG002  # one balance for all models
+        """As ``check_key``: what a clip costs is not in the catalogue's list, so anything left will do."""
+        return self.check_key(stage_type)
 
     def list_models(self, stage_type: StageType) -> tuple[str, ...]:  # noqa: ARG002
         """The operations that film words, from the catalogue. It is public, so it says nothing about the key."""

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from providers import mp3
 from providers.answers import ErrorAnswer, RawAnswer, dig
-from providers.base import Credentials, GenerationRequest, GenerationResult, Limits
+from providers.base import Credentials, GenerationRequest, GenerationResult, Limits, Proof
 from providers.errors import AnswerLost, ModelNotFound, PassingError, RequestRefused, UnreadableAnswer
 from providers.http import ProviderHttp
 from providers.kinds import ProviderKind, StageType
@@ -51,6 +51,7 @@ class SpeechKit:
     paid: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(calls=40, seconds=1)
     lists_models: ClassVar[bool] = False
+    proof: ClassVar[Proof] = Proof.CHARACTER
 
     #: How long a whole answer may take; of a generation, all its parts together.
     check_seconds: ClassVar[float] = 15
@@ -70,6 +71,12 @@ class SpeechKit:
             repeatable=True,
         )
         self._refuse_what_is_no_sound(answer.body, answer)
+
+    def prove(self, stage_type: StageType, model: str) -> None:
+        """As ``check_key``, which has something read already: one right is asked for all voices."""
+        if model not in VOICES:
+            raise ModelNotFound(self.kind, "no such voice")
+        self.check_key(stage_type)
 
     def list_models(self, stage_type: StageType) -> tuple[str, ...]:  # noqa: ARG002
         """The voices of the documentation, Russian ones first. No call is made, so they prove nothing of the key."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from providers.answers import Answer, ErrorAnswer, ErrorReader, dig, number
-from providers.base import Credentials, GenerationRequest, JobStatus, Limits, Ticket
+from providers.base import Credentials, GenerationRequest, JobStatus, Limits, Proof, Ticket
 from providers.errors import (
     ContentBlocked,
     CreditExhausted,
@@ -51,6 +51,7 @@ class Suno:
     paid: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(calls=20, seconds=10)
     lists_models: ClassVar[bool] = False
+    proof: ClassVar[Proof] = Proof.BALANCE
 
     #: Two submits are two tasks and two charges: no idempotency key is known there.
     honours_tokens: ClassVar[bool] = False
@@ -67,7 +68,7 @@ class Suno:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
-    def check_key(self, stage_type: StageType) -> None:  # noqa: ARG002  # the question is the same for every stage
+    def check_key(self, stage_type: StageType) -> float:  # noqa: ARG002  # the question is the same for every stage
         """Ask for the credits left, which is free. None left raises ``CreditExhausted``."""
         answer = self._get("/api/v1/generate/credit", read_error)
         credits_left = number(answer.body.get("data"))
@@ -75,6 +76,11 @@ class Suno:
             raise self._unreadable("no number of credits", answer)
         if credits_left <= 0:
             raise CreditExhausted(self.kind, "no credits left", status=200, request_id=answer.request_id)
+        return credits_left
+
+    def prove(self, stage_type: StageType, model: str) -> float:  # noqa: ARG002  # one balance for all models
+        """As ``check_key``: the least that a song costs is not documented, so any credit will do."""
+        return self.check_key(stage_type)
 
     def list_models(self, stage_type: StageType) -> tuple[str, ...]:  # noqa: ARG002
         """The list of the documentation: SUNO has no call for it, so nothing is asked."""

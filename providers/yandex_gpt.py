@@ -4,6 +4,7 @@ Follows yandex.cloud/en/docs/ai-studio: models/listModels, chat/createChatComple
 That API lists models and serves every family; the native one does neither.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from providers.answers import (
@@ -17,7 +18,15 @@ from providers.answers import (
     short_code,
     storable,
 )
-from providers.base import Credentials, GenerationRequest, GenerationResult, Limits
+from providers.base import (
+    PROOF_PROMPT,
+    PROOF_TOKENS,
+    Credentials,
+    GenerationRequest,
+    GenerationResult,
+    Limits,
+    Proof,
+)
 from providers.errors import ContentBlocked, ProviderError, RequestRefused, UnreadableAnswer
 from providers.http import ProviderHttp
 from providers.kinds import ProviderKind, StageType
@@ -36,6 +45,7 @@ class YandexGPT:
     paid: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits(jobs=10)
     lists_models: ClassVar[bool] = True
+    proof: ClassVar[Proof] = Proof.TEXT
 
     #: How long a whole answer may take.
     check_seconds: ClassVar[float] = 15
@@ -49,9 +59,20 @@ class YandexGPT:
     def check_key(self, stage_type: StageType) -> None:  # noqa: ARG002  # the question is the same for every stage
         """List the models, which is free. A list of nobody's folder proves nothing and raises ``UnreadableAnswer``.
 
-        The list does not prove that the key may generate: a missing role shows with the first poem.
+        The list does not prove that the key may generate: a missing role shows with ``prove``.
         """
         self._fetch_ids()
+
+    def prove(self, stage_type: StageType, model: str) -> None:  # noqa: ARG002  # it serves one stage
+        """Have ``model`` write a few words. What breaks off at the limit proves as much as what is whole."""
+        payload = {
+            "model": model,
+            "messages": [{"role": "user", "content": PROOF_PROMPT}],
+            "max_tokens": PROOF_TOKENS,
+        }
+        answer = self._post(payload, repeatable=True)
+        if not answer.body.get("choices"):
+            raise self._unreadable("no choices", answer)
 
     def list_models(self, stage_type: StageType) -> tuple[str, ...]:  # noqa: ARG002
         """The whole ids, folder and all, that write text, in the vendor's order: what is chosen is sent verbatim."""
@@ -64,14 +85,17 @@ class YandexGPT:
         """
         if request.stage_type is not StageType.POEM:
             raise RequestRefused(self.kind, "poems only")
-        answer = self._http.post_json(
+        return self._read(self._post(_payload(request), request.token), request)
+
+    def _post(self, payload: Mapping[str, Any], token: str = "", *, repeatable: bool = False) -> Answer:
+        return self._http.post_json(
             "/chat/completions",
-            _payload(request),
+            payload,
             seconds=self.generation_seconds,
             # By default they keep the customer's words (docs/ai-studio/operations/disable-logging).
-            headers={"x-client-request-id": request.token, "x-data-logging-enabled": "false"},
+            headers={"x-data-logging-enabled": "false", **({"x-client-request-id": token} if token else {})},
+            repeatable=repeatable,
         )
-        return self._read(answer, request)
 
     def _fetch_ids(self) -> list[str]:
         answer = self._checks.get_json("/models", seconds=self.check_seconds)

@@ -96,6 +96,14 @@ REASONS: dict[str, tuple[LazyString, LazyString]] = {
         _("the provider does not know the model"),
         _("The model is gone, or this key may not use it. Choose another model and save."),
     ),
+    Reason.MODEL_NOT_CHOSEN: (
+        _("no model is chosen"),
+        _("The provider does not tell this key which models there are. Type the id of one of its models and save."),
+    ),
+    Reason.MODEL_UNFIT: (
+        _("the model does not take our requests"),
+        _("It was tried with a few words, and the provider refused the request itself. Choose another model and save."),
+    ),
     Reason.NOT_CONFIGURED: (
         _("no key is set"),
         _("Choose a provider and enter its key."),
@@ -188,7 +196,6 @@ REFUSALS: dict[str, LazyString] = {
     "provider_not_allowed": _("This provider cannot be chosen here."),
     "provider_not_built_in": _("%(provider)s cannot be used in this release yet."),
     "model_not_listed": _("The model “%(model)s” is not in the list. Nothing was saved."),
-    "list_not_known": _("The list of models is not known yet. Press “Check now”, then choose."),
     "needs_own_key": _("%(provider)s needs its own key: enter it to change the provider."),
     "key_too_long": _("The key is longer than 512 characters."),
     "key_has_odd_characters": _(

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from providers import errors
-from providers.base import Credentials, GenerationRequest, GenerationResult, Limits
+from providers.base import Credentials, GenerationRequest, GenerationResult, Limits, Proof
 from providers.dummy.film import film
 from providers.dummy.markers import obey, without_markers
 from providers.dummy.poem import write_haiku, write_verse
@@ -45,12 +45,18 @@ class Dummy:
     paid: ClassVar[bool] = False
     limits: ClassVar[Limits] = Limits()
     lists_models: ClassVar[bool] = True
+    proof: ClassVar[Proof] = Proof.NONE
 
     def __init__(self, credentials: Credentials) -> None:
         """``credentials`` are not looked at."""
 
     def check_key(self, stage_type: StageType) -> None:
         """Any key will do, and none."""
+
+    def prove(self, stage_type: StageType, model: str) -> None:
+        """Raise ``ModelNotFound`` for a model that is not listed; the others always generate."""
+        if model not in MODELS[stage_type]:
+            raise errors.ModelNotFound(self.kind, "no such model")
 
     def list_models(self, stage_type: StageType) -> tuple[str, ...]:
         return MODELS[stage_type]

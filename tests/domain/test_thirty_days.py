@@ -153,6 +153,7 @@ def test_thirty_days_read_as_a_person_would_tell_them(shop: Shop) -> None:
         "check section_invalid rejected",
         "admin candidate_saved",
         "check candidate_refused rejected",
+        "check section_invalid rejected",
         "admin candidate_saved",
         "check candidate_promoted",
         "check model_missing",

@@ -122,7 +122,7 @@ class GeminiRoom(Room):
         limit = (asked.get("generationConfig") or {}).get("maxOutputTokens") or model.output_limit
         draft = answers.write_poem(model, prompt_of(asked), limit)
         # A prompt that was blocked never reached the model.
-        if not g.fault.shape.startswith("prompt:") and not self.charge(g.key, model.id, None):
+        if not g.fault.shape.startswith("prompt:") and not self.charge(g.key, model.id, None, tokens=limit):
             return answer_of(SCENARIOS["prepaid_429"][1])
         return jsonify(answers.content(draft, g.fault.shape))
 

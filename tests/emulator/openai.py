@@ -147,7 +147,7 @@ class OpenAIRoom(Room):
         draft = answers.write_poem(model, prompt, limit)
         if g.fault.shape.startswith("failed:"):
             return draft
-        if not self.charge(g.key, model.id, request.headers.get("X-Client-Request-Id")):
+        if not self.charge(g.key, model.id, request.headers.get("X-Client-Request-Id"), tokens=limit):
             return answer_of(SCENARIOS["insufficient_quota"][1])
         return draft
 

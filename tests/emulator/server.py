@@ -108,6 +108,12 @@ class Emulator:
             return list(self._book.ledger)
 
     @property
+    def proofs(self) -> list[Charge]:
+        """A copy of the few words that were asked for to see whether a key and a model generate."""
+        with self._book.lock:
+            return list(self._book.proofs)
+
+    @property
     def requests(self) -> list[Call]:
         """A copy of what has been asked so far."""
         with self._book.lock:

@@ -11,6 +11,8 @@ from flask import Blueprint, Request, g
 from providers.kinds import ProviderKind
 
 ANY_ROUTE = "*"
+#: What is asked for so few tokens is no work, but shows that a key and a model generate.
+MOST_TOKENS_OF_A_PROOF = 16
 
 
 @dataclass
@@ -97,6 +99,7 @@ class Book:
         self.lock = threading.RLock()
         self.closing = threading.Event()
         self.ledger: list[Charge] = []
+        self.proofs: list[Charge] = []
         self.requests: list[Call] = []
         self.visits: list[Visit] = []
         self.played: list[tuple[ProviderKind, Fault]] = []
@@ -198,12 +201,18 @@ class Room:
             )
         return key
 
-    def charge(self, key: Key, model: str, token: str | None, units: int = 1) -> bool:
-        """Put a generation on the bill of ``key``; False if there is no credit for it."""
+    def charge(self, key: Key, model: str, token: str | None, units: int = 1, *, tokens: int | None = None) -> bool:
+        """Put a generation on the bill of ``key``; False if there is no credit for it.
+
+        One whose limit is a few ``tokens`` costs so little that no credit is gone: it is in the book's ``proofs``.
+        """
         with self.book.lock:
+            if key.credit is not None and key.credit < self.price:
+                return False
+            if tokens is not None and tokens <= MOST_TOKENS_OF_A_PROOF:
+                self.book.proofs.append(Charge(self.kind, key.name, model, token, time.time()))
+                return True
             if key.credit is not None:
-                if key.credit < self.price:
-                    return False
                 key.credit -= self.price
             self.book.ledger.append(Charge(self.kind, key.name, model, token, time.time(), units))
         g.visit = Visit(token, began=time.time(), ended=0)

@@ -121,7 +121,7 @@ class YandexGPTRoom(Room):
         if request.path.endswith("/completion") and not model.is_native:
             return _refuse((400, f"Failed to get model {uri}"))
         draft = answers.write_poem(model, uri, prompt, limit)
-        if not self.charge(g.key, uri, request.headers.get("x-client-request-id")):
+        if not self.charge(g.key, uri, request.headers.get("x-client-request-id"), tokens=limit):
             # An account that owes money looks like a key without its role.
             return _refuse((403, DENIED))
         return draft

@@ -49,6 +49,7 @@ def test_a_real_key_passes_lists_its_models_and_makes_a_work(kind: ProviderKind,
     open_provider(kind, credentials).check_key(stage_type)
     models = open_provider(kind, credentials).list_models(stage_type)
     assert models
+    open_provider(kind, credentials).prove(stage_type, models[0])
     if not runs_jobs(kind):
         result = open_instant_provider(kind, credentials).generate(request_for(kind, models[0]))
         assert result.text if stage_type is StageType.POEM else len(result.media or b"") > 1000

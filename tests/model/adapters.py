@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, BinaryIO, ClassVar
 
-from providers.base import Credentials, GenerationRequest, GenerationResult, JobStatus, Limits, MediaLink, Ticket
+from providers.base import Credentials, GenerationRequest, GenerationResult, JobStatus, Limits, MediaLink, Proof, Ticket
 from providers.download import Downloaded
 from providers.errors import (
     AnswerLost,
@@ -43,6 +43,7 @@ class Modelled:
     paid: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits()
     lists_models: ClassVar[bool] = True
+    proof: ClassVar[Proof] = Proof.TEXT
     world: ClassVar[World]
     before_paid_call: ClassVar[Callable[[Call], None]]
     answered: ClassVar[Callable[[Call], None]]
@@ -52,6 +53,10 @@ class Modelled:
 
     def check_key(self, stage_type: StageType) -> None:
         _ask(f"check {self.kind}")
+        self._know_the_key()
+
+    def prove(self, stage_type: StageType, model: str) -> None:
+        _ask(f"prove {self.kind}")
         self._know_the_key()
 
     def list_models(self, stage_type: StageType) -> tuple[str, ...]:

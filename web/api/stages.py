@@ -6,7 +6,6 @@ from flask import Response
 
 from domain import sections, works
 from domain.provider_configs import Reason, Status
-from domain.second_tries import STORAGE_FULL
 from domain.sections import Section
 from web.api.blueprint import blueprint
 from web.api.language import in_callers_language
@@ -16,7 +15,7 @@ from web.api.shapes import SectionShown, StagesShown
 from web.sentences import reason_words
 
 #: What happens outside the section, so that its row does not say since when.
-NOBODY_NOTED = (Reason.PROVIDER_OFF, STORAGE_FULL)
+NOBODY_NOTED = (Reason.PROVIDER_OFF, works.STORAGE_FULL)
 
 
 @blueprint.get("/stages")
@@ -33,7 +32,7 @@ def list_stages() -> Response:
 
 
 def _shown(section: Section, has_room: bool) -> SectionShown:
-    refused: Literal["storage_full"] | None = None if has_room else STORAGE_FULL
+    refused: Literal["storage_full"] | None = None if has_room else works.STORAGE_FULL
     reason = section.blocked or refused or _passing_trouble(section)
     words = str(reason_words(reason))
     return SectionShown(

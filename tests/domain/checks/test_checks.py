@@ -5,13 +5,14 @@ from collections.abc import Callable
 import pytest
 from pydantic import SecretStr
 
-from domain import checks, sections
+from domain import calls, checks, outcomes, sections
 from domain.checks import check
 from domain.db import db, utc_now
 from domain.orders import StageState
 from domain.provider_configs import Reason, Status
 from domain.section_changes import clear_section, restore_previous
 from domain.verdicts import Answer
+from providers.errors import PermissionMissing
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, run, save_section, section, stage_of, working_section
 from tests.database_kinds import on_one_database
@@ -233,13 +234,13 @@ def test_two_orders_that_meet_a_refusal_at_once_start_one_check(emulator: Emulat
     working_openai()
     emulator.openai.play("may_not_generate", times=None)
     first, second = place_order(), place_order()
+    in_flight = calls.take(stage_of(second).id)
+    assert isinstance(in_flight, calls.Call)
     assert run(first).check is POEM
-    # The provider was away at that check, which blocks nobody; the second order is refused as the first was.
-    row = section()
-    row.reason = Reason.UNAVAILABLE
-    db.session.commit()
 
-    assert run(second).check is None
+    refusal = PermissionMissing(OPENAI)
+    assert outcomes.record_error(in_flight, refusal, paid=True) is None
+    assert (stage_of(second).state, stage_of(second).reason) == (StageState.WAITING, Reason.NO_PERMISSION)
 
 
 @on_one_database

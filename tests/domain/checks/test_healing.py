@@ -64,7 +64,6 @@ def test_a_candidate_is_checked_again_soon_however_often_the_live_setting_has_fa
     ("scenario", "reason"),
     [
         ("revoked", Reason.REJECTED),
-        ("may_not_list", Reason.NO_PERMISSION),
         ("region", Reason.REGION),
     ],
 )
