@@ -109,5 +109,5 @@ def _section(
 
 def _met_with_environment(reason: str | None) -> Reason | None:
     """What orders have met with a key of the environment: it has no row that could tell, but they wait."""
-    known = Reason(reason) if reason in Reason.__members__.values() else None
+    known = Reason(reason) if reason and reason in Reason.__members__.values() else None
     return None if known in PASSING_REASONS else known

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain import calls, fetching, outcomes, polling, recovery, section_changes, sections
+from domain import calls, outcomes, polling, recovery, section_changes, sections
 from domain.checks import check
 from domain.db import db, utc_now
 from domain.history import page_of
@@ -17,6 +17,7 @@ from providers.kinds import ProviderKind, StageType
 from tests.builders import make_due, place_order, run, save_section, section, set_state, stage_of
 from tests.database_kinds import on_one_database
 from tests.emulated_sections import KINDS, order_of, works_with
+from tests.emulator.jobs import JobRoom
 from tests.emulator.server import Emulator
 from tests.stopped_clock import StoppedClock
 
@@ -32,10 +33,13 @@ REFUSALS = {
 each_refusal = pytest.mark.parametrize("stage_type", REFUSALS)
 
 
-def refused(emulator: Emulator, stage_type: StageType, number: int = 3, *, times: int | None = None) -> list[Order]:
+def refused(emulator: Emulator, stage_type: StageType, number: int = 3) -> list[Order]:
     """So many orders that wait, because the first of them was refused."""
     works_with(stage_type, emulator)
-    emulator.rooms[KINDS[stage_type]].play(REFUSALS[stage_type][0], times=times)
+    room = emulator.rooms[KINDS[stage_type]]
+    if isinstance(room, JobRoom):
+        room.job_seconds = 0
+    room.play(REFUSALS[stage_type][0], times=None)
     orders = [order_of(stage_type) for _ in range(number)]
     for order in orders:
         run(order, stage_type)
@@ -51,7 +55,7 @@ def swept(clock: StoppedClock, after: timedelta = timedelta(0)) -> Sweep:
 def finish_job(clock: StoppedClock) -> None:
     """Let the job that runs be done and fetched, where one does."""
     clock.shift(5 * MINUTE)
-    fetching.fetch(polling.poll_due(utc_now()).finished)
+    polling.poll_due(utc_now())
 
 
 @each_refusal
