@@ -55,10 +55,10 @@ class Standstill(StrEnum):
     POEM_FAILED = "poem_failed"
 
 
-def rules(now: datetime, patience: timedelta) -> list[tuple[Standstill, ColumnElement[bool]]]:
+def rules(now: datetime) -> list[tuple[Standstill, ColumnElement[bool]]]:
     """Each reason with what makes it true; where several are, the first counts. ``Attempt`` is the unended one, if any.
 
-    ``patience`` is how long a stage may wait for its settings before it counts.
+    A stage that waits for its settings counts at once; only a check, which lasts seconds, may take its time.
     """
     someone_works = exists().where(Heartbeat.name == WORKER, Heartbeat.seen_at > now - WORKER_SILENCE)
     left, due = _left_lying(now), _overdue(now)
@@ -83,13 +83,18 @@ def rules(now: datetime, patience: timedelta) -> list[tuple[Standstill, ColumnEl
         (Standstill.CLOCK_SET, and_(in_line, Stage.due_at > now + LONGEST_PLAN)),
         (Standstill.JOB_SLOW, and_(submitted, _slow(now))),
         (Standstill.ANSWER_LOST, and_(Stage.state == StageState.UNCERTAIN, Attempt.started_at < now - PATIENCE)),
-        (Standstill.SETTINGS, and_(Stage.state == StageState.WAITING, Stage.waiting_since <= now - patience)),
+        (Standstill.SETTINGS, _lacks_settings(now)),
         (Standstill.DECISION, Stage.state == StageState.ATTENTION),
         (
             Standstill.POEM_UNDECIDED,
             and_(Stage.state == StageState.BLOCKED, poem.state == StageState.ATTENTION),
         ),
     ]
+
+
+def _lacks_settings(now: datetime) -> ColumnElement[bool]:
+    is_no_mere_check = Stage.reason.is_distinct_from(Reason.CHECKING)
+    return and_(Stage.state == StageState.WAITING, or_(is_no_mere_check, Stage.waiting_since <= now - PATIENCE))
 
 
 def _left_lying(now: datetime) -> ColumnElement[bool]:

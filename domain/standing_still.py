@@ -79,12 +79,9 @@ def stuck_orders(now: datetime) -> Select[int, str, str]:
     return query.with_only_columns(*columns, maintain_column_froms=True).distinct()
 
 
-def select_standing(now: datetime, *, ended: bool = False, at_once: bool = False) -> Select[*tuple[Any, ...]]:
-    """Every stage that stands, why, and the times that tell since when.
-
-    ``at_once``: also what has begun to wait for its settings just now.
-    """
-    rules = standing_rules.rules(now, timedelta(0) if at_once else standing_rules.PATIENCE)
+def select_standing(now: datetime, *, ended: bool = False) -> Select[*tuple[Any, ...]]:
+    """Every stage that stands, why, and the times that tell since when."""
+    rules = standing_rules.rules(now)
     if ended:
         rules.append((Standstill.POEM_FAILED, standing_rules.poem_failed()))
     return (

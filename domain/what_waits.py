@@ -62,7 +62,7 @@ def look(now: datetime) -> WhatWaits:
 
 
 def _groups(now: datetime) -> Any:
-    each = standing_still.select_standing(now, at_once=True).limit(MOST).subquery().c
+    each = standing_still.select_standing(now).limit(MOST).subquery().c
     kind = (each.stage_type, each.state, each.reason, each.why)
     times = (func.min(each[name]).label(name) for name in _TIMES)
     oldest = func.min(each.order_id).label("order_id")

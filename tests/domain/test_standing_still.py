@@ -92,6 +92,8 @@ def test_waiting_for_the_settings_and_for_a_person_is_told(worker: Callable[[dat
     later = utc_now() + 61 * SECONDS
     worker(later)
 
+    assert why(order, utc_now()) is Standstill.SETTINGS
+    put(order, reason="checking")
     assert why(order, utc_now()) is None
     assert why(order, later) is Standstill.SETTINGS
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from click.testing import Result
 from flask import Flask
 from sqlalchemy import create_engine, update
 
-from domain.db import db
+from domain.db import db, utc_now
 from domain.orders import Stage, StageState
 from providers.kinds import ProviderKind, StageType
 from tests import builders
@@ -88,6 +89,21 @@ def test_a_failed_stage_is_queued_again_and_sent(run: Run, app: Flask, messages:
         assert builders.stage_of(order_id).state is StageState.QUEUED
 
 
+def test_a_stage_that_pauses_after_a_failure_is_sent_at_once(run: Run, app: Flask, messages: Messages) -> None:
+    with app.app_context():
+        order_id = builders.place_order().id
+        later = utc_now() + timedelta(minutes=20)
+        builders.set_state(order_id, StageType.POEM, StageState.QUEUED, reason="rate_limited", due_at=later)
+        stage_id = builders.stage_of(order_id).id
+
+    result = run("orders", "retry", str(order_id), "POEM")
+
+    assert (result.exit_code, result.stdout) == (0, f"POEM of order {order_id} is queued.\n")
+    assert messages == [("tasks.generation.generate_poem", stage_id)]
+    with app.app_context():
+        assert builders.stage_of(order_id).due_at <= utc_now()
+
+
 def test_a_stage_that_has_not_failed_is_not_retried(run: Run, app: Flask, messages: Messages) -> None:
     with app.app_context():
         order_id = builders.place_order().id
@@ -95,7 +111,8 @@ def test_a_stage_that_has_not_failed_is_not_retried(run: Run, app: Flask, messag
     result = run("orders", "retry", str(order_id), "POEM")
 
     assert result.exit_code == 1
-    assert result.stderr == f"POEM of order {order_id} is queued; retry takes what failed or needs attention.\n"
+    said = f"POEM of order {order_id} is queued; retry takes what failed, needs attention or makes a pause.\n"
+    assert result.stderr == said
     assert messages == []
     assert run("orders", "retry", str(order_id), "SONG").stderr == f"Order {order_id} has no SONG.\n"
     assert run("orders", "retry", str(order_id), "BOOK").exit_code == 2

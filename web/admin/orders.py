@@ -4,13 +4,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 from flask import abort, get_template_attribute, render_template, request
 from flask_babel import format_decimal
 from flask_babel.speaklater import LazyString
 
-from domain import order_lists, order_search, standing_still
+from domain import order_lists, order_search, standing_still, waiting
 from domain.db import utc_now
 from domain.orders import Order, OrderState, StageState
 from domain.retrying import RETRYABLE_STATES
@@ -112,6 +113,7 @@ def order(order_id: int) -> str:
         is_moving=_moves(found),
         active=ACTIVE_STATES,
         retryable=RETRYABLE_STATES,
+        is_pausing=partial(waiting.is_pausing, now=utc_now()),
         usual_minutes={kind: math.ceil(adapter.usual_seconds / 60) for kind, adapter in JOB_ADAPTERS.items()},
         StageState=StageState,
     )

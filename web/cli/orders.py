@@ -79,7 +79,7 @@ def show_order(order_id: int, as_json: bool) -> None:
 @click.argument("order_id", metavar="ID", type=ORDER_ID)
 @click.argument("stage", type=STAGE)
 def retry_stage(order_id: int, stage: str) -> None:
-    """Queue a stage again that failed or needs attention. It may cost again.
+    """Queue a stage again that failed or needs attention, which may cost again; or end the pause of one that makes one.
 
     Example: flask --app wsgi orders retry 12 SONG
     """
@@ -89,7 +89,8 @@ def retry_stage(order_id: int, stage: str) -> None:
         raise Refused(f"Order {order_id} has no {stage_type}.")
     if not retry_by_hand(found, utc_now()):
         db.session.rollback()
-        raise Refused(f"{stage_type} of order {order_id} is {found.state}; retry takes what failed or needs attention.")
+        what = "retry takes what failed, needs attention or makes a pause"
+        raise Refused(f"{stage_type} of order {order_id} is {found.state}; {what}.")
     ready = Ready(found.id, stage_type)
     db.session.commit()
     later = "" if send_stages([ready]) else " The broker is away: it starts later."

@@ -1,6 +1,7 @@
 """The pages of orders: placing one, finding it, following it, trying again, fetching the works."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -221,6 +222,25 @@ def test_a_failed_stage_says_why_and_can_be_tried_again_once(
         assert builders.stage_of(order_id).state is StageState.QUEUED
         assert db.session.get_one(Order, order_id).state is OrderState.RUNNING
     assert post(admin, f"/admin/orders/{order_id}/stages/CLIP/retry").status_code == 404
+
+
+def test_a_stage_that_pauses_after_a_failure_can_be_tried_at_once(
+    app: Flask, admin: FlaskClient, messages: list[tuple[str, int | str]]
+) -> None:
+    with app.app_context():
+        order_id = builders.place_order().id
+        later = utc_now() + timedelta(minutes=20)
+        builders.set_state(order_id, StageType.POEM, StageState.QUEUED, reason="unavailable", due_at=later)
+        stage_id = builders.stage_of(order_id).id
+    page = Page(admin.get(f"/admin/orders/{order_id}"))
+    assert "Повторить сейчас" in page.by_id("poem").text
+
+    post(admin, str(page.one("form", inside="poem").get("action")))
+
+    assert messages == [("tasks.generation.generate_poem", stage_id)]
+    with app.app_context():
+        assert builders.stage_of(order_id).due_at <= utc_now()
+    assert "Повторить сейчас" not in admin.get(f"/admin/orders/{order_id}").text
 
 
 def test_a_waiting_stage_leads_to_its_section(app: Flask, admin: FlaskClient) -> None:
