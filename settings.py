@@ -6,10 +6,13 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated, cast
 from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
 
+import tzlocal
 from flask import current_app
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -94,6 +97,11 @@ class Settings(BaseSettings):
         (),
         description="Names under which we may be asked, comma-separated; .example.com takes its subdomains in. Unset: "
         "any.",
+    )
+    time_zone: str = Field(
+        "",
+        description="The shop's time zone, such as Europe/Moscow: for the times on pages, and for when a day begins. "
+        "Unset: the machine's.",
     )
     session_idle_minutes: Minutes = Field(
         30,
@@ -202,6 +210,13 @@ class Settings(BaseSettings):
             raise ValueError("must be s3://bucket or s3://bucket/prefix")
         return value
 
+    @field_validator("time_zone")
+    @classmethod
+    def _know_the_zone(cls, value: str) -> str:
+        if value and _zone_named(value) is None:
+            raise ValueError("is not the name of a time zone; write it like Europe/Moscow or Asia/Yekaterinburg")
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _know_the_level(cls, value: str) -> str:
@@ -231,6 +246,11 @@ class Settings(BaseSettings):
         """The URL of the message broker; empty where there is none."""
         return self.broker_url or self.redis_url
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the shop: that of ``TIME_ZONE``, else the machine's, else UTC."""
+        return _zone_named(self.time_zone) or machine_zone()
+
     def secrets(self) -> list[str]:
         """Every secret of the environment in clear, passwords inside of addresses too: for whoever hides them."""
         values = [getattr(self, name) for name in type(self).model_fields]
@@ -249,6 +269,24 @@ class Settings(BaseSettings):
         """The key of requirement A2 for ``kind``, or an empty text. Only the resolver asks for it."""
         secret = cast(SecretStr | None, getattr(self, FALLBACK_KEYS.get(kind, ""), None))
         return secret.get_secret_value().strip() if secret else ""
+
+
+@cache
+def machine_zone() -> ZoneInfo:
+    """The time zone that this machine is set to, by the variable TZ or for all its programs; UTC where it has none."""
+    try:
+        return _zone_named(tzlocal.get_localzone_name() or "") or ZoneInfo("UTC")
+    except LookupError:
+        # The machine's own files name two zones.
+        return ZoneInfo("UTC")
+
+
+def _zone_named(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name) if name else None
+    except (LookupError, ValueError, OSError):
+        # Unknown, a path that leads out of the folder of zones, a folder in there.
+        return None
 
 
 def _sentence(error: object) -> str:

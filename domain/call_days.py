@@ -1,7 +1,8 @@
 """How the calls of each day went: how long each kind of work took, and how often each provider failed.
 
 Counted up as calls end (``domain/tallies.py``), so that a page reads some hundred rows however many orders there are.
-A day is one of UTC: that of the moment at which the call ended.
+A day is one of the shop: that of the moment at which the call ended. What was counted stays where it is when
+``TIME_ZONE`` changes.
 """
 
 from bisect import bisect_left

@@ -1,12 +1,13 @@
 """How many orders were placed each day, and what became of them, without ever counting all of them.
 
 The sweep counts orders once they are a minute old; what is younger is counted when it is asked for. A day is one of
-UTC: that of the moment at which the order was placed.
+the shop: that of the moment at which the order was placed. What was counted stays where it is when ``TIME_ZONE``
+changes, so the days before that are those of the zone before.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from itertools import takewhile
 
 from sqlalchemy import ColumnElement, Date, Row, case, func, select
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from domain.db import Base, db, insert_into
 from domain.order_lists import LARGEST_ID
 from domain.orders import Order, OrderState
+from domain.shop_days import day_of, start_of
 
 #: An order of this age is stored, or never will be, so that no lower id can still come.
 SETTLED = timedelta(seconds=60)
@@ -62,8 +64,8 @@ def count_up(now: datetime) -> int:
     if not settled:
         db.session.rollback()
         return 0
-    day = settled[0].created_at.date()
-    of_day = list(takewhile(lambda row: row.created_at.date() == day, settled))
+    day = day_of(settled[0].created_at)
+    of_day = list(takewhile(lambda row: day_of(row.created_at) == day, settled))
     _add(day, of_day)
     db.session.commit()
     return len(of_day)
@@ -73,7 +75,7 @@ def since(*days: date) -> list[Orders]:
     """The orders since each of ``days``, today's included; from five small queries."""
     counted = db.session.scalars(select(OrderDay).where(OrderDay.day >= min(days))).all()
     young = select(Order.id, Order.created_at).where(Order.id > _last_counted()).limit(MOST_YOUNG).subquery().c
-    of_day = [young.created_at >= _start_of(day) for day in days]
+    of_day = [young.created_at >= start_of(day) for day in days]
     numbers = db.session.execute(select(*(func.count(case((each, 1))) for each in of_day))).one()
     first_young = db.session.execute(select(*(func.min(case((each, young.id))) for each in of_day))).one()
     first_ids = [
@@ -117,7 +119,3 @@ def _states_from(first_ids: Sequence[int]) -> dict[OrderState, list[int]]:
     )
     found = {state: list(numbers) for state, *numbers in rows}
     return {state: found.get(state, [0] * len(first_ids)) for state in NOT_DONE}
-
-
-def _start_of(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

@@ -12,6 +12,7 @@ from domain import call_days
 from domain.call_days import bound_of
 from domain.db import Base, db, enum_type, taken_once
 from domain.orders import Attempt, AttemptState, Stage
+from domain.shop_days import day_of
 from providers.kinds import ProviderKind, StageType
 
 BATCH = 500
@@ -74,7 +75,7 @@ def count_up() -> int:
         calls[kind] += 1
         totals[kind] += took
         stage_type = stage_types[row.stage_id]
-        by_day[call_days.Kind(row.ended_at.date(), stage_type, row.provider_kind, outcome, bound)] += 1
+        by_day[call_days.Kind(day_of(row.ended_at), stage_type, row.provider_kind, outcome, bound)] += 1
     # In one order for everybody, so that two who count cannot lock each other out.
     for kind in sorted(calls, key=lambda each: (each.provider_kind, each.model, each.outcome, each.seconds)):
         _add(kind, calls[kind], totals[kind])

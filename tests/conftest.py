@@ -48,7 +48,7 @@ MADE_ONCE = {stage_type: (cache(make), content_type) for stage_type, (make, cont
 
 def production_settings(**values: object) -> Settings:
     """Settings as a production machine has them, with DUMMY on; ``values`` replace single ones."""
-    return Settings(**{"dummy_provider": True, **values})  # type: ignore[arg-type]
+    return Settings(**{"dummy_provider": True, "time_zone": "UTC", **values})  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")

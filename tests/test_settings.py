@@ -9,7 +9,7 @@ from pydantic_core import PydanticUndefined
 
 from providers.base import Limits
 from providers.kinds import ProviderKind
-from settings import FALLBACK_KEYS, Settings, SettingsFault
+from settings import FALLBACK_KEYS, Settings, SettingsFault, machine_zone
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 GOOD = "q9Zk-3fLw_8sVxTn2RbYcJ5hUe7MdPaG4iWo"
@@ -134,6 +134,41 @@ def test_a_bucket_that_cannot_be_read_is_a_fault(url: str, monkeypatch: pytest.M
 
     with pytest.raises(SettingsFault, match=r"^MEDIA_URL must be s3://bucket or s3://bucket/prefix\.$"):
         Settings.from_env()
+
+
+@pytest.mark.parametrize("name", ["Moscow", "../etc/passwd", "/etc/passwd", "Europe", "UTC+3", "МСК"])
+def test_a_time_zone_that_nobody_knows_stops_the_start_with_a_sentence(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIME_ZONE", name)
+
+    with pytest.raises(
+        SettingsFault,
+        match=r"^TIME_ZONE is not the name of a time zone; write it like Europe/Moscow or Asia/Yekaterinburg\.$",
+    ):
+        Settings.from_env()
+
+
+@pytest.mark.parametrize(
+    ("setting", "machine", "zone"),
+    [
+        ("Europe/Moscow", "Asia/Tokyo", "Europe/Moscow"),
+        ("", "Asia/Tokyo", "Asia/Tokyo"),
+        ("", ":Asia/Tokyo", "Asia/Tokyo"),
+    ],
+)
+def test_the_time_zone_is_the_machines_unless_it_is_set(
+    setting: str, machine: str, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIME_ZONE", setting)
+    monkeypatch.setenv("TZ", machine)
+    monkeypatch.setattr("tzlocal.unix._cache_tz_name", None)
+    machine_zone.cache_clear()
+
+    found = Settings.from_env().zone.key
+
+    machine_zone.cache_clear()
+    assert found == zone
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

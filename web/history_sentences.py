@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from flask_babel import format_datetime
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from domain.history import CHECK, GENERATION, HistoryEntry
+from web.languages import exact_words
 from web.sentences import PROVIDER_TITLES, reason_words
 
 #: What happened; the facts of the entry fill the gaps.
@@ -44,8 +44,8 @@ def history_sentence(entry: HistoryEntry) -> str:
         words += f" ({entry.facts['detail']})"
     times = entry.facts.get("times")
     if times:
-        latest = format_datetime(datetime.fromisoformat(entry.facts["until"]), "d MMM, HH:mm")
-        words += str(_(", %(times)s times, the last one on %(when)s UTC", times=times, when=latest))
+        latest = exact_words(datetime.fromisoformat(entry.facts["until"]))
+        words += str(_(", %(times)s times, the last time %(when)s", times=times, when=latest))
     return words
 
 

@@ -1,7 +1,10 @@
-"""Which language a page speaks: Russian, until ``?lang=en`` says otherwise; a cookie remembers it."""
+"""Which language a page speaks: Russian, until ``?lang=en`` says otherwise; a cookie remembers it.
+
+Times on pages are those of the shop, in its time zone; what is for programs tells them in UTC.
+"""
 
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from urllib.parse import urlencode
 
 from flask import Flask, Response, request
@@ -10,6 +13,8 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from domain.db import utc_now
+from domain.shop_days import day_of
+from settings import current_settings
 from web.extensions import babel
 
 LANGUAGES = ("ru", "en")
@@ -22,14 +27,16 @@ SHORTEST = timedelta(seconds=1)
 
 def init_app(app: Flask) -> None:
     """Give ``app`` its languages, and templates the words for times, sizes and addresses."""
-    babel.init_app(app, default_locale=DEFAULT_LANGUAGE, locale_selector=_language_of_request)
+    babel.init_app(app, default_locale=DEFAULT_LANGUAGE, locale_selector=_language_of_request, timezone_selector=_zone)
     app.add_template_filter(ago)
+    app.add_template_filter(due)
     app.add_template_filter(how_long)
     app.add_template_filter(file_size)
     app.add_template_filter(exact_time)
     app.add_template_filter(day)
     app.add_template_filter(short_day)
     app.add_template_filter(format_decimal, "number")
+    app.add_template_global(zone_name, "zone_name")
     app.add_template_global(page_language, "page_language")
     app.add_template_global(language_url, "language_url")
     app.after_request(_remember)
@@ -45,22 +52,45 @@ def language_url(language: str) -> str:
     return "?" + urlencode([*((k, v) for k, v in request.args.items(multi=True) if k != COOKIE), (COOKIE, language)])
 
 
+def zone_name() -> str:
+    """The time zone that times are told in, as ``TIME_ZONE`` takes it."""
+    return current_settings().zone.key.removeprefix("Etc/")
+
+
 def ago(moment: datetime) -> Markup:
-    """``moment`` as people say it, "3 minutes ago", with the exact time for machines and for the mouse."""
-    distance = moment - utc_now()
-    near = abs(distance) < JUST_NOW
-    words = _("just now") if near else format_timedelta(distance, granularity="second", add_direction=True)
-    return _with_exact_time(moment, words)
+    """A ``moment`` that has passed, "3 minutes ago (today, 13:06)", with the whole time for machines and the mouse."""
+    words = _("just now") if utc_now() - moment < JUST_NOW else _distance(moment)
+    return _as_time(moment, f"{words} ({exact_words(moment)})")
+
+
+def due(moment: datetime) -> Markup:
+    """A ``moment`` at which something is planned, "in 4 minutes (today, 13:10)"; once it is there, "any moment"."""
+    if moment - utc_now() < JUST_NOW:
+        return _as_time(moment, _("any moment"))
+    return _as_time(moment, f"{_distance(moment)} ({exact_words(moment)})")
 
 
 def how_long(since: datetime) -> Markup:
-    """The time that has passed ``since`` then, "3 minutes", with the exact time for machines and for the mouse."""
-    return _with_exact_time(since, format_timedelta(max(utc_now() - since, SHORTEST), granularity="second"))
+    """The time that has passed ``since`` then: "3 minutes (since 13:06)"."""
+    passed = format_timedelta(max(utc_now() - since, SHORTEST), granularity="second")
+    begun = format_datetime(since, "HH:mm") if _is_today(since) else _date_and_time(since)
+    return _as_time(since, _("%(duration)s (since %(when)s)", duration=passed, when=begun))
 
 
 def exact_time(moment: datetime) -> Markup:
-    """The time itself, for lists in which "yesterday" would say too little."""
-    return _with_exact_time(moment, format_datetime(moment, "d MMM yyyy, HH:mm") + " UTC")
+    """The time itself, "today, 13:06"."""
+    return _as_time(moment, exact_words(moment))
+
+
+def exact_words(moment: datetime) -> str:
+    """The time itself in words alone: "today, 13:06", "yesterday, 18:40", "12 Nov, 09:15"."""
+    days = (day_of(moment) - day_of(utc_now())).days
+    of_day = format_datetime(moment, "HH:mm")
+    if days == 0:
+        return _("today, %(time)s", time=of_day)
+    if days == -1:
+        return _("yesterday, %(time)s", time=of_day)
+    return _("tomorrow, %(time)s", time=of_day) if days == 1 else _date_and_time(moment)
 
 
 def day(moment: date) -> str:
@@ -73,10 +103,27 @@ def short_day(moment: date) -> str:
     return str(format_date(moment, "ccc, d MMM"))
 
 
-def _with_exact_time(moment: datetime, words: str) -> Markup:
-    exact = format_datetime(moment, "d MMMM yyyy, HH:mm") + " UTC"
+def _distance(moment: datetime) -> str:
+    return str(format_timedelta(moment - utc_now(), granularity="second", add_direction=True))
+
+
+def _date_and_time(moment: datetime) -> str:
+    is_this_year = day_of(moment).year == day_of(utc_now()).year
+    return str(format_datetime(moment, "d MMM, HH:mm" if is_this_year else "d MMM yyyy, HH:mm"))
+
+
+def _is_today(moment: datetime) -> bool:
+    return day_of(moment) == day_of(utc_now())
+
+
+def _as_time(moment: datetime, words: str) -> Markup:
+    whole = f"{format_datetime(moment, 'd MMMM yyyy, HH:mm:ss')} ({zone_name()})"
     stamp = moment.astimezone(UTC).isoformat(timespec="seconds")
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(stamp, exact, words)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(stamp, whole, words)
+
+
+def _zone() -> tzinfo:
+    return current_settings().zone
 
 
 def file_size(size_bytes: int) -> str:

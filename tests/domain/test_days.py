@@ -1,11 +1,13 @@
 """What is counted day by day: how calls went, and how many orders were placed."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import update
 
-from domain import call_days, order_days, tallies
+from domain import call_days, order_days, shop_days, tallies
 from domain.db import db, utc_now
 from domain.order_days import Orders
 from domain.orders import Attempt, Order, OrderState
@@ -124,3 +126,69 @@ def test_two_who_count_the_same_orders_count_them_once(monkeypatch: pytest.Monke
     monkeypatch.undo()
 
     assert order_days.since(date(2026, 11, 1))[0].placed == 2
+
+
+MIDNIGHT_IN_MOSCOW = datetime(2026, 11, 20, 21, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("is_counted", [False, True])
+def test_a_day_of_orders_begins_at_the_shops_midnight(change_settings: Callable[..., None], is_counted: bool) -> None:
+    change_settings(time_zone="Europe/Moscow")
+    placed_at(MIDNIGHT_IN_MOSCOW - SECOND, MIDNIGHT_IN_MOSCOW, MIDNIGHT_IN_MOSCOW + 3 * timedelta(hours=1))
+    while is_counted and order_days.count_up(NOON + 2 * DAY):
+        pass
+
+    assert [each.placed for each in order_days.since(date(2026, 11, 21), date(2026, 11, 20))] == [2, 3]
+
+
+def test_a_day_of_calls_begins_at_the_shops_midnight(change_settings: Callable[..., None]) -> None:
+    change_settings(time_zone="Europe/Moscow")
+    working_section()
+    calls_took(1, ended_at=MIDNIGHT_IN_MOSCOW - SECOND)
+    calls_took(1, 1, ended_at=MIDNIGHT_IN_MOSCOW)
+    tallies.count_up()
+
+    works = {day: times.works for day, times in call_days.since(NOON.date()).times[StageType.POEM].items()}
+
+    assert works == {date(2026, 11, 20): 1, date(2026, 11, 21): 2}
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        ("Europe/Berlin", date(2026, 3, 29), 23),
+        ("Europe/Berlin", date(2026, 10, 25), 25),
+        ("Europe/Moscow", date(2026, 10, 25), 24),
+        # Clocks leave out its midnight: the day begins at one.
+        ("America/Santiago", date(2026, 9, 6), 23),
+        # Its midnight comes twice.
+        ("America/Havana", date(2026, 11, 1), 25),
+    ],
+)
+def test_a_day_is_as_long_as_the_shops_clocks_make_it(
+    change_settings: Callable[..., None], zone: str, day: date, hours: int
+) -> None:
+    change_settings(time_zone=zone)
+    begins, ends = (shop_days.start_of(each).astimezone(UTC) for each in (day, day + DAY))
+
+    assert ends - begins == timedelta(hours=hours)
+    moments = (begins - SECOND, begins, ends - SECOND, ends)
+    assert [shop_days.day_of(moment) for moment in moments] == [day - DAY, day, day, day + DAY]
+    assert begins.astimezone(ZoneInfo(zone)).date() == day
+
+
+@pytest.mark.parametrize(("before", "after"), [("UTC", "Europe/Moscow"), ("Europe/Moscow", "UTC")])
+def test_another_zone_loses_no_order_and_counts_none_twice(
+    change_settings: Callable[..., None], before: str, after: str
+) -> None:
+    moments = [MIDNIGHT_IN_MOSCOW + timedelta(hours=hours) for hours in range(-3, 7)]
+    placed_at(*moments)
+    change_settings(time_zone=before)
+    while order_days.count_up(MIDNIGHT_IN_MOSCOW + timedelta(hours=1, minutes=30)):
+        pass
+    change_settings(time_zone=after)
+    while order_days.count_up(NOON + 2 * DAY):
+        pass
+
+    assert order_days.since(date(2026, 11, 19))[0].placed == len(moments)

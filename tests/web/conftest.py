@@ -13,8 +13,9 @@ from flask import Flask
 from sqlalchemy import event
 from werkzeug.test import TestResponse
 
-from domain.db import db, utc_now
+from domain.db import db
 from tests.database_kinds import ONE_DATABASE
+from tests.stopped_clock import NOON
 from web import health, quick_redis, steady_storage
 
 PATIENCE_SECONDS = 60
@@ -23,11 +24,11 @@ Answer = TypeVar("Answer")
 
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
-    """The clock stands until it is moved, so that a page says the same of a while however long a test takes.
+    """It is noon until the clock is moved, so that a page says the same of a while however long a test takes.
 
     Whoever signs in has to do so when it stands: ask for it with ``usefixtures``, which comes before all arguments.
     """
-    with time_machine.travel(utc_now(), tick=False) as traveller:
+    with time_machine.travel(NOON, tick=False) as traveller:
         yield traveller
 
 

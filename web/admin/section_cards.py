@@ -12,6 +12,7 @@ from domain import model_lists
 from domain.db import utc_now
 from domain.provider_configs import PASSING_REASONS, ProviderConfig, Reason, Status
 from domain.sections import Section
+from domain.shop_days import day_of
 from providers.kinds import ProviderKind, StageType
 from providers.registry import ADAPTERS, needs_key
 from web.admin.forms import SectionForm
@@ -152,7 +153,7 @@ def _remarks(row: ProviderConfig, models: list[str], now: datetime) -> dict[str,
 
 def _near_end(row: ProviderConfig | None, now: datetime) -> date | None:
     day = model_lists.retires_on(row, row.model) if row and row.model else None
-    return day if day and day - now.date() <= END_IS_NEAR else None
+    return day if day and day - day_of(now) <= END_IS_NEAR else None
 
 
 def _form_values(section: Section, answer: Answer | None) -> tuple[ProviderKind | None, str]:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from domain import call_days, order_days, order_lists, sections, what_waits
 from domain.call_days import Days, Failures, Times
 from domain.db import utc_now
+from domain.shop_days import day_of
 from domain.standing_rules import Standstill
 from providers.kinds import ProviderKind, StageType
 from web.admin import first_run, plots
@@ -33,7 +34,7 @@ class Pace:
 def start() -> str:
     """The whole page. It costs the same however many orders are done."""
     now = utc_now()
-    today = now.date()
+    today = day_of(now)
     days = [today - timedelta(days=ago) for ago in reversed(range(DAYS))]
     found = sections.overview()
     known = call_days.since(days[0])

@@ -17,12 +17,12 @@ pytestmark = pytest.mark.usefixtures("clock")
     ("state", "sentence"),
     [
         (StageState.BLOCKED, "Начнётся, когда будет готов стих."),
-        (StageState.QUEUED, "В очереди: 1 секунда. Suno, V5. Попытка 2."),
-        (StageState.RUNNING, "Создаётся: 1 секунда. Suno, V5. Попытка 2."),
-        (StageState.SUBMITTED, "Создаётся у провайдера: 1 секунда. Обычно занимает около 2 минут."),
-        (StageState.FETCHING, "Скачивается: 1 секунда."),
-        (StageState.UNCERTAIN, "Ответ ищется: 1 секунда."),
-        (StageState.ATTENTION, "Остановлено только что. Suno, V5. 2 попытки."),
+        (StageState.QUEUED, "В очереди: 1 секунда (с 12:00). Suno, V5. Попытка 2."),
+        (StageState.RUNNING, "Создаётся: 1 секунда (с 12:00). Suno, V5. Попытка 2."),
+        (StageState.SUBMITTED, "Создаётся у провайдера: 1 секунда (с 12:00). Обычно занимает около 2 минут."),
+        (StageState.FETCHING, "Скачивается: 1 секунда (с 12:00)."),
+        (StageState.UNCERTAIN, "Ответ ищется: 1 секунда (с 12:00)."),
+        (StageState.ATTENTION, "Остановлено только что (сегодня, 12:00). Suno, V5. 2 попытки."),
     ],
 )
 def test_a_stage_says_what_is_happening_since_when_and_by_whom(

@@ -78,9 +78,12 @@ def test_the_list_says_which_stage_stands_why_and_since_when(app: Flask, admin: 
 
     shown = rows(Page(admin.get("/admin/orders")))
 
-    assert "⚠ Стих: ключ не задан. Без движения: 3 часа." in shown[stuck]
+    assert "⚠ Стих: ключ не задан. Без движения: 3 часа (с 09:00)." in shown[stuck]
     assert "Без движения" not in shown[fine]
-    assert "Poem: no key is set. Has not moved for 3 hours." in rows(Page(admin.get("/admin/orders?lang=en")))[stuck]
+    assert (
+        "Poem: no key is set. Has not moved for 3 hours (since 09:00)."
+        in rows(Page(admin.get("/admin/orders?lang=en")))[stuck]
+    )
 
 
 def test_the_stages_of_an_order_stand_in_the_list_in_their_order(app: Flask, admin: FlaskClient) -> None:
@@ -181,8 +184,8 @@ def test_the_page_of_an_order_says_why_since_when_what_to_do_and_what_comes(
     song = Page(admin.get(f"/admin/orders/{order_id}{part}")).by_id("song")
 
     assert "Провайдер делает это дольше обычного. Пока ничего делать не нужно." in song.text
-    assert "Без движения: 2 часа." in song.text
-    assert "Если работа не придёт, через 30 минут понадобится решение." in song.text
+    assert "Без движения: 2 часа (с 10:00)." in song.text
+    assert "Если работа не придёт, через 30 минут (сегодня, 12:30) понадобится решение." in song.text
     assert song.get("data-say") == "Песня: создаётся у провайдера. Провайдер делает это дольше обычного"
 
 
@@ -194,7 +197,7 @@ def test_the_page_says_a_reason_of_the_stage_itself_once(app: Flask, admin: Flas
 
     assert poem.count("Ключ не задан.") == 1
     assert poem.count("3 часа") == 1
-    assert "Если ничего не изменится, попытки прекратятся через 3 дня." in poem
+    assert "Если ничего не изменится, попытки прекратятся через 3 дня (21 нояб., 09:00)." in poem
     assert "с настройками" not in poem.lower()
 
 
