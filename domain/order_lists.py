@@ -12,7 +12,7 @@ from providers.kinds import StageType
 PAGE_SIZE = 25
 _WITH_STAGES = selectinload(Order.stages)
 #: What a page of orders shows of their stages.
-IN_SHORT = selectinload(Order.stages).load_only(Stage.order_id, Stage.stage_type, Stage.state)
+IN_SHORT = selectinload(Order.stages).load_only(Stage.order_id, Stage.stage_type, Stage.state, Stage.provider_kind)
 _WITH_WORKS = selectinload(Order.stages).selectinload(Stage.work)
 #: The columns of ids are INTEGER: PostgreSQL refuses even to compare them with more.
 LARGEST_ID = 2**31 - 1

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from domain.db import Base, UtcDateTime, enum_type, utc_now
 from domain.redaction import RedactedJSON, RedactedText
 from providers.base import Brief
-from providers.kinds import ProviderKind, StageType
+from providers.kinds import ProviderKind, StageType, makes_samples
 
 
 class StageState(StrEnum):
@@ -138,6 +138,11 @@ class Stage(Base):
 
     order: Mapped[Order] = relationship(back_populates="stages")
     work: Mapped["Work | None"] = relationship(viewonly=True)
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether the work is a sample: made, or to be made, by the provider of the latest attempt."""
+        return makes_samples(self.provider_kind)
 
     __table_args__ = (
         UniqueConstraint("order_id", "stage_type"),

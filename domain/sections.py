@@ -9,7 +9,7 @@ from domain.db import db
 from domain.orders import Attempt, AttemptState, Stage, StageState
 from domain.provider_configs import PASSING_REASONS, ProviderConfig, Reason
 from domain.resolver import environment_provider, why_blocked
-from providers.kinds import ProviderKind, StageType
+from providers.kinds import ProviderKind, StageType, makes_samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,11 @@ class Section:
     def provider_kind(self) -> ProviderKind | None:
         """The provider that is in use."""
         return self.row.provider_kind if self.row else self.environment
+
+    @property
+    def makes_samples(self) -> bool:
+        """Whether an order placed now would get a sample."""
+        return makes_samples(self.provider_kind)
 
     @property
     def noted_since(self) -> datetime | None:

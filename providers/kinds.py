@@ -35,3 +35,8 @@ ALLOWED_PROVIDERS: dict[StageType, tuple[ProviderKind, ...]] = {
 def allowed_providers(stage_type: StageType, *, dummy: bool) -> tuple[ProviderKind, ...]:
     """The providers that ``stage_type`` may be set to; DUMMY serves every stage where it is switched on."""
     return ALLOWED_PROVIDERS[stage_type] + ((ProviderKind.DUMMY,) if dummy else ())
+
+
+def makes_samples(kind: ProviderKind | None) -> bool:
+    """Whether what ``kind`` makes is a sample, and nothing to be sold."""
+    return kind is ProviderKind.DUMMY

@@ -110,6 +110,7 @@ def _shown(stage: Stage) -> StageShown:
         state=stage.state,
         provider_kind=stage.provider_kind,
         model=stage.model,
+        sample=stage.is_sample,
         text=work.text if work else None,
         work_url=url if work else None,
         error=_error(stage),

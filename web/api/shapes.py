@@ -49,6 +49,7 @@ class StageShown(BaseModel):
     )
     provider_kind: ProviderKind | None = Field(description="The provider of the latest attempt.")
     model: str | None
+    sample: bool = Field(description="Whether the work is one of the built-in samples: not to be given to a customer.")
     text: str | None = Field(description="The work, where it is a text and done.")
     work_url: str | None = Field(description="Where to fetch the work once it is done: a path on this server.")
     error: StageError | None
@@ -76,6 +77,7 @@ class SectionShown(BaseModel):
     )
     provider_kind: ProviderKind | None
     model: str | None = Field(description="Null where the provider's first one is taken.")
+    sample: bool = Field(description="Whether it would be one of the built-in samples, and no work to be sold.")
     reason: Reason | Literal["storage_full"] | None = Field(
         description="Why it would wait. While ready: unavailable or rate_limited, if the last check met that."
     )

@@ -39,6 +39,7 @@ def _shown(section: Section, has_room: bool) -> SectionShown:
         ready=not section.blocked and not refused,
         provider_kind=section.provider_kind,
         model=section.model,
+        sample=section.makes_samples,
         reason=reason,
         message=f"{words[:1].upper()}{words[1:]}." if reason else None,
         since=section.noted_since if reason and reason not in NOBODY_NOTED else None,

@@ -58,6 +58,7 @@ def test_the_answer_names_an_address_that_shows_the_order(
         "state": "queued",
         "provider_kind": None,
         "model": None,
+        "sample": False,
         "text": None,
         "work_url": None,
         "error": None,

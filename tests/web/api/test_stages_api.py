@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from domain.db import db, utc_now
 from domain.provider_configs import Finding, Reason, Status
-from providers.kinds import StageType
+from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.conftest import json_of
 
@@ -22,6 +22,7 @@ NEVER_SET = {
     "ready": False,
     "provider_kind": None,
     "model": None,
+    "sample": False,
     "reason": "not_configured",
     "message": "No key is set.",
     "since": None,
@@ -45,11 +46,19 @@ def test_a_section_that_works_is_ready_and_says_on_what(api: Api, app: Flask) ->
         "ready": True,
         "provider_kind": "DUMMY",
         "model": model,
+        "sample": True,
         "reason": None,
         "message": None,
         "since": None,
         "waiting": 0,
     }
+
+
+def test_a_section_that_a_provider_serves_makes_no_samples(api: Api, app: Flask) -> None:
+    with app.app_context():
+        builders.save_section(StageType.POEM, ProviderKind.OPENAI, api_key="sk-fake-0123456789-a1b2")
+
+    assert json_of(api("GET", "/stages"))["POEM"]["sample"] is False
 
 
 def test_a_section_that_was_refused_says_why_and_since_when(api: Api, app: Flask) -> None:
