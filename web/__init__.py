@@ -15,6 +15,7 @@ from web import (
     callbacks,
     cli,
     errors,
+    extra_slashes,
     form_requests,
     health,
     languages,
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> Flask:
     reads.init_app(app)
     security.init_app(app, https=is_https(settings), proxies=settings.trusted_proxies)
     languages.init_app(app)
+    extra_slashes.init_app(app)
     form_requests.init_app(app)
     csrf.init_app(app)
     limits.init_app(app)
