@@ -41,6 +41,14 @@ def ids(query: str, state: OrderState | None = None, before_id: int | None = Non
         ("№ 4", [4]),
         ("No. 4", [4]),
         ("#4", [4]),
+        ("№5", [5]),
+        ("Заказ 4", [4]),
+        ("заказ №4", [4]),
+        ("ЗАКАЗА № 4", [4]),
+        ("order 4", [4]),
+        ("Order No. 4", [4]),
+        ("n4", [4]),
+        ("заказы 4", []),
         ("99999999999999999999", []),
         ("²", []),
         ("анна\x00", [5, 1]),
@@ -88,3 +96,33 @@ def test_a_number_finds_its_order_however_old_it_is(app: Flask, orders: None) ->
 
 def test_only_the_beginning_of_a_long_query_counts() -> None:
     assert tidy(" а\x00\nб " + "в" * 10_000) == "а б " + "в" * (order_search.LONGEST_QUERY - len(" а\x00\nб "))
+
+
+@pytest.mark.parametrize(
+    ("query", "recipients"),
+    [
+        ("марие", ["Мария", "Марии Петровне"]),
+        ("МАРИЮ", ["Мария", "Марии Петровне"]),
+        ("марии петровна", ["Марии Петровне"]),
+        ("ане", ["Аня"]),
+        ("анну", []),
+        ("мариной", ["Марина"]),
+        ("ивана", ["Иван, коллега"]),
+        ("коллегам", ["Иван, коллега"]),
+        ("юбилея", ["Мария", "Марии Петровне", "Марина", "Марк", "Аня", "Иван, коллега", "Игорь"]),
+        ("юбилею марка", ["Марк"]),
+        ("игоря", ["Игорь"]),
+        # A part of a word is found as it is.
+        ("ари", ["Мария", "Марии Петровне", "Марина"]),
+        ("арие", []),
+        # So short a word has no ending that could be left out.
+        ("ия", ["Мария"]),
+    ],
+)
+def test_a_russian_word_is_found_in_its_other_cases(app: Flask, query: str, recipients: list[str]) -> None:
+    with app.app_context():
+        for recipient in ("Мария", "Марии Петровне", "Марина", "Марк", "Аня", "Иван, коллега", "Игорь"):
+            builders.place_order(recipient=recipient).occasion = "юбилей"
+            db.session.commit()
+
+        assert [order.recipient for order in search(tidy(query)).orders][::-1] == recipients
