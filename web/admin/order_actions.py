@@ -12,6 +12,7 @@ from domain.orders import Ready, Stage, StageState
 from domain.retrying import retry_by_hand
 from providers.kinds import StageType
 from tasks.messages import send_stages
+from web.admin.asked_orders import read_asked
 from web.admin.blueprint import blueprint
 from web.form_requests import accept_form
 from web.media_files import send_media, send_text
@@ -32,7 +33,8 @@ def retry(order_id: int, stage_type: StageType) -> ResponseReturnValue:
     else:
         db.session.rollback()
         flash(_("There is nothing to try again: the work has moved on."), "warning")
-    return redirect(url_for("admin.order", order_id=order_id, _anchor=stage_type.lower()), code=303)
+    back = url_for("admin.order", order_id=order_id, **read_asked().address_of_page, _anchor=stage_type.lower())
+    return redirect(back, code=303)
 
 
 @blueprint.get(f"{ORDER}/works/<stage_type:stage_type>")

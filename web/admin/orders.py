@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import TypeVar
@@ -17,6 +16,7 @@ from domain.orders import Order, OrderState, StageState
 from domain.retrying import RETRYABLE_STATES
 from domain.stages import ACTIVE_STATES
 from providers.registry import JOB_ADAPTERS
+from web.admin.asked_orders import Asked, read_asked
 from web.admin.blueprint import blueprint
 from web.sentences import ORDER_STATES, STAGE_NAMES
 
@@ -25,29 +25,13 @@ Word = TypeVar("Word", bound=StrEnum)
 MOVING_STATES = (*ACTIVE_STATES, StageState.WAITING)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Which orders a page lists, as its address says; what means nothing there is as good as left out."""
-
-    query: str
-    state: OrderState | None
-    stuck: bool
-    before: int | None
-
-    @property
-    def address(self) -> dict[str, str | int | None]:
-        """The arguments of the address of the first of these pages; those that are None are left out."""
-        state = self.state.value if self.state else None
-        return {"q": self.query or None, "state": state, "stuck": 1 if self.stuck else None}
-
-
 @blueprint.get("/orders")
 def orders() -> str:
     """A page of orders, newest first; ``q``, ``state`` and ``stuck`` filter, ``before`` is the id that it ends before.
 
     ``?part=list`` is the list alone, for a page that keeps itself up to date.
     """
-    asked = _read_asked()
+    asked = read_asked()
     found, is_cut_short = _find_page(asked)
     alone = request.args.get("part") == "list"
     pairs = {(stage.stage_type, stage.state) for order in found.orders for stage in order.stages}
@@ -72,19 +56,6 @@ def _translated(words: Mapping[Word, LazyString]) -> dict[Word, str]:
     return {each: str(text) for each, text in words.items()}
 
 
-def _read_asked() -> Asked:
-    state = request.args.get("state", "")
-    before = request.args.get("before", type=int)
-    if before is not None and not 0 < before <= order_lists.LARGEST_ID:
-        abort(404)
-    return Asked(
-        order_search.tidy(request.args.get("q", "")),
-        OrderState(state) if state in set(OrderState) else None,
-        request.args.get("stuck") == "1",
-        before,
-    )
-
-
 def _find_page(asked: Asked) -> tuple[standing_still.Page, bool]:
     """The orders with those of their stages that stand, and whether a search has more to look at."""
     now = utc_now()
@@ -103,12 +74,16 @@ def _find_page(asked: Asked) -> tuple[standing_still.Page, bool]:
 
 @blueprint.get(f"/orders/<int(max={order_lists.LARGEST_ID}):order_id>")
 def order(order_id: int) -> str:
-    """One order; ``?part=stages`` is its changing part alone, for a page that keeps itself up to date."""
+    """One order; ``?part=stages`` is its changing part alone, for a page that keeps itself up to date.
+
+    The rest of the address is that of the list from which it was opened: the way back leads there.
+    """
     found = order_lists.find(order_id) or abort(404)
     alone = request.args.get("part") == "stages"
     return render_template(
         "admin/_stages.html" if alone else "admin/order.html",
         order=found,
+        asked=read_asked(),
         standing=standing_still.of_order(order_id, utc_now()),
         is_moving=_moves(found),
         active=ACTIVE_STATES,

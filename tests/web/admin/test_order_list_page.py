@@ -9,7 +9,7 @@ from domain.orders import StageState
 from providers.kinds import StageType
 from tests import builders
 from tests.database_kinds import on_both_databases
-from tests.web.admin.browser import Page
+from tests.web.admin.browser import Page, post
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -105,3 +105,27 @@ def test_a_list_is_followed_while_something_in_it_moves(app: Flask, admin: Flask
     assert fragment.all("html") == []
     assert fragment.by_id("order-list").get("data-live") == address
     assert names(fragment) == ["№ 3 · Жанна, 60 лет", "№ 1 · Анна, 60 лет"]
+
+
+@pytest.mark.parametrize("address", ["", "?q=%D0%B0%D0%BD%D0%BD%D0%B0&state=running", "?before=3"])
+def test_the_way_back_from_an_order_leads_to_the_list_it_was_opened_from(
+    admin: FlaskClient, three: None, address: str
+) -> None:
+    opened = str(Page(admin.get(f"/admin/orders{address}")).by_id("order-1-link").get("href"))
+
+    back = next(a.get("href") for a in Page(admin.get(opened)).all("a") if a.text == "Назад к заказам")
+
+    assert back == f"/admin/orders{address}#order-1"
+
+
+def test_the_way_back_is_kept_while_something_is_tried_again(app: Flask, admin: FlaskClient, three: None) -> None:
+    with app.app_context():
+        builders.set_state(1, StageType.POEM, StageState.FAILED, reason="job_failed")
+    order = Page(admin.get("/admin/orders/1?state=failed"))
+    address = order.by_id("stages").get("data-live")
+    action = str(order.one("form", inside="poem").get("action"))
+
+    tried = post(admin, action)
+
+    assert tried.headers["Location"] == "/admin/orders/1?state=failed#poem"
+    assert address is None or "state=failed" in address

@@ -121,7 +121,7 @@ def test_the_list_is_newest_first_filtered_and_paged(app: Flask, admin: FlaskCli
 
     def ids(path: str) -> list[int]:
         links = Page(admin.get(path)).all("a", inside="main")
-        return [int(str(a.get("href")).rsplit("/", 1)[1]) for a in links if "№" in a.text]
+        return [int(a.text.split()[1]) for a in links if "№" in a.text]
 
     assert ids("/admin/orders") == list(range(30, 5, -1))
     older = next(a for a in Page(admin.get("/admin/orders")).all("a") if a.text == "Раньше")
