@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from domain.history import CHECK, GENERATION, HistoryEntry
+from domain.provider_configs import PASSING_REASONS
 from web.languages import exact_words
 from web.sentences import PROVIDER_TITLES, reason_words
 
@@ -22,6 +23,7 @@ EVENTS: dict[str, LazyString] = {
     "check_requested": _("asked for a check"),
     "candidate_promoted": _("The new settings passed and are in use: %(setting)s"),
     "candidate_refused": _("The new settings did not pass: %(reason)s"),
+    "candidate_not_checked": _("The new settings could not be checked yet: %(reason)s"),
     "section_invalid": _("Does not work: %(reason)s"),
     "section_recovered": _("Works again"),
     "check_passed": _("The key was accepted, %(models)s models in the list"),
@@ -39,7 +41,12 @@ def history_sentence(entry: HistoryEntry) -> str:
     facts = {name: _shown(name, value) for name, value in entry.facts.items()}
     names = ("model", "previous_model", "reason", "models", "before", "added", "gone", "close")
     known = {name: each for name, each in facts.items() if each}
-    words = str(EVENTS[entry.event]) % {**dict.fromkeys(names, "—"), "setting": _setting(entry.facts), **known}
+    is_passing = entry.event == "candidate_refused" and entry.facts.get("reason") in PASSING_REASONS
+    words = str(EVENTS["candidate_not_checked" if is_passing else entry.event]) % {
+        **dict.fromkeys(names, "—"),
+        "setting": _setting(entry.facts),
+        **known,
+    }
     if entry.facts.get("detail"):
         words += f" ({entry.facts['detail']})"
     times = entry.facts.get("times")

@@ -37,6 +37,14 @@ STATUS_WORDS: dict[Status, LazyString] = {
     Status.UNKNOWN: _("not checked yet"),
 }
 
+#: How new settings stand that wait beside those in use.
+TRIAL_WORDS: dict[str, LazyString] = {
+    "checking": _("checking"),
+    "unchecked": _("not checked yet"),
+    "needs_model": _("not accepted"),
+    "refused": _("not accepted"),
+}
+
 STAGE_STATES: dict[StageState, LazyString] = {
     StageState.BLOCKED: _("waits for the poem"),
     StageState.QUEUED: _("in the queue"),

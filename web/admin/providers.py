@@ -22,9 +22,12 @@ HISTORY_PAGE = 50
 
 @blueprint.get("/providers")
 def providers() -> str:
-    """All four sections, from one query."""
-    answer = take_answer()
-    cards = [build_card(section, answer) for section in sections.overview().values()]
+    """All four sections, from one query; ``another_key_for`` is one whose refused settings are to get another key."""
+    answer, opened = take_answer(), request.args.get("another_key_for")
+    cards = [
+        build_card(section, answer, for_another_key=section.stage_type == opened)
+        for section in sections.overview().values()
+    ]
     return render_template("admin/providers.html", cards=cards)
 
 

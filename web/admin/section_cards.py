@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 
 from flask import session
 from flask_babel import format_date
@@ -16,12 +17,14 @@ from domain.shop_days import day_of
 from providers.kinds import ProviderKind, StageType
 from providers.registry import ADAPTERS, needs_key
 from web.admin.forms import SectionForm
-from web.sentences import STATUS_WORDS, reason_words, refusal, section_news
+from web.sentences import STATUS_WORDS, TRIAL_WORDS, reason_words, refusal, section_news
 
 ANSWER = "section_answer"
 #: Since when before its end a model is warned of.
 END_IS_NEAR = timedelta(days=30)
 LONGEST_KEPT = 200
+#: Of new settings: their key was accepted.
+MODEL_REASONS = (Reason.MODEL_NOT_LISTED, Reason.MODEL_NOT_FOUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,17 @@ class Answer:
     def sentence(self) -> str:
         """What to tell the administrator."""
         return refusal(self.code, self.facts or {}) if self.refused else section_news(self.code)
+
+
+class Trial(StrEnum):
+    """How new settings stand that wait beside those in use."""
+
+    CHECKING = "checking"
+    #: The check has met a passing failure, which says nothing of them: it comes again by itself.
+    UNCHECKED = "unchecked"
+    #: Their key was accepted; the model is to be chosen anew.
+    NEEDS_MODEL = "needs_model"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,10 @@ class Card:
     is_old_list: bool
     #: The day on which the chosen model ends, once it is near.
     ends_on: date | None
+    #: How the new settings stand; None where there are none.
+    trial: Trial | None
+    #: Whether the form is there to try the refused settings with another key.
+    is_for_another_key: bool
 
     @property
     def anchor(self) -> str:
@@ -73,6 +91,17 @@ class Card:
     def is_checking(self) -> bool:
         """Whether the section is about to change by itself."""
         return self.section.row is not None and self.section.row.is_checking
+
+    @property
+    def trial_words(self) -> LazyString | str:
+        """How the new settings stand, in a few words; empty where there are none."""
+        return TRIAL_WORDS[self.trial] if self.trial else ""
+
+    @property
+    def is_unproven(self) -> bool:
+        """Whether nobody can say yet if the first key is right: no check has reached the provider."""
+        row = self.section.row
+        return row is not None and not row.has_live and row.reason in PASSING_REASONS
 
     def error_of(self, field: str) -> str:
         """The sentence that belongs to a field of the form; empty for none."""
@@ -98,14 +127,19 @@ def take_answer() -> Answer | None:
     return Answer(**kept) if kept else None
 
 
-def build_card(section: Section, answer: Answer | None = None) -> Card:
-    """The card of ``section``; ``answer`` counts only if it is about it."""
+def build_card(section: Section, answer: Answer | None = None, *, for_another_key: bool = False) -> Card:
+    """The card of ``section``; ``answer`` counts only if it is about it.
+
+    The form shows what is in use beside settings that were refused, unless these are to be tried ``for_another_key``.
+    """
     if answer is not None and answer.stage_type != section.stage_type:
         answer = None
     row = section.row
-    kind, model = _form_values(section, answer)
+    trial = _trial(row)
+    for_another_key = for_another_key and trial is Trial.REFUSED
+    kind, model = _form_values(section, answer, shows_trial=trial is not Trial.REFUSED or for_another_key)
     models = _models_of(row, kind)
-    key_hints = {each: _key_hint(row, each) for each in ("", *ProviderKind)}
+    key_hints = {each: _key_hint(row, each, for_another_key=for_another_key) for each in ("", *ProviderKind)}
     form = SectionForm(section.stage_type, version=section.version, chosen=kind, key_hints=key_hints)
     now = utc_now()
     form.offer_models(models, model, _remarks(row, models, now) if row else {})
@@ -124,7 +158,19 @@ def build_card(section: Section, answer: Answer | None = None) -> Card:
         is_missing=is_missing,
         is_old_list=is_old,
         ends_on=_near_end(row, now),
+        trial=trial,
+        is_for_another_key=for_another_key,
     )
+
+
+def _trial(row: ProviderConfig | None) -> Trial | None:
+    if row is None or not row.has_candidate:
+        return None
+    if row.candidate_status is not Status.INVALID:
+        return Trial.CHECKING
+    if row.candidate_reason in PASSING_REASONS:
+        return Trial.UNCHECKED
+    return Trial.NEEDS_MODEL if row.candidate_reason in MODEL_REASONS else Trial.REFUSED
 
 
 def _is_fetched(row: ProviderConfig | None) -> bool:
@@ -156,12 +202,12 @@ def _near_end(row: ProviderConfig | None, now: datetime) -> date | None:
     return day if day and day - day_of(now) <= END_IS_NEAR else None
 
 
-def _form_values(section: Section, answer: Answer | None) -> tuple[ProviderKind | None, str]:
+def _form_values(section: Section, answer: Answer | None, *, shows_trial: bool) -> tuple[ProviderKind | None, str]:
     """Provider and model that the form shows: what was typed, else the new setting's, else what is in use."""
     row = section.row
     if answer and answer.refused and answer.provider_kind:
         return ProviderKind(answer.provider_kind), answer.model
-    if row and row.candidate_provider_kind and row.candidate_provider_kind != row.provider_kind:
+    if shows_trial and row and row.candidate_provider_kind and row.candidate_provider_kind != row.provider_kind:
         return row.candidate_provider_kind, row.candidate_model or ""
     return section.provider_kind, section.model or ""
 
@@ -174,7 +220,7 @@ def _models_of(row: ProviderConfig | None, kind: ProviderKind | None) -> list[st
     return row.candidate_models if kind == row.candidate_provider_kind else []
 
 
-def _key_hint(row: ProviderConfig | None, kind: str) -> str:
+def _key_hint(row: ProviderConfig | None, kind: str, *, for_another_key: bool) -> str:
     """What to do with the field of the key when the form shows that provider, "" for none."""
     if not kind:
         return _("Copy it from the provider's site; it is never shown again.")
@@ -182,7 +228,10 @@ def _key_hint(row: ProviderConfig | None, kind: str) -> str:
         return _("This provider needs no key.")
     if row is None or kind not in (row.provider_kind, row.candidate_provider_kind):
         return _("This provider needs its own key: copy it from its site. Its models appear after the check.")
-    last4 = row.api_key_last4 if kind == row.provider_kind else row.candidate_api_key_last4
+    is_of_trial = kind == row.candidate_provider_kind and (for_another_key or kind != row.provider_kind)
+    if is_of_trial and _trial(row) is Trial.REFUSED:
+        return _("The key …%(last4)s was refused. Enter another one.", last4=row.candidate_api_key_last4 or "?")
+    last4 = row.candidate_api_key_last4 if is_of_trial else row.api_key_last4
     if last4:
         return _("Stored: …%(last4)s. Leave blank to keep it.", last4=last4)
     return _("Leave blank to keep the stored key; it is never shown.")
@@ -198,7 +247,9 @@ def _badge(section: Section) -> tuple[str, str | LazyString]:
         return ("info", _("checking")) if row.is_checking else ("secondary", STATUS_WORDS[Status.UNKNOWN])
     if row.status is Status.INVALID:
         passes = row.reason in PASSING_REASONS and blocked is not Reason.UNREADABLE
-        return "warning" if passes else "danger", STATUS_WORDS[Status.INVALID]
+        # The first key, and nobody could ask about it.
+        known = Status.UNKNOWN if passes and not row.has_live else Status.INVALID
+        return "warning" if passes else "danger", STATUS_WORDS[known]
     if blocked in (None, Reason.CHECKING):
         return "success", STATUS_WORDS[Status.ACTIVE]
     return "danger", reason_words(blocked)
