@@ -1,7 +1,10 @@
 """What somebody has to be told of: one alert as a trouble begins, one as it is over, and no more.
 
-A trouble that goes on is told again after a day, or when it has become worse: another reason, or twice as many orders
-that wait. Whether it was told is in the table, so restarts and many processes tell nothing twice.
+A trouble that goes on is told again after a day, or when it has become worse: another reason, or twice as many works
+that wait. Works that need a person, or have failed lately (``order_troubles``), are one trouble for each kind of work,
+however many they are and whatever their reasons; it is over as none is left.
+
+Whether it was told is in the table, so restarts and many processes tell nothing twice.
 ``alert_delivery`` brings alerts to those who want them.
 """
 
@@ -14,9 +17,10 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain import heartbeats, sections, ticks
+from domain import heartbeats, order_troubles, sections, ticks
 from domain.db import Base, UtcDateTime, db, enum_type, utc_now
 from domain.model_lists import OLD
+from domain.orders import StageState
 from domain.provider_configs import Reason, Status
 from domain.redaction import RedactedText
 from domain.sections import Section
@@ -32,16 +36,19 @@ EVERY = timedelta(seconds=5)
 
 
 class Trouble(StrEnum):
-    """What can be wrong; the first three with one stage type."""
+    """What can be wrong; with one stage type, but for the last two."""
 
     BLOCKED = "blocked"
     MODEL_GONE = "model_gone"
     LIST_OLD = "list_old"
+    ATTENTION = "attention"
+    FAILED = "failed"
     NO_WORKER = "no_worker"
     NO_BEAT = "no_beat"
 
 
 OF_SECTIONS = (Trouble.BLOCKED, Trouble.MODEL_GONE, Trouble.LIST_OLD)
+OF_ORDERS = {StageState.ATTENTION: Trouble.ATTENTION, StageState.FAILED: Trouble.FAILED}
 Subject = tuple[Trouble, StageType | None]
 
 
@@ -68,7 +75,7 @@ class Alert(Base):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A trouble that there is now. ``waiting`` is how many works wait because of it."""
+    """A trouble that there is now. ``waiting`` is how many works wait because of it, need a person, or have failed."""
 
     since: datetime
     reason: str | None = None
@@ -90,6 +97,22 @@ def notice_sections(now: datetime) -> list[Alert]:
         if section.blocked is Reason.CHECKING:
             undecided.add((Trouble.BLOCKED, section.stage_type))
     return _tell(found, [(trouble, each) for trouble in OF_SECTIONS for each in StageType], undecided, now)
+
+
+def notice_orders(now: datetime) -> list[Alert]:
+    """Look for works that need a person or have failed lately, and tell what has begun and what is over.
+
+    ``reason`` is the one that most of them have. Commits, and returns what was told; of several processes that do this
+    at once, one does it.
+    """
+    if not ticks.claim("alerts.orders", EVERY, now):
+        db.session.rollback()
+        return []
+    found: dict[Subject, Found] = {
+        (OF_ORDERS[group.state], group.stage_type): Found(group.since, group.reason, group.works)
+        for group in order_troubles.look(now)
+    }
+    return _tell(found, [(trouble, each) for trouble in OF_ORDERS.values() for each in StageType], (), now)
 
 
 def notice_silence(trouble: Trouble, watched_since: datetime, now: datetime) -> list[Alert]:
@@ -118,11 +141,17 @@ def nobody_works(now: datetime) -> bool:
 def sentence(alert: Alert) -> str:
     """What happened and what it means for the orders, in English: for logs, and for machines that show it."""
     subject = f"{alert.stage_type}: " if alert.stage_type else ""
-    since = f"since {alert.since:%d %b %H:%M} UTC"
-    waits = f", {alert.waiting} wait{'s' if alert.waiting == 1 else ''}" if alert.waiting else ""
     if alert.over:
         return f"{subject}{_OVER[alert.trouble]}"
-    return f"{subject}{_BEGUN[alert.trouble].format(reason=(alert.reason or '').replace('_', ' '))} {since}{waits}"
+    reason = (alert.reason or "").replace("_", " ")
+    since = f"since {alert.since:%d %b %H:%M} UTC"
+    if alert.trouble in OF_ORDERS.values():
+        is_one = alert.waiting == 1
+        works = f"{alert.waiting} {_WORKS[alert.trouble][0 if is_one else 1]}"
+        why = f" ({reason if is_one else f'mostly: {reason}'})" if reason else ""
+        return f"{subject}{works}{why} {since}"
+    waits = f", {alert.waiting} wait{'s' if alert.waiting == 1 else ''}" if alert.waiting else ""
+    return f"{subject}{_BEGUN[alert.trouble].format(reason=reason)} {since}{waits}"
 
 
 _BEGUN = {
@@ -132,10 +161,17 @@ _BEGUN = {
     Trouble.NO_WORKER: "no worker is seen, so no order is worked on,",
     Trouble.NO_BEAT: "no beat is seen, workers stand in for it,",
 }
+#: Of one work, and of several.
+_WORKS = {
+    Trouble.ATTENTION: ("work needs a decision", "works need a decision"),
+    Trouble.FAILED: ("work has failed", "works have failed"),
+}
 _OVER = {
     Trouble.BLOCKED: "works again",
     Trouble.MODEL_GONE: "the chosen model is in the list again, or another one was chosen",
     Trouble.LIST_OLD: "the list of models is fresh again",
+    Trouble.ATTENTION: "no work needs a decision any more",
+    Trouble.FAILED: "no work has failed for a day, or each that did was retried",
     Trouble.NO_WORKER: "a worker is seen again",
     Trouble.NO_BEAT: "a beat is seen again",
 }
@@ -170,7 +206,7 @@ def _tell(
     told = []
     for subject, trouble in found.items():
         before = latest.get(subject)
-        if before is None or before.over or _must_be_told_again(before, trouble, now):
+        if before is None or before.over or _must_be_told_again(subject, before, trouble, now):
             told.append(_alert(subject, trouble, now, over=False))
     for subject, before in latest.items():
         if not before.over and subject not in found and subject not in undecided:
@@ -196,8 +232,10 @@ def _alert(subject: Subject, found: Found, now: datetime, *, over: bool) -> Aler
     )
 
 
-def _must_be_told_again(before: Alert, found: Found, now: datetime) -> bool:
-    is_worse = found.reason != before.reason or found.waiting >= 2 * max(before.waiting, 1)
+def _must_be_told_again(subject: Subject, before: Alert, found: Found, now: datetime) -> bool:
+    # Which reason most works have changes to and fro; that of a section is its only one.
+    is_another = subject[0] not in OF_ORDERS.values() and found.reason != before.reason
+    is_worse = is_another or found.waiting >= 2 * max(before.waiting, 1)
     return is_worse or now - before.at >= REMINDED_AFTER
 
 

@@ -95,6 +95,7 @@ class Order(Base):
 
 
 _HELD = text("reason = 'provider_pace'")
+_IN_TROUBLE = text("state IN ('attention', 'failed')")
 
 
 class Stage(Base):
@@ -149,6 +150,15 @@ class Stage(Base):
         Index("ix_stages_state_due_at", "state", "due_at"),
         # Few are held, however many are queued, and each claim and each sweep asks for them.
         Index("ix_stages_held", "stage_type", "id", sqlite_where=_HELD, postgresql_where=_HELD),
+        # Alerts ask for them every few seconds: the few of late among all that ever failed.
+        Index(
+            "ix_stages_in_trouble",
+            "state",
+            "stage_type",
+            "finished_at",
+            sqlite_where=_IN_TROUBLE,
+            postgresql_where=_IN_TROUBLE,
+        ),
     )
 
 

@@ -23,8 +23,9 @@ _began_at = utc_now()
 
 @task(name=ALERTS_TASK)
 def notice(every: float | None = None) -> None:  # noqa: ARG001  # the domain tells of each trouble once, however many ask
-    """Notice what began and what is over in the sections, and whether a beat is there; post what is due."""
+    """Notice what began and what is over in sections and orders, and whether a beat is there; post what is due."""
     alerts.notice_sections(utc_now())
+    alerts.notice_orders(utc_now())
     alerts.notice_silence(Trouble.NO_BEAT, _began_at, utc_now())
     alert_delivery.deliver(utc_now())
 
