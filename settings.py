@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import tzlocal
@@ -24,6 +24,9 @@ LIMIT = re.compile(
     r"(?P<kind>\w+)=(?:(?P<calls>[1-9]\d{0,8})/(?P<seconds>\d{1,9}(?:\.\d{1,9})?)s|(?P<jobs>[1-9]\d{0,8})jobs)",
     re.ASCII,
 )
+#: What stands between two addresses of ALERT_URLS. A comma may be a part of one, unless another address follows it.
+BETWEEN_ADDRESSES = re.compile(r"[\s,]*\s[\s,]*|,+(?=[a-z][a-z0-9]*://)", re.IGNORECASE)
+ADDRESS = re.compile(r"[a-z][a-z0-9]*://\S+", re.IGNORECASE)
 HOW_TO_MAKE_ONE = 'make one with: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
 SHORTEST_SECRET = 32
 #: What Celery is given while REDIS_URL is not set: commands that send no message need no broker.
@@ -114,6 +117,11 @@ class Settings(BaseSettings):
     alert_webhook_url: SecretStr | None = Field(
         None, description="Where alerts are posted as JSON, such as a chat's webhook; unset, they are only in the log."
     )
+    alert_urls: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        description="Where alerts are sent besides: addresses that Apprise understands, such as tgram://token/chat or "
+        "mailto://user:password@host, with spaces, commas or new lines between them.",
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     dummy_provider: bool = Field(
         False, description="1 offers the built-in DUMMY provider, which needs no key and makes real sample works."
@@ -159,6 +167,17 @@ class Settings(BaseSettings):
     @classmethod
     def _split_on_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("alert_urls", mode="before")
+    @classmethod
+    def _split_addresses(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        addresses = dict.fromkeys(each for each in BETWEEN_ADDRESSES.split(value.strip(" ,\t\r\n")) if each)
+        for number, each in enumerate(addresses, start=1):
+            if not ADDRESS.fullmatch(each):
+                raise ValueError(f"cannot be read, number {number} is no address; write each like tgram://token/chat")
+        return tuple(addresses)
 
     @field_validator("provider_limits", mode="before")
     @classmethod
@@ -256,6 +275,7 @@ class Settings(BaseSettings):
         values = [getattr(self, name) for name in type(self).model_fields]
         values = [each for value in values for each in (value if isinstance(value, tuple) else (value,))]
         found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        found += [part for each in self.alert_urls for part in _secret_parts(each.get_secret_value())]
         for url in (self.database_url, self.redis_url, self.broker_url):
             password = urlsplit(url).password if "://" in url else None
             found += [password, unquote(password)] if password else []
@@ -287,6 +307,22 @@ def _zone_named(name: str) -> ZoneInfo | None:
     except (LookupError, ValueError, OSError):
         # Unknown, a path that leads out of the folder of zones, a folder in there.
         return None
+
+
+def _secret_parts(address: str) -> list[str]:
+    """What of an address of ALERT_URLS would show up in that of the request which it becomes: tokens and passwords.
+
+    A part without a digit is a word, such as "services", and taking it out everywhere would do harm; but a password.
+    """
+    front, _, query = address.partition("://")[2].partition("?")
+    place, *path = front.split("/")
+    user, _, host = place.rpartition("@")
+    name, _, password = user.partition(":")
+    # Many a service has its token where others have their host.
+    tokens = [] if "." in host else [host, *host.split(":")]
+    parts = [name, *tokens, *path, *(value for _, value in parse_qsl(query))]
+    telling = [part for part in parts if re.search(r"\d", part) and re.search(r"[^\W\d_]", part)]
+    return [each for part in (password, *telling) for each in (part, unquote(part))]
 
 
 def _sentence(error: object) -> str:

@@ -1,12 +1,24 @@
-"""Brings alerts to the address that wants them, as JSON. A dead target harms nothing and hears later what it missed."""
+"""Brings alerts to those who want them: as JSON to ``ALERT_WEBHOOK_URL``, as a text to each address of ``ALERT_URLS``.
 
+Each of these targets is told of each alert until that has arrived. One that is dead, or never answers, harms nothing,
+delays no other one, and hears later what it missed.
+"""
+
+import queue
+import threading
+from collections import Counter, defaultdict
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import requests
 import structlog
-from sqlalchemy import select
+from pydantic import SecretStr
+from sqlalchemy import Select, select
 
-from domain.alerts import Alert, sentence
+from domain import alert_targets
+from domain.alert_targets import Target
+from domain.alerts import Alert, Delivery, sentence
 from domain.db import db, utc_now
 from domain.redaction import redactor
 from settings import current_settings
@@ -14,45 +26,164 @@ from settings import current_settings
 log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS = 5.0
+#: What has not arrived by then counts as not arrived, whatever the target does.
+LONGEST_SECONDS = 10.0
 #: Pauses between the tries of one alert; after the last it is given up.
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 60, 60, 180, 360, 720))
 #: What is older than that is news no more, such as what was noted before anybody wanted to be told.
 LONGEST = timedelta(days=2)
 BATCH = 20
+TEST = "this is a test: alerts arrive here"
+
+Facts = dict[str, Any]
+#: What the database knows of an alert on its way to one target: that of the webhook is the alert itself.
+OnItsWay = Alert | Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What became of a test alert. ``why_not`` is None where it arrived; neither text holds an address."""
+
+    target: str
+    why_not: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Channel:
+    """The way to one target: the webhook, or ``target``."""
+
+    address: SecretStr
+    target: Target | None = None
+
+    @property
+    def key(self) -> str:
+        return self.target.id if self.target else ""
+
+    @property
+    def name(self) -> str:
+        if self.target is None:
+            return "ALERT_WEBHOOK_URL"
+        return f"{self.target.number}. {alert_targets.service_name(self.address) or 'unknown service'}"
+
+    def post(self, facts: Facts) -> str | None:
+        """Why it did not arrive, or None; never raises, and may take long."""
+        if self.target is None:
+            return _post(self.address.get_secret_value(), facts)
+        return alert_targets.send(self.address, facts["text"], good=facts["over"])
+
+
+_Posted = tuple[_Channel, OnItsWay | None, str | None]
+#: Who holds a channel's lock is posting: no second thread of this process waits for a target that does not answer.
+_turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 def deliver(now: datetime) -> int:
-    """Post the alerts that are due, oldest first, and return how many arrived; commits before and after each.
+    """Tell each target what is due, oldest first, and return how many messages arrived; commits before and after each.
 
-    Does nothing where ``ALERT_WEBHOOK_URL`` is not set. An alert is posted by one process at a time; one whose answer
-    got lost is posted again, with the same ``id``. The first that fails ends the round: the others would fail as well.
+    Does nothing where neither ``ALERT_WEBHOOK_URL`` nor ``ALERT_URLS`` is set. An alert is posted to a target by one
+    process at a time; one whose answer got lost is posted again, to the webhook with the same ``id``. The first that
+    fails ends the round of its target: the others would fail as well. Ends ``LONGEST_SECONDS`` after the last arrival.
     """
-    target = current_settings().alert_webhook_url
-    if target is None:
-        return 0
-    arrived = 0
-    while arrived < BATCH and (alert := _take(now)) is not None:
-        if not _post(target.get_secret_value(), alert):
+    posted: queue.SimpleQueue[_Posted] = queue.SimpleQueue()
+    under_way = {each.key: each for each in _channels() if _begin_next(each, now, posted)}
+    arrived = Counter[str]()
+    while under_way:
+        try:
+            channel, row, why_not = posted.get(timeout=LONGEST_SECONDS)
+        except queue.Empty:
+            for channel in under_way.values():
+                log.warning("alert not delivered", target=channel.name, why=_no_answer())
             break
-        alert.delivered_at, alert.next_try_at = utc_now(), None
+        del under_way[channel.key]
+        if why_not is not None or row is None:
+            log.warning("alert not delivered", target=channel.name, why=why_not)
+            continue
+        row.delivered_at, row.next_try_at = utc_now(), None
         db.session.commit()
-        arrived += 1
-    return arrived
+        arrived[channel.key] += 1
+        if arrived[channel.key] < BATCH and _begin_next(channel, now, posted):
+            under_way[channel.key] = channel
+    return arrived.total()
 
 
-def _take(now: datetime) -> Alert | None:
-    """The oldest alert that is due; nobody else takes it before its next try."""
-    due = select(Alert).where(Alert.next_try_at <= now, Alert.at > now - LONGEST).order_by(Alert.id).limit(1)
-    alert = db.session.scalar(due.with_for_update(skip_locked=True))
-    if alert is not None:
-        alert.next_try_at = now + PAUSES[alert.tries] if alert.tries < len(PAUSES) else None
-        alert.tries += 1
+def try_out(now: datetime) -> list[Arrival]:
+    """Send each target a test alert, which is kept nowhere, and tell what became of it, the webhook's first."""
+    facts: Facts = {
+        "id": None,
+        "at": now.isoformat(),
+        "event": "test",
+        "over": False,
+        "stage_type": None,
+        "reason": None,
+    }
+    facts |= {"since": now.isoformat(), "waiting": 0, "text": TEST}
+    posted: queue.SimpleQueue[_Posted] = queue.SimpleQueue()
+    channels = _channels()
+    for each in channels:
+        _begin(each, None, facts, posted)
+    ends: dict[str, str | None] = {}
+    while len(ends) < len(channels):
+        try:
+            channel, _, ends[channel.key] = posted.get(timeout=LONGEST_SECONDS)
+        except queue.Empty:
+            break
+    return [Arrival(each.name, ends.get(each.key, _no_answer())) for each in channels]
+
+
+def _channels() -> list[_Channel]:
+    webhook = current_settings().alert_webhook_url
+    first = [_Channel(webhook)] if webhook else []
+    return first + [_Channel(target.address, target) for target in alert_targets.configured()]
+
+
+def _begin_next(channel: _Channel, now: datetime, posted: queue.SimpleQueue[_Posted]) -> bool:
+    """Begin to post what is due for this channel; False if nothing is, or an earlier post still goes on."""
+    if _turns[channel.key].locked() or (row := _take(channel, now)) is None:
+        return False
+    facts = _facts(row if isinstance(row, Alert) else row.alert)
     db.session.commit()
-    return alert
+    return _begin(channel, row, facts, posted)
 
 
-def _post(url: str, alert: Alert) -> bool:
-    body = {
+def _begin(channel: _Channel, row: OnItsWay | None, facts: Facts, posted: queue.SimpleQueue[_Posted]) -> bool:
+    """Post in a thread of its own, which puts the end into ``posted``; False if an earlier post still goes on."""
+    turn = _turns[channel.key]
+    if not turn.acquire(blocking=False):
+        return False
+    cleaned = redactor.clean_all(facts)
+
+    def post() -> None:
+        try:
+            why_not = channel.post(cleaned)
+        finally:
+            turn.release()
+        posted.put((channel, row, why_not))
+
+    # A daemon, so that no process that is to end waits for a target that never answers.
+    threading.Thread(target=post, name="alert", daemon=True).start()
+    return True
+
+
+def _take(channel: _Channel, now: datetime) -> OnItsWay | None:
+    """The oldest alert that is due for this channel; nobody else takes it before its next try."""
+    row: OnItsWay | None = db.session.scalar(_due(channel, now))
+    if row is not None:
+        row.next_try_at = now + PAUSES[row.tries] if row.tries < len(PAUSES) else None
+        row.tries += 1
+    db.session.commit()
+    return row
+
+
+def _due(channel: _Channel, now: datetime) -> Select[Any]:
+    row: type[OnItsWay] = Delivery if channel.target else Alert
+    due: Select[Any] = select(row).where(row.next_try_at <= now, Alert.at > now - LONGEST)
+    if channel.target:
+        due = due.join(Delivery.alert).where(Delivery.target == channel.key)
+    return due.order_by(row.id).limit(1).with_for_update(of=row, skip_locked=True)
+
+
+def _facts(alert: Alert) -> Facts:
+    return {
         "id": alert.id,
         "at": alert.at.isoformat(),
         "event": alert.trouble,
@@ -63,18 +194,19 @@ def _post(url: str, alert: Alert) -> bool:
         "waiting": alert.waiting,
         "text": sentence(alert),
     }
-    db.session.commit()
+
+
+def _post(url: str, facts: Facts) -> str | None:
     try:
         with requests.Session() as session:
             # No netrc and no proxy of the environment: the address itself is the target's secret.
             session.trust_env = False
-            answer = session.post(
-                url, json=redactor.clean_all(body), timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
-            )
+            answer = session.post(url, json=facts, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True)
             answer.close()
     except (requests.RequestException, OSError, ValueError) as error:
-        log.warning("alert not delivered", alert_id=body["id"], error=type(error).__name__)
-        return False
-    if not answer.ok:
-        log.warning("alert not delivered", alert_id=body["id"], status=answer.status_code)
-    return bool(answer.ok)
+        return type(error).__name__
+    return None if answer.ok else f"status {answer.status_code}"
+
+
+def _no_answer() -> str:
+    return f"no answer within {LONGEST_SECONDS:.0f} s"

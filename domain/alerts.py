@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
-from sqlalchemy import func, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from domain import heartbeats, order_troubles, sections, ticks
+from domain import alert_targets, heartbeats, order_troubles, sections, ticks
 from domain.db import Base, UtcDateTime, db, enum_type, utc_now
 from domain.model_lists import OLD
 from domain.orders import StageState
@@ -55,7 +55,8 @@ Subject = tuple[Trouble, StageType | None]
 class Alert(Base):
     """One thing that was told: that a trouble began, goes on or got worse, or that it is ``over``.
 
-    ``next_try_at`` is when its delivery is tried next; None when it has arrived, or was given up.
+    ``next_try_at`` is when its delivery to ``ALERT_WEBHOOK_URL`` is tried next; None when it has arrived, or was given
+    up. Each address of ``ALERT_URLS`` has a delivery of its own.
     """
 
     __tablename__ = "alerts"
@@ -71,6 +72,32 @@ class Alert(Base):
     tries: Mapped[int] = mapped_column(default=0)
     next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    deliveries: Mapped[list["Delivery"]] = relationship(back_populates="alert")
+
+
+class Delivery(Base):
+    """One alert on its way to one address of ``ALERT_URLS``; made with the alert, for the addresses of that time.
+
+    ``target`` is the address' ``alert_targets.Target.id``. So one that is away delays and repeats nothing for the
+    others, and one that is new hears what happens from then on.
+    """
+
+    __tablename__ = "alert_deliveries"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id"))
+    target: Mapped[str] = mapped_column(Text)
+    tries: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    alert: Mapped[Alert] = relationship(back_populates="deliveries")
+
+    __table_args__ = (
+        UniqueConstraint("alert_id", "target"),
+        Index("ix_alert_deliveries_target_next_try_at", "target", "next_try_at"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +256,7 @@ def _alert(subject: Subject, found: Found, now: datetime, *, over: bool) -> Aler
         since=found.since,
         waiting=found.waiting,
         next_try_at=now,
+        deliveries=[Delivery(target=each.id, next_try_at=now) for each in alert_targets.configured()],
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from launch import env_file
 from launch.checks import (
     StartFault,
+    check_alerts,
     check_broker,
     check_database,
     check_folder,
@@ -78,6 +79,7 @@ def _start_in(folder: Path, stop: _Stop) -> None:
     check_port(settings.host, settings.port)
     check_database(settings.database_url)
     check_media(settings)
+    check_alerts(settings)
     with _broker(settings) as (redis_url, ours):
         stop.heed()
         env = _environment(settings, redis_url)

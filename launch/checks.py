@@ -14,6 +14,7 @@ from redis.retry import Retry
 from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from domain import alert_targets
 from domain.media_bucket import MediaBucket, MediaStoreAway
 from domain.media_store import media_store_of
 from settings import Settings, SettingsFault
@@ -128,6 +129,12 @@ def check_media(settings: Settings) -> None:
         raise StartFault(
             f"The bucket of MEDIA_URL takes no files ({away}); check MEDIA_URL and the AWS_ variables."
         ) from None
+
+
+def check_alerts(settings: Settings) -> None:
+    """Raises ``StartFault`` when Apprise does not understand an address of ALERT_URLS; nothing is sent."""
+    if numbers := alert_targets.unreadable(settings.alert_urls):
+        raise StartFault(alert_targets.complaint(numbers))
 
 
 def _limits(url: URL) -> dict[str, object]:

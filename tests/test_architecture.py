@@ -110,6 +110,19 @@ def test_an_import_inside_a_function_hides_a_circle() -> None:
     assert hidden == []
 
 
+def test_apprise_is_imported_only_by_whoever_has_an_address_for_it() -> None:
+    importers = {
+        str(path.relative_to(ROOT))
+        for path in sources()
+        for node in ast.walk(tree_of(path))
+        if (isinstance(node, ast.Import) and any(each.name.startswith("apprise") for each in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("apprise"))
+    }
+
+    assert importers == set()
+    assert [path.name for path in sources() if "apprise" in texts_in(path)] == ["alert_targets.py"]
+
+
 @on_one_database
 def test_every_task_has_the_name_of_the_contract(migrated_app: Flask) -> None:
     celery_app = migrated_app.extensions["celery"]

@@ -79,11 +79,11 @@ def test_both_secrets_may_not_be_equal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_secret_shows_in_text_or_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     planted = {
-        name: f"canary-of-{name}-0123456789-abcdefgh"
+        name: f"{'json://' if name == 'alert_urls' else ''}canary-of-{name}-0123456789-abcdefgh"
         for name, field in Settings.model_fields.items()
         if _is_secret(field)
     }
-    assert len(planted) == 14
+    assert len(planted) == 15
     for name, value in planted.items():
         monkeypatch.setenv(name.upper(), value)
     monkeypatch.setenv("DATABASE_URL", "postgresql://user:canary-database@host/name")
@@ -104,6 +104,53 @@ def test_a_fault_shows_no_value_of_its_variable(monkeypatch: pytest.MonkeyPatch)
         Settings.from_env()
 
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "addresses"),
+    [
+        ("", []),
+        ("json://one", ["json://one"]),
+        ("json://one tgram://two\n\tslack://three", ["json://one", "tgram://two", "slack://three"]),
+        ("json://one,tgram://two , slack://three,", ["json://one", "tgram://two", "slack://three"]),
+        ("mailto://u:p@h?to=a@b.org,c@d.org,json://two", ["mailto://u:p@h?to=a@b.org,c@d.org", "json://two"]),
+        ("json://h?u=a%2Chttp://b", ["json://h?u=a%2Chttp://b"]),
+        ("json://one json://two json://one", ["json://one", "json://two"]),
+    ],
+)
+def test_addresses_of_alerts_stand_apart_and_may_hold_commas(
+    written: str, addresses: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALERT_URLS", written)
+
+    assert [each.get_secret_value() for each in Settings.from_env().alert_urls] == addresses
+
+
+@pytest.mark.parametrize("written", ["canary", "json://one canary", "json://one, canary@b.org", "json://", "://canary"])
+def test_what_is_no_address_of_alerts_is_refused_by_its_number(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALERT_URLS", written)
+
+    with pytest.raises(
+        SettingsFault, match=r"^ALERT_URLS cannot be read, number [12] is no address; write each like tgram://"
+    ) as caught:
+        Settings.from_env()
+
+    assert "canary" not in str(caught.value)
+
+
+def test_tokens_and_passwords_inside_of_addresses_of_alerts_are_known_as_secrets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(
+        "ALERT_URLS",
+        "tgram://123456789:fakeAA0123/-100200300/ mailto://anna:pass%2Fword@mail2.example.org?to=a@b.org "
+        "json://hooks.example.org/services/fake01B2/?+X-Token=fake03D4 slack://fakeT1/fakeB2",
+    )
+
+    known = set(Settings.from_env().secrets())
+
+    assert known >= {"123456789:fakeAA0123", "fakeAA0123", "pass%2Fword", "pass/word", "fake01B2", "fake03D4", "fakeB2"}
+    assert not known & {"services", "mail2.example.org", "hooks.example.org", "anna"}
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])

@@ -15,7 +15,12 @@ from settings import Settings
 #: What these say of each message or request is said once by our own events; of sweeps, every few seconds otherwise.
 CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.beat", "flask-limiter")
 #: Below these levels they write whole addresses, statements or rows.
-TALKATIVE = {"urllib3": logging.INFO, "sqlalchemy": logging.WARNING}
+TALKATIVE = {
+    "urllib3": logging.INFO,
+    "sqlalchemy": logging.WARNING,
+    "oauthlib": logging.INFO,
+    "requests_oauthlib": logging.INFO,
+}
 #: They bring handlers of their own, which know no secrets.
 STUBBORN = (
     "gunicorn.error",

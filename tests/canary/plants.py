@@ -28,12 +28,15 @@ class Plants:
     password: str = field(default_factory=lambda: _planted("password"))
     metrics_token: str = field(default_factory=lambda: _planted("metrics"))
     webhook_path: str = field(default_factory=lambda: f"/hooks/{_planted('hook')}")
+    chat_path: str = field(default_factory=lambda: f"/chats/{_planted('chat')}")
+    chat_token: str = field(default_factory=lambda: _planted("chat-token"))
     admin_secret: str = field(default_factory=lambda: _planted("seal-0A"))
     previous_admin_secret: str = field(default_factory=lambda: _planted("seal-before-0A"))
     session_secret: str = field(default_factory=lambda: _planted("session-0A"))
 
     def environment(self, webhook_host: str) -> dict[str, str]:
         """Variables of the processes."""
+        chat = f"{webhook_host.replace('http://', 'json://')}{self.chat_path}"
         return {
             "ADMIN_SECRET_KEY": self.admin_secret,
             "ADMIN_SECRET_KEY_PREVIOUS": self.previous_admin_secret,
@@ -41,5 +44,7 @@ class Plants:
             "ADMIN_PASSWORD": self.password,
             "METRICS_TOKEN": self.metrics_token,
             "ALERT_WEBHOOK_URL": f"{webhook_host}{self.webhook_path}",
+            # One that listens, and one that nobody understands until something is sent there.
+            "ALERT_URLS": f"{chat}?+X-Token={self.chat_token} tgram://{self.chat_token}/{self.chat_token}",
             "GEMINI_API_KEY": self.keys[ProviderKind.GEMINI],
         }

@@ -32,6 +32,8 @@ COMMANDS = (
     "orders list --json",
     "orders show 1 --json",
     "admin list",
+    "alerts test",
+    "alerts test --json",
     "api-token list",
 )
 #: Commands to which the mistyped key is typed.
@@ -196,7 +198,8 @@ def test_no_secret_is_anywhere_though_everything_went_wrong(
     let_providers_repeat_the_key(it)
     let_calls_for_orders_fail(it)
     let_people_err(it)
-    alerts = [webhook.next().body]
+    # To the webhook, and by Apprise.
+    alerts = [webhook.next().body for _ in range(2)]
 
     is_postgres = it.system.database_url.startswith("postgresql")
     search_everywhere(it, witness, alerts, postgres.folder / "data" if is_postgres else None)

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from launch.checks import (
     StartFault,
+    check_alerts,
     check_broker,
     check_database,
     check_folder,
@@ -132,6 +133,16 @@ def test_a_bucket_that_takes_no_files_is_refused(s3: LocalS3, tmp_path: Path) ->
 
     with pytest.raises(StartFault, match=r"^The bucket of MEDIA_URL takes no files \(PermissionDeniedError\); check"):
         check_media(usable.model_copy(update={"aws_secret_access_key": SecretStr("another-fake-secret")}))
+
+
+def test_an_address_of_alerts_that_apprise_does_not_understand_is_refused_by_its_number() -> None:
+    addresses = ("json://localhost/", "tgram://canary", "json://localhost/", "nosuch://canary", "mailto://canary")
+    settings = production_settings(alert_urls=tuple(map(SecretStr, addresses)))
+
+    with pytest.raises(StartFault, match=r"^Apprise does not understand .*: 2, 4, 5\. https://\S+ shows how") as caught:
+        check_alerts(settings)
+
+    assert "canary" not in str(caught.value)
 
 
 @pytest.mark.processes

@@ -4,9 +4,10 @@ import click
 from flask.cli import with_appcontext
 from flask_migrate import upgrade
 
-from domain import accounts
+from domain import accounts, alert_targets
 from settings import current_settings
 from web.cli.accounts import create_first_administrator
+from web.cli.terminal import Refused
 
 
 @click.command("prepare")
@@ -14,8 +15,11 @@ from web.cli.accounts import create_first_administrator
 def prepare() -> None:
     """Bring the database up to date, and create the first administrator. Safe to run again.
 
-    One command, because each one costs the start of a process.
+    Refuses, and does nothing, where ALERT_URLS holds an address that nothing could be sent to. One command, because
+    each one costs the start of a process.
     """
+    if numbers := alert_targets.unreadable(current_settings().alert_urls):
+        raise Refused(alert_targets.complaint(numbers))
     upgrade()
     if current_settings().admin_password is not None:
         create_first_administrator()

@@ -1,0 +1,275 @@
+"""Alerts to the addresses of ALERT_URLS, by Apprise to servers that listen: each once, none held up by another."""
+
+import io
+import json
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from pydantic import SecretStr
+
+from domain import alert_delivery, alert_targets
+from domain.alert_delivery import PAUSES, _channels, deliver, try_out
+from domain.alert_targets import send, service_name
+from domain.alerts import Alert, Delivery, notice_orders
+from domain.db import db, utc_now
+from domain.orders import StageState
+from providers.kinds import StageType
+from tests.builders import place_order, set_state
+from tests.database_kinds import on_one_database
+from tests.emulator.listener import Listener
+from tests.stopped_clock import StoppedClock
+from web.logs import configure_logs
+
+MARK = "Canary7f3a9c21"
+SET = Callable[..., None]
+
+
+@pytest.fixture
+def open_target() -> Iterator[Callable[..., Listener]]:
+    """Servers that listen, each with the answers that it gives first."""
+    with ExitStack() as opened:
+        yield lambda *statuses: opened.enter_context(Listener(*statuses))
+
+
+def as_json(listener: Listener, more: str = "") -> SecretStr:
+    """The address of ``listener`` as Apprise writes it."""
+    return SecretStr(listener.url.replace("http://", "json://") + more)
+
+
+def nobody() -> SecretStr:
+    """An address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return SecretStr(f"json://127.0.0.1:{free.getsockname()[1]}/hooks/{MARK}")
+
+
+def alert() -> Alert:
+    """A new one, and no other."""
+    order = place_order()
+    set_state(order.id, StageType.POEM, StageState.FAILED, reason="content_refused", finished_at=utc_now())
+    [told] = notice_orders(utc_now())
+    return told
+
+
+def heard(listener: Listener) -> list[dict[str, Any]]:
+    """All that has come so far."""
+    bodies = []
+    while not listener._heard.empty():
+        bodies.append(json.loads(listener.next().body))
+    return bodies
+
+
+def test_an_alert_arrives_at_each_target_once_with_what_it_means(
+    change_settings: SET, open_target: Callable[..., Listener]
+) -> None:
+    first, second, webhook = open_target(), open_target(), open_target()
+    change_settings(alert_urls=(as_json(first), as_json(second)), alert_webhook_url=SecretStr(webhook.url))
+    made = alert()
+
+    assert deliver(utc_now()) == 3
+    assert deliver(utc_now() + timedelta(days=1)) == 0
+
+    for listener in (first, second):
+        [body] = heard(listener)
+        assert body["title"] == "Quatrain"
+        assert body["message"] == "POEM: 1 work has failed (content refused) since 18 Nov 12:00 UTC"
+        assert body["type"] == "warning"
+    [body] = heard(webhook)
+    assert (body["id"], body["event"], body["waiting"]) == (made.id, "failed", 1)
+    assert made.delivered_at
+    assert all(each.delivered_at for each in made.deliveries)
+
+
+@on_one_database
+def test_what_is_over_is_good_news(
+    change_settings: SET, open_target: Callable[..., Listener], clock: StoppedClock
+) -> None:
+    listener = open_target()
+    change_settings(alert_urls=(as_json(listener),))
+    alert()
+    clock.shift(timedelta(hours=24))
+    notice_orders(utc_now())
+
+    assert deliver(utc_now()) == 2
+    assert [body["type"] for body in heard(listener)] == ["warning", "success"]
+
+
+@pytest.mark.parametrize("webhook_is_dead", [False, True])
+def test_the_others_hear_of_an_alert_once_while_one_is_dead_which_hears_it_when_it_is_back(
+    change_settings: SET, open_target: Callable[..., Listener], clock: StoppedClock, webhook_is_dead: bool
+) -> None:
+    dead, first, second = open_target(503, 503), open_target(), open_target()
+    if webhook_is_dead:
+        change_settings(alert_urls=(as_json(first), as_json(second)), alert_webhook_url=SecretStr(dead.url))
+    else:
+        change_settings(alert_urls=(as_json(first), as_json(dead), as_json(second)))
+    alert()
+
+    assert deliver(utc_now()) == 2
+    for pause in PAUSES[:2]:
+        assert deliver(utc_now()) == 0
+        clock.shift(pause)
+        arrived = deliver(utc_now())
+    assert arrived == 1
+
+    assert [len(heard(listener)) for listener in (dead, first, second)] == [3, 1, 1]
+
+
+@on_one_database
+def test_a_target_that_fails_is_asked_once_in_a_round(
+    change_settings: SET, open_target: Callable[..., Listener], clock: StoppedClock
+) -> None:
+    dead, other = open_target(500), open_target()
+    change_settings(alert_urls=(as_json(dead), as_json(other)))
+    alert()
+    clock.shift(timedelta(hours=24))
+    notice_orders(utc_now())
+
+    assert deliver(utc_now()) == 2
+    assert len(heard(dead)) == 1
+    clock.shift(PAUSES[0])
+    assert deliver(utc_now()) == 2
+    assert [body["type"] for body in heard(dead)] == ["warning", "success"]
+
+
+@on_one_database
+def test_a_target_that_never_answers_holds_up_no_other_one_and_takes_one_thread(
+    change_settings: SET, open_target: Callable[..., Listener], clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_delivery, "LONGEST_SECONDS", 0.5)
+    listener = open_target()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        slow = SecretStr(f"json://127.0.0.1:{silent.getsockname()[1]}/?rto=600")
+        change_settings(alert_urls=(slow, as_json(listener)))
+        send(as_json(listener), "Apprise is loaded", good=True)
+        heard(listener)
+        alert()
+
+        deliver(utc_now())
+        assert len(heard(listener)) == 1
+        clock.shift(timedelta(hours=24))
+        notice_orders(utc_now())
+        assert deliver(utc_now()) == 1
+        assert len(heard(listener)) == 1
+
+        silent.settimeout(60)
+        silent.accept()[0].close()
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+        slow_one = alert_targets.configured()[0].id
+        tries = [each.tries for each in db.session.query(Delivery).filter_by(target=slow_one).order_by(Delivery.id)]
+        assert tries == [1, 0]
+
+
+@on_one_database
+def test_a_target_that_is_new_hears_what_happens_from_then_on(
+    change_settings: SET, open_target: Callable[..., Listener], clock: StoppedClock
+) -> None:
+    old, new = open_target(), open_target()
+    change_settings(alert_urls=(as_json(old),))
+    alert()
+    change_settings(alert_urls=(as_json(new), as_json(old)))
+    assert deliver(utc_now()) == 1
+    clock.shift(timedelta(hours=24))
+    notice_orders(utc_now())
+    assert deliver(utc_now()) == 2
+
+    assert [len(heard(old)), len(heard(new))] == [2, 1]
+
+
+@on_one_database
+def test_what_the_database_keeps_of_an_address_tells_nobody_what_it_is(
+    change_settings: SET, open_target: Callable[..., Listener]
+) -> None:
+    change_settings(alert_urls=(as_json(open_target(), f"/{MARK}"),))
+    alert()
+
+    [kept] = db.session.query(Delivery).all()
+    assert len(kept.target) == 32
+    change_settings(secret_key=SecretStr("another-secret-0123456789-abcdefgh"))
+    assert alert_targets.configured()[0].id != kept.target
+
+
+@pytest.fixture
+def written(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """Our log at its loudest, and Apprise's below that."""
+    configure_logs(app.config["SETTINGS"].model_copy(update={"log_level": "DEBUG"}))
+    text = io.StringIO()
+    handler = next(each for each in logging.getLogger().handlers if each.get_name() == "quatrain")
+    monkeypatch.setattr(handler, "stream", text)
+    monkeypatch.setattr(logging.getLogger("apprise"), "level", 1)
+    yield text
+    configure_logs(app.config["SETTINGS"])
+
+
+def canaries(listener: Listener) -> list[SecretStr]:
+    """Addresses with a mark in each place of a secret, that are taken, refused, unreachable and not understood."""
+    _, _, rest = listener.url.partition("://")
+    host = rest.partition("/")[0]
+    return [
+        *(SecretStr(f"json://user{MARK}:pass{MARK}@{host}/{MARK}/{number}?+X-Token={MARK}") for number in "12"),
+        nobody(),
+        SecretStr(f"mailto://user:{MARK}@127.0.0.1:1?to=a@example.org,b@example.org"),
+        SecretStr(f"tgram://{MARK}"),
+        SecretStr(f"nosuch://{MARK}"),
+        SecretStr(f"json://user:{MARK}@[bad/{MARK}"),
+        SecretStr(f"json://{host}/{MARK}?method={MARK}"),
+        SecretStr(f"json://{host}/{MARK}?rto={MARK}"),
+    ]
+
+
+def test_no_address_is_told_to_anybody_whatever_becomes_of_the_alert(
+    change_settings: SET,
+    open_target: Callable[..., Listener],
+    written: io.StringIO,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    change_settings(alert_urls=tuple(canaries(open_target(200, 500))))
+    alert()
+
+    assert deliver(utc_now()) == 2
+    arrivals = try_out(utc_now())
+
+    assert written.getvalue().count("alert not delivered") == 7
+    said = (written.getvalue(), "".join(capfd.readouterr()), repr(arrivals), repr(_channels()))
+    assert [text for text in said if MARK.lower() in text.lower()] == []
+
+
+def test_apprise_would_tell_addresses_if_its_log_were_heard(
+    open_target: Callable[..., Listener], written: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [taken, *_] = canaries(open_target())
+    assert service_name(taken) == "JSON"
+    monkeypatch.setattr(logging.getLogger("apprise"), "propagate", True)
+
+    assert send(taken, "a text", good=True) is None
+
+    assert MARK in written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("tgram://123456789:AAFakeFakeFakeFakeFakeFakeFakeFake-_A/12345/", "Telegram"),
+        ("mailto://user:password@example.org?to=a@example.org,b@example.org", "E-Mail"),
+        ("slack://T0123456789/B0123456789/fake0123456789fake012345/", "Slack"),
+        ("https://hooks.slack.com/services/T0123456789/B0123456789/fake0123456789fake012345", "Slack"),
+        ("json://localhost/", "JSON"),
+        ("nosuch://localhost/", None),
+        ("tgram://no-token", None),
+    ],
+)
+@on_one_database
+def test_apprise_knows_the_service_of_an_address(address: str, name: str | None) -> None:
+    assert service_name(SecretStr(address)) == name
+
+
+@on_one_database
+def test_a_redirect_is_not_followed(open_target: Callable[..., Listener]) -> None:
+    assert send(as_json(open_target(302)), "a text", good=True) == "the service did not take it"
