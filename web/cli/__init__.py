@@ -3,6 +3,7 @@
 from flask import Flask
 
 from web.cli.accounts import administrators, api_tokens
+from web.cli.alerts import alerts
 from web.cli.orders import orders
 from web.cli.prepare import prepare
 from web.cli.providers import providers
@@ -13,5 +14,5 @@ __all__ = ["init_app"]
 
 def init_app(app: Flask) -> None:
     """Add the commands to ``app``."""
-    for command in (administrators, api_tokens, orders, prepare, providers, secrets):
+    for command in (administrators, alerts, api_tokens, orders, prepare, providers, secrets):
         app.cli.add_command(command)
