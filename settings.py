@@ -157,7 +157,7 @@ class Settings(BaseSettings):
     sweep_interval_seconds: Seconds = Field(2, description="How often work that stands still is looked for.")
     poll_interval_seconds: Seconds = Field(3, description="How often due jobs at providers are looked for.")
     refresh_interval_seconds: Seconds = Field(3600, description="How often sections with an old list are looked for.")
-    alerts_interval_seconds: Seconds = Field(15, description="How often troubles to be told of are looked for.")
+    alerts_interval_seconds: Seconds = Field(5, description="How often troubles to be told of are looked for.")
     watchdog_seconds: Seconds = Field(
         60, description="A worker that hears nothing for so long while messages wait ends, to be started anew."
     )

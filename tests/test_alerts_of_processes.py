@@ -6,10 +6,15 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from domain import heartbeats
+from domain import heartbeats, ticks
 from domain.alerts import Alert, Trouble
 from domain.db import db, utc_now
-from tasks import alerts
+from domain.orders import StageState
+from providers.kinds import StageType
+from settings import Settings
+from tasks import alerts, pulse
+from tasks.messages import ALERTS_TASK, SWEEP_TASK
+from tests import builders
 from tests.database_kinds import on_one_database
 from tests.stopped_clock import StoppedClock, stopped_clock
 
@@ -69,3 +74,38 @@ def test_what_a_beat_tells_while_nobody_works_is_delivered_by_it(app: Flask, mon
         alerts._look()
 
     assert len(deliveries) == 2
+
+
+@pytest.mark.parametrize("beat_dies_after", [None, 1, 3, 5, 10, 14])
+def test_a_trouble_is_told_of_in_less_than_twenty_seconds_even_if_beat_dies_meanwhile(
+    app: Flask, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch, beat_dies_after: int | None
+) -> None:
+    every = Settings.model_fields["alerts_interval_seconds"].default
+
+    def send(task: str, **_: float) -> bool:
+        if task == ALERTS_TASK:
+            alerts.notice()
+        elif task == SWEEP_TASK:
+            ticks.claim(SWEEP_TASK, timedelta(seconds=1), utc_now())
+            db.session.commit()
+        return True
+
+    monkeypatch.setattr("tasks.messages._send", send)
+    with app.app_context():
+        send(SWEEP_TASK)
+        send(ALERTS_TASK)
+        # The worst moment: just after somebody has looked.
+        order = builders.place_order()
+        builders.set_state(order.id, StageType.POEM, StageState.FAILED, reason="rejected", finished_at=utc_now())
+        for second in range(1, 60):
+            clock.shift(timedelta(seconds=1))
+            if beat_dies_after is None or second < beat_dies_after:
+                for task in (each for each, due in ((SWEEP_TASK, 2), (ALERTS_TASK, every)) if second % due == 0):
+                    send(task)
+            if second % pulse.LOOK_SECONDS == 0:
+                pulse.stand_in_for_beat()
+            if (Trouble.FAILED, False) in told():
+                break
+
+    # A target that is well takes what is left.
+    assert second <= 17
