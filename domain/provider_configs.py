@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import JSON, Select, Text, select
+from sqlalchemy import JSON, Float, Select, Text, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.db import Base, UtcDateTime, db, enum_type, utc_now
@@ -137,9 +137,9 @@ class ProviderConfig(Base):
     candidate_checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     #: What was left on the account when that was asked last, in the provider's own unit, where it tells.
-    balance: Mapped[float | None]
+    balance: Mapped[float | None] = mapped_column(Float)
     #: What was left when a generation was refused for want of money: that much was not enough.
-    refused_balance: Mapped[float | None]
+    refused_balance: Mapped[float | None] = mapped_column(Float)
 
     #: A check is wanted since then; None when none is.
     check_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)

@@ -14,6 +14,7 @@ from tests.emulator.jobs import JobRoom
 from tests.emulator.listener import Listener
 from tests.emulator.server import Emulator
 from tests.http_session import Api
+from tests.processes.passing_time import no_waiting_for_jobs
 from tests.running_system import RunningSystem, wait_until
 
 pytestmark = pytest.mark.processes
@@ -139,7 +140,7 @@ def test_a_key_that_may_no_longer_generate_is_told_of_everywhere_until_a_good_on
     admin.save_section(stage_type, kind, api_key=key_of(kind, "second"))
     saved_at = time.time()
     for order in orders:
-        wait_until(partial(shop.is_done, order), f"order {order} is done")
+        wait_until(lambda: no_waiting_for_jobs(system) or shop.is_done(order), f"order {order} is done")  # noqa: B023
     done_at = time.time()
     over = next_alert(listener, stage_type)
     assert over["over"]

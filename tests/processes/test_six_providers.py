@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from providers.kinds import ProviderKind, StageType
 from tests.emulated_sections import KINDS, PAID_ROUTES
@@ -14,6 +13,7 @@ from tests.emulator.jobs import JobRoom
 from tests.emulator.server import Emulator
 from tests.emulator.state import Call, Charge
 from tests.http_session import Api, Browser
+from tests.processes.passing_time import do, no_waiting_for_jobs
 from tests.running_system import RunningSystem, wait_until
 
 pytestmark = pytest.mark.processes
@@ -95,19 +95,6 @@ def jobs_of(emulator: Emulator, stage_type: StageType) -> JobRoom:
     room = emulator.rooms[OF_STAGE[stage_type]]
     assert isinstance(room, JobRoom)
     return room
-
-
-def do(system: RunningSystem, statement: str) -> None:
-    """Change a row behind the product's back: let time pass, or look impatient."""
-    engine = create_engine(f"sqlite:///{system.folder / 'quatrain.db'}", connect_args={"timeout": 15})
-    with engine.begin() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
-
-
-def no_waiting_for_jobs(system: RunningSystem) -> None:
-    """Look at every job at once instead of when it is usually done."""
-    do(system, "UPDATE stages SET due_at = '2000-01-01' WHERE state IN ('submitted', 'uncertain')")
 
 
 def test_one_order_four_providers_then_three_poets_and_a_key_that_changes_under_a_song(

@@ -18,6 +18,7 @@ from domain.checks import Question, _store, check, due_checks, request_stale_ref
 from domain.db import db, utc_now
 from domain.orders import Attempt, StageState
 from domain.provider_configs import Finding, Reason, Status
+from domain.section_changes import request_check
 from domain.vault import Vault
 from domain.verdicts import Answer
 from providers.kinds import ProviderKind, StageType
@@ -115,7 +116,10 @@ def test_key_without_the_permission_to_list_but_with_that_to_generate(app: Flask
         save_section(POEM, OPENAI, api_key=KEY)
         check(POEM)
 
-        assert (section().status, section().reason) == (Status.INVALID, Reason.NO_PERMISSION)
+        assert (section().status, section().reason) == (Status.INVALID, Reason.MODEL_NOT_CHOSEN)
+        save_section(POEM, OPENAI, model="gpt-5.4")
+        check(POEM)
+        assert (section().status, section().models_reason) == (Status.ACTIVE, Reason.NO_PERMISSION)
 
 
 @pytest.mark.usefixtures("working")
@@ -318,6 +322,7 @@ def test_402_during_song(app: Flask, emulator: Emulator) -> None:
         [alert] = alerts.notice_sections(utc_now())
         assert (alert.stage_type, alert.reason, alert.waiting) == (SONG, Reason.NO_CREDIT, 3)
         emulator.suno.keys[KEY].credit = 10_000
+        request_check(SONG, "admin")
         check(SONG)
         assert {stage_of(order, SONG).state for order in orders} == {StageState.QUEUED}
         assert [each.over for each in alerts.notice_sections(utc_now() + timedelta(minutes=1))] == [True]
