@@ -7,11 +7,13 @@ stands is next door, in ``standstills``.
 
 from collections.abc import Mapping
 
+from flask_babel import format_currency, format_decimal, gettext, ngettext
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from domain.orders import OrderState, StageState
 from domain.provider_configs import Reason, Status
+from providers.base import Proof
 from providers.kinds import ProviderKind, StageType
 
 STAGE_NAMES: dict[StageType, LazyString] = {
@@ -43,6 +45,14 @@ TRIAL_WORDS: dict[str, LazyString] = {
     "unchecked": _("not checked yet"),
     "needs_model": _("not accepted"),
     "refused": _("not accepted"),
+}
+
+#: What a check does beyond asking for key and models, and what that costs.
+PROOF_WORDS: dict[Proof, LazyString | str] = {
+    Proof.TEXT: _("A check has the model write a few words, which costs a tiny part of a cent."),
+    Proof.CHARACTER: _("A check has one character read aloud, and is billed as one character."),
+    Proof.BALANCE: _("A check asks for the balance, which is free; whether it is enough, the first work shows."),
+    Proof.NONE: "",
 }
 
 STAGE_STATES: dict[StageState, LazyString] = {
@@ -262,6 +272,15 @@ def reason_words(code: str | None) -> LazyString | str:
 def reason_advice(code: str | None) -> LazyString | str:
     """What to do about a reason, as whole sentences; empty for none."""
     return REASONS.get(code, _UNKNOWN_REASON)[1] if code else ""
+
+
+def balance_words(kind: ProviderKind | None, balance: float) -> str:
+    """What is left on the account, in the provider's unit, as a few words; empty where we do not know its unit."""
+    if kind is ProviderKind.SUNO:
+        return ngettext("%(num)s credit left", "%(num)s credits left", int(balance), num=format_decimal(int(balance)))
+    if kind is ProviderKind.PIKA:
+        return gettext("%(money)s left", money=format_currency(balance / 1_000_000, "USD"))
+    return ""
 
 
 def refusal(code: str, facts: Mapping[str, str]) -> str:

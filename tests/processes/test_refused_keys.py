@@ -88,6 +88,11 @@ def refused_at(emulator: Emulator, stage_type: StageType, before: int) -> float:
     return wait_until(lambda: next(asked, None), "an order was refused")
 
 
+def is_done(system: RunningSystem, shop: Api, order: int) -> bool:
+    no_waiting_for_jobs(system)
+    return shop.is_done(order)
+
+
 def sections_json(system: RunningSystem) -> dict[str, dict[str, object]]:
     return {each["stage_type"]: each for each in json.loads(system.command("flask --app wsgi providers list --json"))}
 
@@ -140,7 +145,7 @@ def test_a_key_that_may_no_longer_generate_is_told_of_everywhere_until_a_good_on
     admin.save_section(stage_type, kind, api_key=key_of(kind, "second"))
     saved_at = time.time()
     for order in orders:
-        wait_until(lambda: no_waiting_for_jobs(system) or shop.is_done(order), f"order {order} is done")  # noqa: B023
+        wait_until(partial(is_done, system, shop, order), f"order {order} is done")
     done_at = time.time()
     over = next_alert(listener, stage_type)
     assert over["over"]

@@ -9,9 +9,10 @@ from markupsafe import Markup, escape
 from wtforms import HiddenField, PasswordField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.fields.core import Label
-from wtforms.widgets import CheckboxInput, Select
+from wtforms.widgets import CheckboxInput, Select, TextInput
 
 from domain.order_rules import DEFAULT_LANGUAGE, LIMITS, MULTI_LINE, REQUIRED, Fault
+from domain.section_changes import LONGEST_MODEL
 from providers.kinds import ProviderKind, StageType, allowed_providers
 from settings import current_settings
 from web.sentences import PROVIDER_TITLES, STAGE_NAMES, order_fault
@@ -38,7 +39,7 @@ class ModelSelect(Select):
 class ModelField(SelectField):
     """The models of a section; ``remarks`` is what to say of some of those that are ``listed``."""
 
-    widget = ModelSelect()  # type: ignore[no-untyped-call]  # WTForms has no types
+    widget: Select | TextInput = ModelSelect()  # type: ignore[no-untyped-call]  # WTForms has no types
     listed: Sequence[str] = ()
     remarks: Mapping[str, str] = {}
 
@@ -82,6 +83,17 @@ class SectionForm(TypedForm):
         for field in self:
             field.id = f"{stage_type.lower()}-{field.name.replace('_', '-')}"
             field.label = Label(field.id, field.label.text)
+
+    def ask_for_model(self, chosen: str) -> None:
+        """Have the id of a model typed, where no list can be chosen from."""
+        self.model.widget = TextInput()
+        self.model.render_kw = {
+            "value": chosen,
+            "maxlength": LONGEST_MODEL,
+            "autocomplete": "off",
+            "autocapitalize": "none",
+            "spellcheck": "false",
+        }
 
     def offer_models(self, models: Iterable[str], chosen: str, remarks: Mapping[str, str]) -> None:
         """Fill the select of models; one that was chosen and is not listed stays chosen, and is marked."""

@@ -17,14 +17,24 @@ from domain.shop_days import day_of
 from providers.kinds import ProviderKind, StageType
 from providers.registry import ADAPTERS, needs_key
 from web.admin.forms import SectionForm
-from web.sentences import STATUS_WORDS, TRIAL_WORDS, reason_words, refusal, section_news
+from web.sentences import (
+    PROOF_WORDS,
+    STATUS_WORDS,
+    TRIAL_WORDS,
+    balance_words,
+    reason_words,
+    refusal,
+    section_news,
+)
 
 ANSWER = "section_answer"
 #: Since when before its end a model is warned of.
 END_IS_NEAR = timedelta(days=30)
 LONGEST_KEPT = 200
 #: Of new settings: their key was accepted.
-MODEL_REASONS = (Reason.MODEL_NOT_LISTED, Reason.MODEL_NOT_FOUND)
+MODEL_REASONS = (Reason.MODEL_NOT_LISTED, Reason.MODEL_NOT_FOUND, Reason.MODEL_NOT_CHOSEN, Reason.MODEL_UNFIT)
+#: Of settings whose list did not come: another model, or the first one, may be the way out.
+TYPED_REASONS = (Reason.MODEL_NOT_CHOSEN, Reason.MODEL_NOT_FOUND, Reason.MODEL_UNFIT, Reason.UNAVAILABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,8 @@ class Card:
     trial: Trial | None
     #: Whether the form is there to try the refused settings with another key.
     is_for_another_key: bool
+    #: Whether the id of a model has to be typed, as there is no list to choose from.
+    is_model_typed: bool
 
     @property
     def anchor(self) -> str:
@@ -91,6 +103,18 @@ class Card:
     def is_checking(self) -> bool:
         """Whether the section is about to change by itself."""
         return self.section.row is not None and self.section.row.is_checking
+
+    @property
+    def proof_words(self) -> LazyString | str:
+        """What a check does beyond asking, and what that costs; empty for nothing."""
+        kind = self.section.provider_kind
+        return PROOF_WORDS[ADAPTERS[kind].proof] if kind in ADAPTERS else ""
+
+    @property
+    def balance_words(self) -> str:
+        """What was left on the account; empty where the provider does not tell."""
+        row = self.section.row
+        return balance_words(row.provider_kind, row.balance) if row and row.balance is not None else ""
 
     @property
     def trial_words(self) -> LazyString | str:
@@ -142,7 +166,11 @@ def build_card(section: Section, answer: Answer | None = None, *, for_another_ke
     key_hints = {each: _key_hint(row, each, for_another_key=for_another_key) for each in ("", *ProviderKind)}
     form = SectionForm(section.stage_type, version=section.version, chosen=kind, key_hints=key_hints)
     now = utc_now()
-    form.offer_models(models, model, _remarks(row, models, now) if row else {})
+    is_typed = row is not None and not models and _has_no_list(row, kind)
+    if is_typed:
+        form.ask_for_model(model)
+    else:
+        form.offer_models(models, model, _remarks(row, models, now) if row else {})
     is_missing = bool(row and row.model and row.models_cache_updated_at) and not _is_listed(row)
     close = model_lists.close_to(row.model, row.models_cache) if row and row.model and is_missing else []
     is_old = bool(row and row.models_cache_updated_at and now - row.models_cache_updated_at > model_lists.OLD)
@@ -160,6 +188,7 @@ def build_card(section: Section, answer: Answer | None = None, *, for_another_ke
         ends_on=_near_end(row, now),
         trial=trial,
         is_for_another_key=for_another_key,
+        is_model_typed=is_typed,
     )
 
 
@@ -171,6 +200,15 @@ def _trial(row: ProviderConfig | None) -> Trial | None:
     if row.candidate_reason in PASSING_REASONS:
         return Trial.UNCHECKED
     return Trial.NEEDS_MODEL if row.candidate_reason in MODEL_REASONS else Trial.REFUSED
+
+
+def _has_no_list(row: ProviderConfig, kind: ProviderKind | None) -> bool:
+    """Whether the settings of ``kind`` were checked and have no list, so that a model has to be typed."""
+    if row.is_checking or kind is None:
+        return False
+    if kind == row.provider_kind:
+        return row.has_live or row.reason in TYPED_REASONS
+    return kind == row.candidate_provider_kind and row.candidate_reason in TYPED_REASONS
 
 
 def _is_fetched(row: ProviderConfig | None) -> bool:
@@ -227,7 +265,8 @@ def _key_hint(row: ProviderConfig | None, kind: str, *, for_another_key: bool) -
     if not needs_key(ProviderKind(kind)):
         return _("This provider needs no key.")
     if row is None or kind not in (row.provider_kind, row.candidate_provider_kind):
-        return _("This provider needs its own key: copy it from its site. Its models appear after the check.")
+        words = _("This provider needs its own key: copy it from its site. Its models appear after the check.")
+        return f"{words} {PROOF_WORDS[ADAPTERS[ProviderKind(kind)].proof]}".strip()
     is_of_trial = kind == row.candidate_provider_kind and (for_another_key or kind != row.provider_kind)
     if is_of_trial and _trial(row) is Trial.REFUSED:
         return _("The key …%(last4)s was refused. Enter another one.", last4=row.candidate_api_key_last4 or "?")
