@@ -39,7 +39,7 @@ class ModelSelect(Select):
 class ModelField(SelectField):
     """The models of a section; ``remarks`` is what to say of some of those that are ``listed``."""
 
-    widget: Select | TextInput = ModelSelect()  # type: ignore[no-untyped-call]  # WTForms has no types
+    widget = ModelSelect()  # type: ignore[no-untyped-call]  # WTForms has no types
     listed: Sequence[str] = ()
     remarks: Mapping[str, str] = {}
 
@@ -86,7 +86,7 @@ class SectionForm(TypedForm):
 
     def ask_for_model(self, chosen: str) -> None:
         """Have the id of a model typed, where no list can be chosen from."""
-        self.model.widget = TextInput()
+        self.model.widget = TextInput()  # type: ignore[assignment]  # WTForms expects any callable
         self.model.render_kw = {
             "value": chosen,
             "maxlength": LONGEST_MODEL,
