@@ -105,6 +105,23 @@ def test_a_database_that_cannot_be_written(refusal: Callable[..., str], tmp_path
     assert said.endswith("cannot be written (unable to open database file); check DATABASE_URL and VAR_DIR.")
 
 
+@pytest.mark.parametrize(
+    ("urls", "sentence"),
+    [
+        (
+            "json://localhost tgram://canary",
+            "Apprise does not understand these addresses of ALERT_URLS, counted from 1: 2.",
+        ),
+        ("json://localhost canary", "ALERT_URLS cannot be read, number 2 is no address; write each like tgram://"),
+    ],
+)
+def test_an_address_of_alerts_that_is_of_no_use(refusal: Callable[..., str], urls: str, sentence: str) -> None:
+    said = refusal(ALERT_URLS=urls)
+
+    assert said.startswith(sentence)
+    assert "canary" not in said
+
+
 def test_a_given_redis_that_does_not_answer(refusal: Callable[..., str]) -> None:
     with ReservedPort() as port:
         said = refusal(REDIS_URL=f"redis://:canary@127.0.0.1:{port.number}/0")
