@@ -4,12 +4,12 @@ from flask import Flask, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from web import history_sentences, sentences, standstills
-from web.admin import new_order, order_actions, orders, providers, start
+from web.admin import good_to_know, new_order, order_actions, orders, providers, start
 from web.admin.blueprint import blueprint
 
 __all__ = ["init_app"]
 
-PAGES = (start, providers, orders, new_order, order_actions)
+PAGES = (start, providers, orders, new_order, order_actions, good_to_know)
 
 
 def init_app(app: Flask) -> None:

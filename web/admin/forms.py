@@ -83,6 +83,8 @@ class SectionForm(TypedForm):
         for field in self:
             field.id = f"{stage_type.lower()}-{field.name.replace('_', '-')}"
             field.label = Label(field.id, field.label.text)
+        if stage_type is StageType.VOICE:
+            self.model.label = Label(self.model.id, gettext("Reading voice"))
 
     def ask_for_model(self, chosen: str) -> None:
         """Have the id of a model typed, where no list can be chosen from."""
@@ -98,7 +100,10 @@ class SectionForm(TypedForm):
     def offer_models(self, models: Iterable[str], chosen: str, remarks: Mapping[str, str]) -> None:
         """Fill the select of models; one that was chosen and is not listed stays chosen, and is marked."""
         self.model.listed, self.model.remarks = list(models), remarks
-        choices = [SelectChoice("", gettext("the first of the list"), {"data-first": True, "hidden": bool(chosen)})]
+        first = gettext("the first of the list")
+        if self.model.listed and not chosen:
+            first = gettext("the first of the list: %(model)s", model=self.model.listed[0])
+        choices = [SelectChoice("", first, {"data-first": True, "hidden": bool(chosen)})]
         if chosen and chosen not in self.model.listed:
             choices.append(SelectChoice(chosen, gettext("%(model)s (not in the list)", model=chosen)))
         self.model.choices, self.model.data = choices, chosen

@@ -9,7 +9,7 @@ from flask_babel import format_date
 from flask_babel import gettext as _
 from flask_babel.speaklater import LazyString
 
-from domain import model_lists
+from domain import model_lists, order_lists
 from domain.db import utc_now
 from domain.provider_configs import PASSING_REASONS, ProviderConfig, Reason, Status
 from domain.sections import Section
@@ -17,6 +17,7 @@ from domain.shop_days import day_of
 from providers.kinds import ProviderKind, StageType
 from providers.registry import ADAPTERS, needs_key
 from web.admin.forms import SectionForm
+from web.key_places import KeyPlace, key_places
 from web.sentences import (
     PROOF_WORDS,
     STATUS_WORDS,
@@ -93,6 +94,9 @@ class Card:
     is_for_another_key: bool
     #: Whether the id of a model has to be typed, as there is no list to choose from.
     is_model_typed: bool
+    #: Whether the next step is the first order of all.
+    leads_to_first_order: bool
+    key_places: dict[ProviderKind, KeyPlace]
 
     @property
     def anchor(self) -> str:
@@ -189,6 +193,8 @@ def build_card(section: Section, answer: Answer | None = None, *, for_another_ke
         trial=trial,
         is_for_another_key=for_another_key,
         is_model_typed=is_typed,
+        leads_to_first_order=_leads_to_first_order(section),
+        key_places=key_places(section.stage_type),
     )
 
 
@@ -209,6 +215,10 @@ def _has_no_list(row: ProviderConfig, kind: ProviderKind | None) -> bool:
     if kind == row.provider_kind:
         return row.has_live or row.reason in TYPED_REASONS
     return kind == row.candidate_provider_kind and row.candidate_reason in TYPED_REASONS
+
+
+def _leads_to_first_order(section: Section) -> bool:
+    return section.stage_type is StageType.POEM and section.blocked is None and order_lists.find_newest() is None
 
 
 def _is_fetched(row: ProviderConfig | None) -> bool:
@@ -268,9 +278,9 @@ def _key_hint(row: ProviderConfig | None, kind: str, *, for_another_key: bool) -
         words = _("This provider needs its own key: copy it from its site. Its models appear after the check.")
         return f"{words} {PROOF_WORDS[ADAPTERS[ProviderKind(kind)].proof]}".strip()
     is_of_trial = kind == row.candidate_provider_kind and (for_another_key or kind != row.provider_kind)
-    if is_of_trial and _trial(row) is Trial.REFUSED:
-        return _("The key …%(last4)s was refused. Enter another one.", last4=row.candidate_api_key_last4 or "?")
     last4 = row.candidate_api_key_last4 if is_of_trial else row.api_key_last4
+    if last4 and (_trial(row) is Trial.REFUSED if is_of_trial else row.reason is Reason.REJECTED):
+        return _("The key …%(last4)s was refused. Enter another one.", last4=last4)
     if last4:
         return _("Stored: …%(last4)s. Leave blank to keep it.", last4=last4)
     return _("Leave blank to keep the stored key; it is never shown.")

@@ -93,7 +93,7 @@ def test_a_model_that_left_the_list_stays_chosen_and_is_marked(app: Flask, admin
 
 
 def test_without_a_model_the_first_of_the_list_is_offered(admin: FlaskClient) -> None:
-    assert Page(admin.get("/admin/providers")).options("poem-model") == {"": "первая из списка"}
+    assert Page(admin.get("/admin/providers")).options("poem-model") == {"": "первая строка списка"}
 
 
 @pytest.mark.usefixtures("openai_section")

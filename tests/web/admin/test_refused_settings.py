@@ -139,3 +139,12 @@ def test_a_section_whose_key_was_removed_keeps_its_history(admin: FlaskClient) -
 
     assert [a.get("href") for a in page.all("a", inside="poem-actions")] == [f"{PROVIDERS}/POEM/history"]
     assert page.all("button", inside="poem-actions") == []
+
+
+def test_a_first_key_that_was_refused_is_not_offered_to_be_kept(app: Flask, admin: FlaskClient) -> None:
+    with app.app_context():
+        builders.save_section(StageType.POEM, ProviderKind.OPENAI, api_key=KEY)
+        builders.section().set_status(Status.INVALID, Finding(Reason.REJECTED), utc_now())
+        db.session.commit()
+
+    assert Page(admin.get(PROVIDERS)).by_id("poem-api-key-hint").text == "Ключ …a1b2 не принят. Введите другой."
