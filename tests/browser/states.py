@@ -43,6 +43,7 @@ def states_of(system: RunningSystem, emulated: Emulator, sections: Sections) -> 
     yield State("start", "/admin")
     yield State("new-order", "/admin/orders/new")
     yield State("new-order-refused", "/admin/orders/new", _send_an_empty_order)
+    yield State("help", "/admin/help")
     # What does not work is checked again and again, at whatever other pages somebody looks meanwhile.
     sections.clear(SONG, CLIP)
 
@@ -113,6 +114,9 @@ def _troubled_sections(emulated: Emulator, sections: Sections) -> Iterator[State
         yield State("sections", "/admin/providers")
         yield State("sections-refused", "/admin/providers", _save_without_a_key)
         yield State("sections-touched", "/admin/providers", _touch)
+        sections.save(POEM, ProviderKind.OPENAI, api_key=WRONG_KEY)
+        sections.settle()
+        yield State("sections-another-key", "/admin/providers?another_key_for=POEM", _look_for_keys)
         yield State("history", "/admin/providers/POEM/history")
     finally:
         emulated.openai.catalogue = usual
@@ -129,6 +133,10 @@ def _touch(page: Page) -> None:
     page.select_option("#voice-provider-kind", "SPEECHKIT")
     page.click("#voice [data-show-key]")
     page.click("#poem-remove")
+
+
+def _look_for_keys(page: Page) -> None:
+    page.click("#poem-form summary")
 
 
 def send_an_outdated_form(page: Page) -> None:
