@@ -88,7 +88,7 @@ REASONS: dict[str, tuple[LazyString, LazyString]] = {
     ),
     Reason.NO_CREDIT: (
         _("no money or quota left"),
-        _("Top up the account at the provider. The check repeats by itself."),
+        _("Top up the account at the provider and press “Check now”. Otherwise it is tried again by itself."),
     ),
     Reason.REGION: (
         _("the provider refuses our region"),
@@ -276,8 +276,9 @@ def reason_advice(code: str | None) -> LazyString | str:
 
 def balance_words(kind: ProviderKind | None, balance: float) -> str:
     """What is left on the account, in the provider's unit, as a few words; empty where we do not know its unit."""
+    left = int(balance)
     if kind is ProviderKind.SUNO:
-        return ngettext("%(num)s credit left", "%(num)s credits left", int(balance), num=format_decimal(int(balance)))
+        return ngettext("%(number)s credit left", "%(number)s credits left", left, number=format_decimal(left))
     if kind is ProviderKind.PIKA:
         return gettext("%(money)s left", money=format_currency(balance / 1_000_000, "USD"))
     return ""
