@@ -1,4 +1,4 @@
-"""Where each provider gives its keys, what a key needs there, and where its prices are told."""
+"""Where each provider gives its keys and tells its prices, what a key needs, and what to know of its works."""
 
 from dataclasses import dataclass
 
@@ -17,6 +17,8 @@ class KeyPlace:
     advice: LazyString
     prices: str = ""
     voices: str = ""
+    #: What is to be known of a work that the provider has made.
+    of_works: LazyString | str = ""
 
 
 KEY_PLACES: dict[ProviderKind, KeyPlace] = {
@@ -34,7 +36,7 @@ KEY_PLACES: dict[ProviderKind, KeyPlace] = {
     ProviderKind.GEMINI: KeyPlace(
         "https://aistudio.google.com/apikey",
         _("Keys of other Google services do not do."),
-        "https://ai.google.dev/gemini-api/docs/pricing",
+        "https://ai.google.dev/pricing",
     ),
     ProviderKind.OPENAI: KeyPlace(
         "https://platform.openai.com/api-keys",
@@ -44,6 +46,7 @@ KEY_PLACES: dict[ProviderKind, KeyPlace] = {
     ProviderKind.SUNO: KeyPlace(
         "https://sunoapi.org/api-key",
         _("It is a key of sunoapi.org, not of suno.com. Each song is made twice and paid so; the first one is kept."),
+        of_works=_("Suno made two songs; this is the one that was ready first."),
     ),
     ProviderKind.PIKA: KeyPlace(
         "https://dev.pika.art/keys",

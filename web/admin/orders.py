@@ -18,6 +18,7 @@ from domain.stages import ACTIVE_STATES
 from providers.registry import JOB_ADAPTERS
 from web.admin.asked_orders import Asked, read_asked
 from web.admin.blueprint import blueprint
+from web.key_places import KEY_PLACES
 from web.sentences import ORDER_STATES, STAGE_NAMES
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -90,6 +91,7 @@ def order(order_id: int) -> str:
         retryable=RETRYABLE_STATES,
         is_pausing=partial(waiting.is_pausing, now=utc_now()),
         usual_minutes={kind: math.ceil(adapter.usual_seconds / 60) for kind, adapter in JOB_ADAPTERS.items()},
+        work_remarks={kind: place.of_works for kind, place in KEY_PLACES.items()},
         StageState=StageState,
     )
 
