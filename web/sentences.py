@@ -87,7 +87,7 @@ REASONS: dict[str, tuple[LazyString, LazyString]] = {
         _("The key is real but may not do this. Grant it the permission at the provider, or enter another key."),
     ),
     Reason.NO_CREDIT: (
-        _("no money or quota left"),
+        _("not enough money or quota"),
         _("Top up the account at the provider and press “Check now”. Otherwise it is tried again by itself."),
     ),
     Reason.REGION: (

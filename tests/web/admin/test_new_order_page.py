@@ -32,7 +32,7 @@ def test_each_work_says_whether_it_would_start(app: Flask, admin: FlaskClient) -
 
     poem, voice, song, clip = readiness(page)
     assert poem.startswith("✓ Начнётся сразу: Встроенные образцы, dummy-verse")
-    assert voice == "⚠ Будет ждать: кончились деньги или квота. К настройкам: Озвучка"
+    assert voice == "⚠ Будет ждать: не хватает денег или квоты. К настройкам: Озвучка"
     assert song == "⚠ Попытка начнётся сразу, но учтите: провайдер не отвечает."
     assert clip == "⚠ Будет ждать: ключ не задан. К настройкам: Видео"
     assert page.by_id("stages-1").get("aria-describedby") == "stages-1-readiness"

@@ -250,7 +250,7 @@ def test_a_waiting_stage_leads_to_its_section(app: Flask, admin: FlaskClient) ->
 
     page = Page(admin.get(f"/admin/orders/{order_id}"))
 
-    assert "Кончились деньги или квота." in page.by_id("poem").text
+    assert "Не хватает денег или квоты." in page.by_id("poem").text
     assert page.one("a", inside="poem").get("href") == "/admin/providers#poem"
     assert "Ждёт 1 работа" in Page(admin.get("/admin")).by_id("main").text
     assert "1 заказ" in Page(admin.get("/admin")).by_id("main").text

@@ -121,7 +121,7 @@ def test_what_waits_is_told_with_its_reason_and_the_way_to_mend_it(app: Flask, a
     page = start(admin)
 
     words = page.by_id("waits").text
-    assert "Стих: кончились деньги или квота" in words
+    assert "Стих: не хватает денег или квоты" in words
     assert "3 часа" in words
     links = {str(link.get("href")) for link in page.all("a", inside="waits")}
     assert links == {"/admin/providers#poem", "/admin/orders/2"}
