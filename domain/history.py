@@ -28,7 +28,7 @@ class HistoryEntry(Base):
 CHECK, GENERATION = "check", "generation"
 
 
-def record(actor: str, event: str, stage_type: StageType | None = None, **facts: str | int | None) -> None:
+def record(actor: str, event: str, stage_type: StageType | None, **facts: str | int | None) -> None:
     """Write one entry into the caller's transaction; the caller commits."""
     db.session.add(HistoryEntry(actor=actor, event=event, stage_type=stage_type, facts=facts))
 

@@ -11,8 +11,6 @@ that they were asked for with), answers to browsers and programs (``web/security
 (``domain/alert_delivery.py``).
 """
 
-import html
-import json
 import math
 import re
 import sys
@@ -23,7 +21,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Dialect, Text, TypeDecorator
 
-from providers.redaction import SHORTEST_SECRET, forms_of
+from providers.redaction import SHORTEST_SECRET, forms_of, written_forms_of
 
 HIDDEN = "***"
 #: Keys that came into this process beside the environment's; the ones that were not used for longest are forgotten.
@@ -46,7 +44,7 @@ class Redactor:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._of_environment: tuple[str, ...] = ()
-        #: When each was used last, on the clock of ``time.monotonic``; the latest one stands last.
+        #: Until when each is known, on the clock of ``time.monotonic``; the one that was used last stands last.
         self._keys: dict[str, float] = {}
         self._forget_at = math.inf
         self._spellings = _Spellings(())
@@ -64,7 +62,7 @@ class Redactor:
             return
         with self._lock:
             is_new = self._keys.pop(key, None) is None
-            self._keys[key] = time.monotonic()
+            self._keys[key] = time.monotonic() + KNOWN_SECONDS
             if len(self._keys) > MOST_KEYS:
                 del self._keys[next(iter(self._keys))]
             if is_new:
@@ -104,14 +102,14 @@ class Redactor:
         now = time.monotonic()
         if now >= self._forget_at:
             with self._lock:
-                self._keys = {key: at for key, at in self._keys.items() if now - at < KNOWN_SECONDS}
+                self._keys = {key: until for key, until in self._keys.items() if now < until}
                 self._rebuild()
         return self._spellings
 
     def _rebuild(self) -> None:
         """The lock has to be held."""
         self._spellings = _Spellings((*self._of_environment, *self._keys))
-        self._forget_at = min(self._keys.values(), default=math.inf) + KNOWN_SECONDS
+        self._forget_at = min(self._keys.values(), default=math.inf)
 
 
 class _Spellings:
@@ -123,8 +121,7 @@ class _Spellings:
         longest_first = sorted(found, key=len, reverse=True)
         self.pattern = re.compile("|".join(map(re.escape, longest_first)))
         self.shortest = len(longest_first[-1]) if found else sys.maxsize
-        written = {each for secret in secrets for each in (secret, html.escape(secret), json.dumps(secret)[1:-1])}
-        self.as_written = [each.encode() for each in written]
+        self.as_written = [form.encode() for secret in secrets for form in written_forms_of(secret)]
 
 
 def looks_like_a_key(text: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from domain import history
 from domain.context import current_vault
@@ -121,9 +121,8 @@ def rotate(actor: str, *, dry_run: bool = False, skip_unreadable: bool = False) 
 
 def latest_rotation() -> HistoryEntry | None:
     """What the history says of the latest rotation that was kept; None while there was none."""
-    return db.session.scalar(
-        select(HistoryEntry).where(HistoryEntry.event == ROTATED).order_by(HistoryEntry.id.desc()).limit(1)
-    )
+    latest = select(func.max(HistoryEntry.id)).where(HistoryEntry.event == ROTATED)
+    return db.session.scalar(select(HistoryEntry).where(HistoryEntry.id == latest.scalar_subquery()))
 
 
 def _seal_anew(key: SealedKey, vault: Vault, present: str) -> tuple[Found, Outcome]:

@@ -65,9 +65,14 @@ def forms_of(key: str) -> tuple[str, ...]:
     """``key`` as it is and as libraries and vendors repeat it; the longest first: one may be a part of another."""
     quoted = {quote(key, safe=""), quote(key), "".join(f"%{ord(letter):02X}" for letter in key)}
     in_small_letters = {_ESCAPE.sub(lambda escape: escape[0].lower(), each) for each in quoted}
-    written = {key, html.escape(key), json.dumps(key)[1:-1], repr(key)[1:-1], key.encode().hex()}
+    written = written_forms_of(key) | {repr(key)[1:-1], key.encode().hex()}
     forms = written | quoted | in_small_letters | _in_base64(key)
     return tuple(sorted(forms, key=len, reverse=True))
+
+
+def written_forms_of(key: str) -> set[str]:
+    """``key`` as plain text, a page and JSON would hold it."""
+    return {key, html.escape(key), json.dumps(key)[1:-1]}
 
 
 def _in_base64(key: str) -> set[str]:

@@ -10,8 +10,9 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import bindparam, create_engine, select
 
-from domain.redaction import HIDDEN, KNOWN_SECONDS, Redactor, looks_like_a_key
+from domain.redaction import HIDDEN, KNOWN_SECONDS, RedactedJSON, RedactedText, Redactor, looks_like_a_key
 from tests.domain.unhurried import unhurried
 
 KEY = 'fake<canary>&"key"+/=\\\'0123456789'
@@ -109,6 +110,14 @@ def test_what_is_too_short_to_be_told_from_words_is_not_known() -> None:
     assert knows.clean("a short word about redis") == "a short word about redis"
 
 
+def test_the_shortest_text_that_counts_as_a_secret_is_hidden() -> None:
+    knows = Redactor()
+    knows.know_environment(["8letters"])
+    knows.know("another8")
+
+    assert knows.clean("8letters, another8") == f"{HIDDEN}, {HIDDEN}"
+
+
 def test_keys_that_were_not_used_for_longest_are_forgotten_and_secrets_of_the_environment_never(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -140,6 +149,33 @@ def test_a_key_is_forgotten_once_no_call_with_it_can_be_under_way(monkeypatch: p
     knows.know("first-fake-key")
     now += KNOWN_SECONDS
     assert knows.clean("first-fake-key, secret-of-the-environment") == "first-fake-key, ***"
+
+
+def test_the_time_for_which_a_key_is_known_ends_on_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("domain.redaction.time", SimpleNamespace(monotonic=lambda: now))
+    knows = Redactor()
+    knows.know("first-fake-key")
+
+    now += KNOWN_SECONDS
+
+    assert knows.clean("first-fake-key") == "first-fake-key"
+
+
+def test_what_a_provider_said_reaches_no_database_with_a_key_in_it(
+    knowing: Redactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.redaction.redactor", knowing)
+    said = select(
+        bindparam("text", f"no such key: {KEY}", RedactedText),
+        bindparam("nothing", None, RedactedText),
+        bindparam("json", {"key": KEY}, RedactedJSON),
+    )
+
+    with create_engine("sqlite://").connect() as connection:
+        stored = connection.execute(said).one()
+
+    assert stored == (f"no such key: {HIDDEN}", None, {"key": HIDDEN})
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_after_a_rotation_the_old_secret_is_not_needed_any_more() -> None:
 
     done = rotate("command line")
 
-    assert done.is_kept
+    assert (done.is_kept, done.key_id) == (True, Vault(NEW).key_id)
     assert done.counters == {"re_encrypted": 5, "skipped": 0, "empty": EMPTY_PLACES, "failed": 0}
     assert keys_opened_by(Vault(NEW)) == KEYS
     assert db.session.execute(unchanged).all() == before
@@ -154,6 +154,26 @@ def test_the_history_says_who_rotated_and_how_many_and_holds_no_key() -> None:
     assert (latest.actor, latest.stage_type) == ("command line", None)
     counters = {"re_encrypted": 5, "skipped": 0, "empty": EMPTY_PLACES, "failed": 0}
     assert latest.facts == {"key_id": Vault(NEW).key_id, **counters}
+
+
+def test_the_latest_rotation_is_the_one_that_was_kept_last() -> None:
+    assert rotation.latest_rotation() is None
+    rotate("first")
+    rotate("second")
+    replace_token(NOBODYS)
+    rotate("refused")
+
+    latest = rotation.latest_rotation()
+
+    assert latest is not None
+    assert latest.actor == "second"
+
+
+def test_the_secret_that_seals_is_told_first_and_what_is_no_token_before_the_others() -> None:
+    replace_token("", stage_type=SONG)
+    replace_token(NOBODYS)
+
+    assert [use.key_id for use in rotation.count_uses()][:2] == [Vault(NEW).key_id, None]
 
 
 def test_it_is_told_which_secrets_are_still_in_use() -> None:
