@@ -95,7 +95,7 @@ def take(stage_id: int) -> Call | Held | None:
     if stage is None:
         db.session.rollback()
         return None
-    order = db.session.get_one(Order, stage.order_id, populate_existing=True)
+    order = db.session.get_one(Order, stage.order_id)
     poem = poem_for(stage, order)
     if poem is None:
         # Its poem is gone: only a retry of POEM by hand, which is running now, can do that.
@@ -179,7 +179,7 @@ def give_back(call: Call) -> None:
         due_at=now,
         published_at=None,
     )
-    attempt = db.session.get(Attempt, call.attempt_id, populate_existing=True)
+    attempt = db.session.get(Attempt, call.attempt_id)
     if returned and attempt is not None and attempt.state in (AttemptState.OPEN, AttemptState.UNCERTAIN):
         attempt.state, attempt.ended_at, attempt.code = AttemptState.REFUSED, now, NOT_SENT
         attempt.api_key_encrypted = None

@@ -69,9 +69,7 @@ def _fetch(call: Call, job_id: str, status: JobStatus, media: MediaLink) -> list
         log.warning("work not stored", **call.facts, error=type(error).__name__)
         _back(call, DISK_WAIT, reason="storage_full")
         return []
-    result = GenerationResult(
-        model=call.model, media=b"", content_type=stored.content_type, request_id=job_id, usage=status.usage
-    )
+    result = GenerationResult(call.model, request_id=job_id, usage=status.usage)
     log.info("job done", **call.facts, job_id=job_id, bytes=stored.size_bytes)
     return outcomes.record_success(call, result, stored)
 
@@ -87,7 +85,7 @@ def _store(call: Call, media: MediaLink) -> StoredWork:
 
 @persisted
 def _ask_for_the_link_again(call: Call, error: ProviderError) -> None:
-    stage = db.session.get_one(Stage, call.id, populate_existing=True)
+    stage = db.session.get_one(Stage, call.id)
     failures = stage.passing_failures + 1
     if failures <= len(WAITS):
         _back(call, WAITS[failures - 1], reason=error.code, detail=error.detail, passing_failures=failures)

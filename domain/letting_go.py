@@ -40,7 +40,7 @@ def _release(stage_type: StageType, now: datetime) -> tuple[list[Ready], datetim
     free, again_at = quotas.BATCH, now + quotas.JOBS_PAUSE
     if kind is not None:
         free, again_at = quotas.free_calls(kind, now)
-        free -= db.session.scalar(on_their_way(Stage.stage_type == stage_type, now)) or 0
+        free -= db.session.scalars(on_their_way(Stage.stage_type == stage_type, now)).one()
     if free <= 0:
         db.session.rollback()
         return [], again_at

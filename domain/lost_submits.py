@@ -15,7 +15,6 @@ from domain.db import db, utc_now
 from domain.leases import Lease
 from domain.orders import Attempt, Stage, StageState
 from domain.persistence import persisted
-from domain.stages import Taken
 from domain.submissions import JOB_KEY_UNREADABLE, RESEND_WAITS
 from providers.base import JobProvider, Ticket
 from providers.errors import PassingError, ProviderError
@@ -36,17 +35,17 @@ def resolve_due(now: datetime) -> list[StageType]:
     due = stages.take_due(StageState.UNCERTAIN, now, BATCH)
     db.session.commit()
     with leases.renewed(*((each.id, each.claim) for each in due), asked_at=asked_at) as held:
-        checks = [_resolve(each, lease, now) for each, lease in zip(due, held, strict=True)]
+        checks = [_resolve(lease, now) for lease in held]
     return [check for check in checks if check]
 
 
-def _resolve(taken: Taken, lease: Lease, now: datetime) -> StageType | None:
-    stage = db.session.get_one(Stage, taken.id, populate_existing=True)
-    if stage.claim != taken.claim or not lease.is_fresh():
+def _resolve(lease: Lease, now: datetime) -> StageType | None:
+    stage = db.session.get_one(Stage, lease.stage_id)
+    if stage.claim != lease.claim or not lease.is_fresh():
         # Frozen meanwhile, or slow: somebody else sees to it, or will when the lease has run out.
         db.session.rollback()
         return None
-    attempt = submissions.open_attempt(taken.id)
+    attempt = submissions.open_attempt(stage.id)
     call = submissions.call_of(stage, attempt) if attempt is not None else None
     if call is None and attempt is not None and _needs_its_key(attempt):
         _wait_for_the_key(stage, now)
@@ -55,14 +54,14 @@ def _resolve(taken: Taken, lease: Lease, now: datetime) -> StageType | None:
     order_id, losses, hinted = stage.order_id, stage.lost_answers, attempt.hinted_job_id if attempt else None
     db.session.commit()
     if call is None:
-        _leave_to_a_person(taken, order_id, hinted)
+        _leave_to_a_person(lease, order_id, hinted)
         return None
     provider = open_job_provider(call.config.provider_kind, call.credentials)
     if hinted and _confirm(call, provider, hinted, losses, now):
         return None
     if provider.honours_tokens:
         return _send_again(call, provider, losses, now)
-    _leave_to_a_person(taken, order_id, hinted)
+    _leave_to_a_person(lease, order_id, hinted)
     return None
 
 
@@ -127,12 +126,12 @@ def _look_again(call: Call, losses: int, now: datetime) -> None:
 
 
 @persisted
-def _leave_to_a_person(taken: Taken, order_id: int, hinted: str | None) -> None:
+def _leave_to_a_person(lease: Lease, order_id: int, hinted: str | None) -> None:
     """Nothing more can be found out; unless a call to us has named another job just now."""
     stages.lock_order(order_id)
-    stage = db.session.get_one(Stage, taken.id, populate_existing=True)
-    attempt = submissions.open_attempt(taken.id)
-    if stage.claim == taken.claim:
+    stage = db.session.get_one(Stage, lease.stage_id)
+    attempt = submissions.open_attempt(stage.id)
+    if stage.claim == lease.claim:
         if attempt is not None and attempt.hinted_job_id not in (None, hinted):
             stages.move(stage, {StageState.UNCERTAIN}, due_at=utc_now(), lease_until=None)
         else:

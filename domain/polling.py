@@ -100,7 +100,7 @@ def _take_looks(now: datetime) -> tuple[list[_Look], datetime | None]:
 
 
 def _look_of(stage_id: int, now: datetime, counted_at: float | None) -> _Look | None:
-    stage = db.session.get_one(Stage, stage_id, populate_existing=True)
+    stage = db.session.get_one(Stage, stage_id)
     attempt = submissions.open_attempt(stage_id)
     if attempt is None or attempt.job_id is None:
         # Cannot come about by our own moves; a person can hand the stage in anew.
@@ -145,11 +145,11 @@ def _ask_and_count(looks: list[_Look]) -> list[tuple[_Look, JobStatus | Provider
     with ThreadPoolExecutor(min(THREADS, len(looks))) as pool:
         answers = list(pool.map(_poll, looks))
     left: dict[tuple[ProviderKind, float], list[float | None]] = defaultdict(list)
-    for look, (left_at, _) in zip(looks, answers, strict=True):
+    for look, left_at, _ in answers:
         if look.call.counted_at is not None:
             left[look.call.config.provider_kind, look.call.counted_at].append(left_at)
     _count_as_left(left)
-    return [(look, found) for look, (_, found) in zip(looks, answers, strict=True)]
+    return [(look, found) for look, _, found in answers]
 
 
 @persisted
@@ -159,14 +159,14 @@ def _count_as_left(left: dict[tuple[ProviderKind, float], list[float | None]]) -
     db.session.commit()
 
 
-def _poll(look: _Look) -> tuple[float, JobStatus | ProviderError]:
-    """When the question left, and what came of it."""
+def _poll(look: _Look) -> tuple[_Look, float, JobStatus | ProviderError]:
+    """The look, when its question left, and what came of it."""
     call = look.call
     left_at = utc_now().timestamp()
     try:
-        return left_at, open_job_provider(call.config.provider_kind, call.credentials).poll(look.job_id)
+        return look, left_at, open_job_provider(call.config.provider_kind, call.credentials).poll(look.job_id)
     except ProviderError as error:
-        return left_at, error
+        return look, left_at, error
 
 
 @persisted

@@ -165,7 +165,7 @@ def take_looks(kind: ProviderKind, wanted: int) -> Grant:
     if quota is None or limits.calls is None:
         return Grant(wanted)
     recent, looks = _recent(quota.calls, limits, now), _recent(quota.looks, limits, now)
-    submits = db.session.scalar(on_their_way(Stage.provider_kind == kind, now)) or 0
+    submits = db.session.scalars(on_their_way(Stage.provider_kind == kind, now)).one()
     granted = min(wanted, limits.calls - len(recent) - submits)
     held = db.session.scalar(select(exists().where(*is_held(), Stage.provider_kind == kind)))
     share = max(1, int(limits.calls * SHARE_OF_LOOKS))
@@ -231,7 +231,7 @@ def _expiry(call: float, limits: Limits) -> datetime:
 
 def _running(kind: ProviderKind) -> int:
     unended = (Attempt.provider_kind == kind, Attempt.state.in_(AttemptState.unended()))
-    return db.session.scalar(select(func.count()).where(*unended)) or 0
+    return db.session.scalars(select(func.count()).where(*unended)).one()
 
 
 def _recent(calls: list[float], limits: Limits, now: datetime) -> list[float]:

@@ -71,11 +71,11 @@ def sweep(now: datetime, waiting_messages: int = 0) -> Sweep:
 
 def _end_leases(now: datetime, clock: StepDetector) -> None:
     """Take stages from workers that are gone: without an open attempt they start anew, with one its answer is lost."""
-    expired = select(Stage.id, Stage.order_id).where(Stage.state == StageState.RUNNING, Stage.lease_until < now)
-    for stage_id, order_id in db.session.execute(expired.limit(BATCH)).all():
+    expired = select(Stage).where(Stage.state == StageState.RUNNING, Stage.lease_until < now).limit(BATCH)
+    for stage in db.session.scalars(expired).all():
         # Held, so that its worker, should it live after all, cannot renew its lease between our look and our move.
-        stages.lock_order(order_id)
-        stage = db.session.get_one(Stage, stage_id, populate_existing=True, with_for_update=True)
+        stages.lock_order(stage.order_id)
+        db.session.refresh(stage, with_for_update=True)
         if clock.step():
             # It may have been renewed by a clock that was set back since ``now``, and would look as if it were over.
             db.session.rollback()
@@ -84,7 +84,7 @@ def _end_leases(now: datetime, clock: StepDetector) -> None:
             db.session.rollback()
             continue
         attempt = db.session.scalar(
-            select(Attempt).where(Attempt.stage_id == stage_id, Attempt.state == AttemptState.OPEN)
+            select(Attempt).where(Attempt.stage_id == stage.id, Attempt.state == AttemptState.OPEN)
         )
         if attempt is None:
             stages.move(
@@ -147,7 +147,7 @@ def _unheard(now: datetime, waiting_messages: int) -> list[Ready]:
     # Not plainly by its order: PostgreSQL would read all orders in turn rather than sort the few that are due.
     ready = _sent_now(_due(now).where(never_sent).order_by(Stage.order_id + 0, Stage.id).limit(BATCH), now)
     counted = _due(now).where(not_(never_sent)).limit(waiting_messages + BATCH).subquery()
-    missing = (db.session.scalar(select(func.count()).select_from(counted)) or 0) - waiting_messages
+    missing = db.session.scalars(select(func.count()).select_from(counted)).one() - waiting_messages
     if missing > 0:
         overdue = _due(now).where(not_(never_sent), Stage.published_at < now - MESSAGE_PATIENCE)
         ready += _sent_now(overdue.order_by(Stage.published_at, Stage.order_id, Stage.id).limit(missing), now)

@@ -73,8 +73,9 @@ def count_passing_failure(stage: Stage, error: ProviderError, now: datetime) -> 
     """
     failures = stage.passing_failures + 1
     if failures <= len(BACKOFF):
-        hint = min(timedelta(seconds=error.retry_after or 0), LONGEST_HINT)
-        delay = max(BACKOFF[failures - 1], hint)
+        delay = BACKOFF[failures - 1]
+        if error.retry_after:
+            delay = max(delay, min(timedelta(seconds=error.retry_after), LONGEST_HINT))
         queue_again(stage, now, error.code, delay, passing_failures=failures, **said(error))
         return None
     wait(stage, error.code, passing_failures=failures, waiting_since=stage.waiting_since or now, **said(error))

@@ -79,8 +79,8 @@ def move_first(stage: Claimed, expected: Collection[StageState], **values: Any) 
 
 def count_due(state: StageState, kind: ProviderKind, now: datetime, limit: int) -> int:
     """How many ``take_due`` would take."""
-    due = select(Stage.id).where(*_due(state, now, kind)).limit(limit).subquery()
-    return db.session.scalar(select(func.count()).select_from(due)) or 0
+    due = _STAGES.select().where(*_due(state, now, kind)).limit(limit).subquery()
+    return db.session.scalars(select(func.count()).select_from(due)).one()
 
 
 def take_due(state: StageState, now: datetime, limit: int, kind: ProviderKind | None = None) -> list[Taken]:
@@ -133,37 +133,33 @@ _NOW = bindparam("now", type_=UtcDateTime())
 @cache
 def _move(expected: frozenset[StageState], names: frozenset[str]) -> Update:
     """Gives each of ``names`` the value of the parameter ``new_`` and its name."""
-    new = {name: bindparam(f"new_{name}", type_=_STAGES.c[name].type) for name in names | {"updated_at"}}
     return (
         update(_STAGES)
         .where(_STAGES.c.id == bindparam("stage_id"), _STAGES.c.claim == bindparam("held_claim"))
         .where(_STAGES.c.state.in_(expected))
-        .values(new)
+        .values({name: bindparam(f"new_{name}") for name in names | {"updated_at"}})
         .returning(_STAGES.c.id)
     )
 
 
-def _follow() -> Update:
-    ranks = {
-        **dict.fromkeys(ACTIVE_STATES, 1),
-        StageState.ATTENTION: 2,
-        StageState.WAITING: 3,
-        StageState.FAILED: 4,
-    }
-    most_urgent = (
-        select(func.min(case(ranks, value=_STAGES.c.state, else_=5)))
-        .where(_STAGES.c.order_id == _ORDERS.c.id)
-        .correlate(_ORDERS)
-        .scalar_subquery()
-    )
-    states = {1: OrderState.RUNNING, 2: OrderState.ATTENTION, 3: OrderState.WAITING, 4: OrderState.FAILED}
-    return (
-        update(_ORDERS)
-        .where(_ORDERS.c.id == bindparam("order_id"))
-        .values(state=case(states, value=most_urgent, else_=OrderState.DONE), updated_at=_NOW)
-    )
-
-
+_RANKS = {
+    **dict.fromkeys(ACTIVE_STATES, 1),
+    StageState.ATTENTION: 2,
+    StageState.WAITING: 3,
+    StageState.FAILED: 4,
+}
+_ORDER_STATES = {1: OrderState.RUNNING, 2: OrderState.ATTENTION, 3: OrderState.WAITING, 4: OrderState.FAILED}
+_MOST_URGENT = (
+    select(func.min(case(_RANKS, value=_STAGES.c.state, else_=5)))
+    .where(_STAGES.c.order_id == _ORDERS.c.id)
+    .correlate(_ORDERS)
+    .scalar_subquery()
+)
+_FOLLOW = (
+    update(_ORDERS)
+    .where(_ORDERS.c.id == bindparam("order_id"))
+    .values(state=case(_ORDER_STATES, value=_MOST_URGENT, else_=OrderState.DONE), updated_at=_NOW)
+)
 _CLAIM = (
     update(Stage)
     .where(Stage.id == bindparam("stage_id"), Stage.state == StageState.QUEUED, Stage.due_at <= _NOW)
@@ -184,5 +180,4 @@ _UNBLOCK = (
     .values(state=StageState.QUEUED, due_at=_NOW, published_at=_NOW, updated_at=_NOW)
     .returning(_STAGES.c.id, _STAGES.c.stage_type)
 )
-_FOLLOW = _follow()
 _LOCK = select(_ORDERS.c.id).where(_ORDERS.c.id == bindparam("order_id")).with_for_update()

@@ -115,7 +115,7 @@ def store_ticket(call: Call, ticket: Ticket, first_look: datetime | None = None)
     now = utc_now()
     adapter = JOB_ADAPTERS[call.config.provider_kind]
     stages.lock_order(call.order_id)
-    attempt = db.session.get_one(Attempt, call.attempt_id, populate_existing=True)
+    attempt = db.session.get_one(Attempt, call.attempt_id)
     if attempt.job_id not in (None, ticket.job_id):
         log.error("second job for one attempt", **call.facts, job_id=ticket.job_id)
         db.session.rollback()
@@ -151,13 +151,13 @@ def store_ticket(call: Call, ticket: Ticket, first_look: datetime | None = None)
 
 def _move_whoever_holds_it(call: Call, **values: Any) -> None:
     stages.lock_order(call.order_id)
-    stages.move(db.session.get_one(Stage, call.id, populate_existing=True), TAKEN_STATES, **values)
+    stages.move(db.session.get_one(Stage, call.id), TAKEN_STATES, **values)
 
 
 @persisted
 def _doubt(call: Call, error: ProviderError) -> None:
-    stage = db.session.get_one(Stage, call.id, populate_existing=True)
-    attempt = db.session.get_one(Attempt, call.attempt_id, populate_existing=True)
+    stage = db.session.get_one(Stage, call.id)
+    attempt = db.session.get_one(Attempt, call.attempt_id)
     if stage.claim == call.claim and attempt.state is AttemptState.OPEN:
         attempt.ended_at, attempt.provider_request_id = utc_now(), error.request_id
         doubt(stage, attempt, error.code, utc_now())
