@@ -9,7 +9,7 @@ from datetime import datetime
 
 import structlog
 
-from domain import leases, outcomes, stages, submissions
+from domain import leases, stages, submissions
 from domain.calls import Call
 from domain.db import db, utc_now
 from domain.leases import Lease
@@ -108,7 +108,7 @@ def _send_again(call: Call, provider: JobProvider, losses: int, now: datetime) -
     except ProviderError as error:
         log.info("submit repeated", **call.facts, outcome=error.code, detail=error.detail)
         if not (submissions.may_have_been_taken(error) or isinstance(error, PassingError)):
-            return outcomes.record_error(call, error, paid=False)
+            return submissions.record_refusal(call, error)
         _look_again(call, losses, now)
         return None
     submissions.store_ticket(call, ticket)

@@ -4,6 +4,7 @@ What became of one whose answer was lost is found out in ``domain/lost_submits.p
 """
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -33,6 +34,8 @@ RESEND_WAITS = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 300, 
 FIRST_LOOK, FIRST_LOOK_IF_CALLED = 1.0, 2.0
 #: Why a stage stands whose job can be neither looked at nor sent again: the key that ordered it cannot be opened.
 JOB_KEY_UNREADABLE: Final = "job_key_unreadable"
+#: A submit that cannot have been taken has cost nothing.
+record_refusal = partial(outcomes.record_error, paid=False)
 TAKEN_STATES = (StageState.RUNNING, StageState.UNCERTAIN, StageState.ATTENTION)
 
 
@@ -50,7 +53,7 @@ def submit(call: Call, provider: JobProvider, lease: Lease) -> Outcome:
         if call.attempt_id and may_have_been_taken(error):
             _doubt(call, error)
             return Outcome()
-        return Outcome(check=outcomes.record_error(call, error, paid=False))
+        return Outcome(check=record_refusal(call, error))
     store_ticket(call, ticket)
     return Outcome()
 
@@ -77,10 +80,8 @@ def doubt(stage: Stage, attempt: Attempt, code: str, now: datetime) -> None:
 
 def open_attempt(stage_id: int) -> Attempt | None:
     """The attempt of the stage whose end is not known, or whose job runs; there is one at most."""
-    return db.session.scalar(
-        select(Attempt).where(Attempt.stage_id == stage_id, Attempt.state.in_(AttemptState.unended())),
-        execution_options={"populate_existing": True},
-    )
+    unended = Attempt.state.in_(AttemptState.unended())
+    return db.session.scalar(select(Attempt).where(Attempt.stage_id == stage_id, unended))
 
 
 def call_of(stage: Stage, attempt: Attempt) -> Call | None:
