@@ -36,7 +36,7 @@ def resolve_due(now: datetime) -> list[StageType]:
     db.session.commit()
     with leases.renewed(*((each.id, each.claim) for each in due), asked_at=asked_at) as held:
         checks = [_resolve(lease, now) for lease in held]
-    return [check for check in checks if check]
+    return [check for check in checks if check is not None]
 
 
 def _resolve(lease: Lease, now: datetime) -> StageType | None:

@@ -80,7 +80,7 @@ def poll_due(now: datetime) -> Polled:
                 finished.append((look.call, look.job_id, found, found.media))
             else:
                 check = _settle(look, found, utc_now())
-                checks += [check] if check else []
+                checks += [check] if check is not None else []
         return Polled(fetching.fetch(finished), checks, again_at)
 
 

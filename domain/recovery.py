@@ -32,6 +32,8 @@ WORKER_GONE = "worker_gone"
 #: A message that was sent this long ago, brought nothing and is not in the broker either, is sent again.
 MESSAGE_PATIENCE = timedelta(seconds=4)
 CHECK_PATIENCE = timedelta(seconds=10)
+#: Not plainly by their ids: PostgreSQL would read all stages in turn rather than sort the few that are due.
+_OLDEST_FIRST = Stage.id + 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +142,15 @@ def _unblock_forgotten(now: datetime) -> list[Ready]:
 def _unheard(now: datetime, waiting_messages: int) -> list[Ready]:
     """Stages that are due and that no message is on its way for; notes that one is now.
 
-    Those that none was sent for come first, oldest order first. Of the others as many are sent again as messages are
+    Those that none was sent for come first, the oldest first. Of the others as many are sent again as messages are
     missing, those first that were sent longest ago: in a queue that takes minutes to be worked off nothing is lost.
     """
     never_sent = or_(Stage.published_at.is_(None), Stage.published_at < Stage.due_at)
-    # Not plainly by its order: PostgreSQL would read all orders in turn rather than sort the few that are due.
-    ready = _sent_now(_due(now).where(never_sent).order_by(Stage.order_id + 0, Stage.id).limit(BATCH), now)
+    ready = _sent_now(_due(now).where(never_sent).order_by(_OLDEST_FIRST).limit(BATCH), now)
     counted = _due(now).where(not_(never_sent)).limit(waiting_messages + BATCH).subquery()
     missing = db.session.scalars(select(func.count()).select_from(counted)).one() - waiting_messages
-    if missing > 0:
-        overdue = _due(now).where(not_(never_sent), Stage.published_at < now - MESSAGE_PATIENCE)
-        ready += _sent_now(overdue.order_by(Stage.published_at, Stage.order_id, Stage.id).limit(missing), now)
+    overdue = _due(now).where(not_(never_sent), Stage.published_at < now - MESSAGE_PATIENCE)
+    ready += _sent_now(overdue.order_by(Stage.published_at, Stage.id).limit(max(missing, 0)), now)
     db.session.commit()
     return ready
 

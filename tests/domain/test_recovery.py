@@ -6,15 +6,17 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, func, select, update
 
 from domain import heartbeats, recovery, stages
 from domain.db import db, utc_now
 from domain.leases import LEASE
-from domain.orders import Attempt, AttemptState, Stage, StageState
+from domain.orders import Attempt, AttemptState, OrderState, Ready, Stage, StageState
 from domain.recovery import CHECK_PATIENCE, MESSAGE_PATIENCE
 from providers.kinds import ProviderKind, StageType
-from tests.builders import place_order, run, save_section, section, stage_of, working_section
+from tests.builders import claimed, place_order, run, save_section, section, set_state, stage_of, working_section
+from tests.domain.row_changes import changes_of
+from tests.stopped_clock import NOON, StoppedClock
 
 POEM, VOICE, SONG, CLIP = StageType
 
@@ -98,10 +100,37 @@ def test_a_stage_whose_time_has_come_gets_its_message() -> None:
     assert sweep_after(timedelta(seconds=20)) == [stage_of(order).id]
 
 
-def test_oldest_orders_come_first() -> None:
-    placed = [stage_of(place_order()).id for _ in range(4)]
+def test_a_sweep_sends_no_more_than_a_batch_and_the_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "BATCH", 2)
+    ready = [Ready(stage_of(place_order()).id, POEM) for _ in range(5)]
 
-    assert sweep_after(MESSAGE_PATIENCE * 2) == placed
+    late = utc_now() + MESSAGE_PATIENCE * 2
+    assert recovery.sweep(late).stages == ready[:2]
+    db.session.execute(update(Stage).values(published_at=None))
+    db.session.commit()
+    assert recovery.sweep(late).stages == ready[:2]
+    assert recovery.sweep(late).stages == ready[2:4]
+
+
+def test_those_whose_messages_were_sent_longest_ago_are_sent_again_first() -> None:
+    stages_of = [stage_of(place_order()) for _ in range(4)]
+    late = utc_now() + MESSAGE_PATIENCE * 3
+    for stage, seconds in zip(stages_of, (-1, -3, -2, -3), strict=True):
+        stage.due_at = utc_now() - timedelta(minutes=1)
+        stage.published_at = utc_now() + timedelta(seconds=seconds)
+    db.session.commit()
+    ids = [stage.id for stage in stages_of]
+
+    told = [{ready.stage_id for ready in recovery.sweep(late, waiting_messages=waiting).stages} for waiting in (3, 2)]
+
+    assert told == [{ids[1]}, {ids[2], ids[3]}]
+
+
+def test_a_message_is_waited_for_as_long_as_it_may_take() -> None:
+    stage = stage_of(place_order())
+
+    assert sweep_after(MESSAGE_PATIENCE) == []
+    assert sweep_after(MESSAGE_PATIENCE + timedelta(microseconds=1)) == [stage.id]
 
 
 def test_a_worker_that_died_before_its_call_leaves_a_stage_that_starts_anew() -> None:
@@ -109,9 +138,95 @@ def test_a_worker_that_died_before_its_call_leaves_a_stage_that_starts_anew() ->
     stages.claim(stage_id, utc_now())
     db.session.commit()
 
-    assert sweep_after(LEASE / 2) == []
-    assert sweep_after(LEASE * 2) == [stage_id]
+    assert sweep_after(LEASE) == []
+    assert sweep_after(LEASE + timedelta(seconds=1)) == [stage_id]
     assert db.session.get_one(Stage, stage_id).lost_answers == 0
+
+
+def test_what_a_worker_has_begun_is_left_to_the_next_in_every_column(clock: StoppedClock) -> None:
+    order = place_order()
+    claimed(stage_of(order).id)
+    # By a clock that was ahead: what nobody has heard since is told of at once all the same.
+    stage_of(order).published_at = utc_now() + timedelta(hours=1)
+    db.session.commit()
+    clock.shift(2 * LEASE)
+
+    with changes_of(order) as changed:
+        recovery.sweep(utc_now())
+
+    now = utc_now()
+    assert changed == {"state": StageState.QUEUED, "lease_until": None, "due_at": now, "published_at": now}
+
+
+def test_an_open_attempt_says_nothing_of_other_stages() -> None:
+    alive, gone = place_order(), place_order()
+    killed_in_the_call(stage_of(alive), ProviderKind.OPENAI)
+    stage = stage_of(alive)
+    stage.lease_until = utc_now() + 10 * LEASE
+    db.session.commit()
+    claimed(stage_of(gone).id)
+
+    recovery.sweep(utc_now() + 2 * LEASE)
+
+    assert (stage_of(gone).state, stage_of(gone).lost_answers) == (StageState.QUEUED, 0)
+    assert stage_of(alive).state is StageState.RUNNING
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"lease_until": NOON + 3 * LEASE},
+        {"lease_until": NOON + 2 * LEASE},
+        {"lease_until": None},
+        {"state": StageState.DONE},
+    ],
+)
+def test_a_worker_that_comes_back_as_the_sweep_looks_keeps_its_stage(
+    values: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = place_order()
+    killed_in_the_call(stage_of(order), ProviderKind.OPENAI)
+    stage_id = stage_of(order).id
+    lock_order = stages.lock_order
+
+    def come_back_first(order_id: int) -> None:
+        db.session.execute(update(Stage).where(Stage.id == stage_id).values(values))
+        lock_order(order_id)
+        db.session.commit()
+
+    monkeypatch.setattr(stages, "lock_order", come_back_first)
+    with changes_of(order) as changed:
+        recovery.sweep(utc_now() + 2 * LEASE)
+
+    assert changed == values
+    assert db.session.scalars(select(Attempt.state)).all() == [AttemptState.OPEN]
+
+
+def test_a_download_whose_worker_is_gone_is_looked_at_again_and_no_other() -> None:
+    gone, alive = (place_order(frozenset({SONG}), poem="Море") for _ in range(2))
+    now = utc_now()
+    past, later = now - timedelta(hours=1), now + timedelta(hours=1)
+    set_state(gone.id, SONG, StageState.FETCHING, lease_until=now - timedelta(seconds=1), due_at=past)
+    set_state(alive.id, SONG, StageState.FETCHING, lease_until=now, due_at=later)
+
+    with changes_of(gone, SONG) as changed, changes_of(alive, SONG) as of_alive:
+        recovery.sweep(now)
+
+    assert changed == {"state": StageState.SUBMITTED, "lease_until": None, "due_at": now}
+    assert of_alive == {}
+
+
+@pytest.mark.parametrize("state", [StageState.RUNNING, StageState.FETCHING])
+def test_a_sweep_takes_no_more_than_a_batch_from_workers_that_are_gone(
+    state: StageState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "BATCH", 2)
+    for _ in range(3):
+        set_state(place_order().id, POEM, state, lease_until=utc_now() - timedelta(seconds=1))
+
+    recovery.sweep(utc_now())
+
+    assert db.session.scalar(select(func.count()).where(Stage.state == state)) == 1
 
 
 @pytest.mark.parametrize("stage_type", [POEM, VOICE])
@@ -160,12 +275,23 @@ def test_stages_that_a_finished_poem_has_missed_are_started() -> None:
     working_section()
     order = place_order(frozenset({POEM, SONG}))
     run(order)
-    song = stage_of(order, SONG)
-    song.state = StageState.BLOCKED
-    db.session.commit()
+    song_id = stage_of(order, SONG).id
+    set_state(order.id, SONG, StageState.BLOCKED)
 
-    assert sweep_after(timedelta(0)) == [song.id]
+    assert recovery.sweep(utc_now()).stages == [Ready(song_id, SONG)]
     assert stage_of(order, SONG).state is StageState.QUEUED
+    assert order.state is OrderState.RUNNING
+
+
+def test_a_sweep_starts_what_no_more_than_a_batch_of_poems_has_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "BATCH", 2)
+    for _ in range(3):
+        order = place_order(frozenset({POEM, SONG}))
+        set_state(order.id, POEM, StageState.DONE)
+
+    recovery.sweep(utc_now())
+
+    assert db.session.scalar(select(func.count()).where(Stage.state == StageState.BLOCKED)) == 1
 
 
 def test_a_check_that_nobody_began_is_asked_for_again() -> None:
