@@ -40,7 +40,7 @@ def fetch(finished: list[Finished]) -> list[Ready]:
     mine = [job for job in finished if _begin(job[0])]
     if not mine:
         return []
-    with ThreadPoolExecutor(min(THREADS, len(mine))) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         return [ready for readies in pool.map(partial(_fetch_in, app), mine) for ready in readies]
 
 

@@ -92,7 +92,7 @@ def _take_looks(now: datetime) -> tuple[list[_Look], datetime | None]:
         wanted = stages.count_due(StageState.SUBMITTED, kind, now, BATCH)
         if wanted:
             grant = quotas.take_looks(kind, wanted)
-            due = stages.take_due(StageState.SUBMITTED, now, grant.calls, kind) if grant.calls else []
+            due = stages.take_due(StageState.SUBMITTED, now, grant.calls, kind)
             looks += [look for taken in due if (look := _look_of(taken.id, now, grant.counted_at))]
             times += [grant.again_at] if grant.again_at else []
         db.session.commit()
@@ -142,7 +142,7 @@ def _ask_and_count(looks: list[_Look]) -> list[tuple[_Look, JobStatus | Provider
     """Look at all of them side by side, then count them for when they left; no transaction is open meanwhile."""
     if not looks:
         return []
-    with ThreadPoolExecutor(min(THREADS, len(looks))) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         answers = list(pool.map(_poll, looks))
     left: dict[tuple[ProviderKind, float], list[float | None]] = defaultdict(list)
     for look, left_at, _ in answers:

@@ -170,11 +170,12 @@ def test_a_job_that_its_provider_does_not_know_is_lost_at_the_third_look_in_a_ro
         }
         clock.move_to(stage_of(runs, stage_type).due_at)
     before = attempt_of(runs, stage_type)
+    give(runs, stage_type, reason=None, detail="")
 
     with changes_of(runs, stage_type) as changed:
         polling.poll_due(utc_now())
 
-    assert changed == {"state": StageState.ATTENTION, "claim": 4}
+    assert changed == {"state": StageState.ATTENTION, "claim": 4, **unknown}
     assert differences(before, attempt_of(runs, stage_type)) == {
         "state": AttemptState.LOST,
         "code": "job_unknown",
@@ -346,4 +347,8 @@ def test_a_finished_job_leaves_a_work_and_no_trouble(order: Order, stage_type: S
         "api_key_encrypted": None,
         **job,
     }
-    assert stage_of(order, stage_type).order.state is OrderState.DONE
+    stage = stage_of(order, stage_type)
+    assert stage.order.state is OrderState.DONE
+    assert stage.work is not None
+    assert stage.work.file_name is not None
+    assert stage.work.file_name.startswith(f"{stage.id}-2.")
