@@ -283,6 +283,19 @@ def test_stages_that_a_finished_poem_has_missed_are_started() -> None:
     assert order.state is OrderState.RUNNING
 
 
+def test_orders_that_miss_nothing_are_not_in_the_way_of_those_that_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "BATCH", 1)
+    whole, waits_for_its_poem, missed = (place_order(frozenset({POEM, SONG})) for _ in range(3))
+    set_state(whole.id, POEM, StageState.DONE)
+    set_state(whole.id, SONG, StageState.DONE)
+    assert stage_of(waits_for_its_poem, POEM).state is StageState.QUEUED
+    set_state(missed.id, POEM, StageState.DONE)
+    recovery.sweep(utc_now())
+
+    assert stage_of(missed, SONG).state is StageState.QUEUED
+    assert stage_of(waits_for_its_poem, SONG).state is StageState.BLOCKED
+
+
 def test_a_sweep_starts_what_no_more_than_a_batch_of_poems_has_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recovery, "BATCH", 2)
     for _ in range(3):
