@@ -98,6 +98,16 @@ def test_where_nothing_serves_them_they_go_batch_by_batch(monkeypatch: pytest.Mo
     assert release_held(utc_now()) == Released(poems[2:], None)
 
 
+def test_works_of_all_types_go_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quotas, "BATCH", 1)
+    poems, voices = held(POEM, 1), held(VOICE, 2)
+
+    released = release_held(utc_now())
+
+    assert sorted(released.ready, key=lambda ready: ready.stage_id) == [*poems, voices[0]]
+    assert released.again_at == utc_now() + JOBS_PAUSE
+
+
 @pytest.mark.usefixtures("songs_by_suno")
 def test_a_provider_without_a_limit_lets_no_more_than_a_batch_go(
     change_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch

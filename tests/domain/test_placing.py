@@ -2,19 +2,22 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from domain import order_lists, placing
 from domain.db import db, utc_now
-from domain.orders import Order, OrderState, StageState
+from domain.orders import Order, OrderState, Ready, StageState
 from domain.placing import IdempotencyKey, KeyUsedForAnother, NewOrder, place_once
 from providers.base import Brief
 from providers.kinds import StageType
 from tests.builders import ALL_STAGES, place_order, stage_of
+from tests.stopped_clock import StoppedClock
 
 BRIEF = Brief("Анна", "60 лет", "любит море", "тепло", "ru")
 NEW = NewOrder(BRIEF, ALL_STAGES, None, "token:shop")
@@ -65,20 +68,74 @@ def test_the_same_key_for_another_request_is_refused_and_places_nothing() -> Non
     assert db.session.scalar(select(func.count()).select_from(Order)) == 1
 
 
-def test_a_key_counts_for_24_hours() -> None:
+def test_a_key_counts_for_24_hours(clock: StoppedClock) -> None:
     first = place_once(NEW, "key-1").id
-    db.session.execute(update(IdempotencyKey).values(created_at=utc_now() - timedelta(hours=24, minutes=1)))
-    db.session.commit()
+    clock.shift(timedelta(hours=24))
+    assert place_once(NEW, "key-1").id == first
 
-    assert place_once(NEW, "key-1").id != first
+    clock.shift(1)
+    second = place_once(NEW, "key-1").id
+
+    assert second != first
+    assert place_once(NEW, "key-1").id == second
 
 
-def test_old_keys_are_forgotten() -> None:
+def test_old_keys_are_forgotten(clock: StoppedClock) -> None:
     place_once(NEW, "key-1")
 
-    placing.forget_old_keys(utc_now() + timedelta(hours=25))
+    clock.shift(timedelta(hours=24))
+    placing.forget_old_keys(utc_now())
+    assert db.session.scalars(select(IdempotencyKey.key)).all() == ["key-1"]
+    clock.shift(1)
+    placing.forget_old_keys(utc_now())
 
-    assert db.session.scalar(select(func.count()).select_from(IdempotencyKey)) == 0
+    assert db.session.scalars(select(IdempotencyKey.key)).all() == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(NEW, brief=replace(BRIEF, tone="строго")),
+        replace(NEW, stages=frozenset({StageType.POEM, StageType.VOICE})),
+        replace(NEW, poem="Море"),
+    ],
+)
+def test_a_key_stands_for_all_that_was_asked_for(other: NewOrder) -> None:
+    place_once(NEW, "key-1")
+
+    with pytest.raises(KeyUsedForAnother):
+        place_once(other, "key-1")
+
+
+def test_an_order_holds_what_was_asked_for(clock: StoppedClock) -> None:
+    stages = frozenset({StageType.POEM, StageType.SONG})
+    brief = Brief("Анна", "60 лет", "любит море", "тепло", "en")
+    order = placing.place(NewOrder(brief, stages, "Море", "token:shop"))
+
+    assert (order.brief, order.poem, order.placed_by, order.created_at) == (brief, "Море", "token:shop", utc_now())
+    poem, song = stage_of(order), stage_of(order, StageType.SONG)
+    assert placing.ready_stages(order) == [Ready(poem.id, StageType.POEM)]
+    assert [(each.due_at, each.published_at) for each in (poem, song)] == [(utc_now(), utc_now()), (utc_now(), None)]
+
+
+def test_a_refusal_of_the_database_that_is_not_about_room_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lock(_new: NewOrder) -> Order:
+        raise OperationalError("INSERT", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(placing, "add", lock)
+
+    with pytest.raises(OperationalError):
+        placing.place(NEW)
+
+
+def test_a_key_that_nobody_else_has_cannot_be_why_an_order_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_new: NewOrder) -> Order:
+        raise IntegrityError("INSERT", {}, Exception("NOT NULL constraint failed"))
+
+    monkeypatch.setattr(placing, "add", refuse)
+
+    with pytest.raises(IntegrityError):
+        place_once(NEW, "key-1")
 
 
 def test_the_same_key_from_many_threads_gives_one_order(app: Flask) -> None:

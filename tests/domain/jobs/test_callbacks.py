@@ -5,15 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from domain import callbacks, polling
+from domain import callbacks, polling, stages
 from domain.callbacks import Heard
-from domain.db import utc_now
-from domain.orders import Order, StageState
-from providers.kinds import StageType
-from tests.builders import place_order, run, stage_of
+from domain.db import db, utc_now
+from domain.orders import Attempt, AttemptState, Order, StageState
+from providers.kinds import ProviderKind, StageType
+from tests.builders import place_order, run, set_state, stage_of
 from tests.database_kinds import on_one_database
 from tests.domain.jobs.job_orders import POEM, SONG, attempts_of, charges, look, suno_says
+from tests.domain.row_changes import changes_of
 from tests.emulator.server import Emulator
 from tests.stopped_clock import StoppedClock
 
@@ -152,3 +154,106 @@ def test_the_token_is_in_the_address_that_the_provider_is_to_call(
     [submit] = [call for call in emulator.requests if call.route == "generate"]
     [attempt] = attempts_of(order, SONG)
     assert submit.body["callBackUrl"] == f"https://gifts.example/callbacks/{attempt.token}"
+
+
+@on_one_database
+def test_a_call_back_moves_nothing_but_the_time_of_the_next_look(order: Order, stage_type: StageType) -> None:
+    run(order, stage_type)
+    other = place_order(frozenset({stage_type}), poem=POEM)
+    run(other, stage_type)
+    [attempt] = attempts_of(order, stage_type)
+    now = utc_now()
+
+    with changes_of(order, stage_type) as changed, changes_of(other, stage_type) as of_other:
+        assert callbacks.note(attempt.token, {}, now) is Heard.LOOK_NOW
+
+    assert (changed, of_other) == ({"due_at": now}, {})
+
+
+@on_one_database
+def test_a_call_back_about_a_job_that_is_being_fetched_says_nothing_new(order: Order, stage_type: StageType) -> None:
+    run(order, stage_type)
+    set_state(order.id, stage_type, StageState.FETCHING)
+    [attempt] = attempts_of(order, stage_type)
+
+    with changes_of(order, stage_type) as changed:
+        assert callbacks.note(attempt.token, {}, utc_now()) is Heard.NOTHING_NEW
+
+    assert changed == {}
+
+
+@on_one_database
+@pytest.mark.parametrize("state", [StageState.UNCERTAIN, StageState.ATTENTION])
+def test_a_named_job_is_kept_until_it_is_confirmed(lost_song: Order, state: StageState, clock: StoppedClock) -> None:
+    set_state(lost_song.id, SONG, state)
+    [attempt] = attempts_of(lost_song, SONG)
+    clock.shift(7)
+
+    with changes_of(lost_song, SONG) as changed:
+        assert callbacks.note(attempt.token, suno_says("named"), utc_now()) is Heard.LOOK_NOW
+
+    moved = {} if state is StageState.UNCERTAIN else {"state": StageState.UNCERTAIN}
+    assert changed == {"due_at": utc_now(), **moved}
+    [attempt] = attempts_of(lost_song, SONG)
+    assert (attempt.hinted_job_id, attempt.job_id, attempt.state) == ("named", None, AttemptState.UNCERTAIN)
+
+
+@on_one_database
+def test_a_call_back_that_names_no_job_does_not_forget_the_one_that_was_named(lost_song: Order) -> None:
+    [attempt] = attempts_of(lost_song, SONG)
+    token = attempt.token
+    assert callbacks.note(token, {}, utc_now()) is Heard.NOTHING_NEW
+    callbacks.note(token, suno_says("named"), utc_now())
+
+    assert callbacks.note(token, {}, utc_now()) is Heard.LOOK_NOW
+
+    assert attempts_of(lost_song, SONG)[0].hinted_job_id == "named"
+
+
+@on_one_database
+def test_a_job_that_is_named_while_it_is_handed_over_is_remembered_and_moves_nothing(
+    order: Order, stage_type: StageType
+) -> None:
+    run(order, stage_type)
+    set_state(order.id, stage_type, StageState.RUNNING)
+    [attempt] = attempts_of(order, stage_type)
+    attempt.state, attempt.job_id = AttemptState.OPEN, None
+    db.session.commit()
+
+    with changes_of(order, stage_type) as changed:
+        assert callbacks.note(attempt.token, suno_says("named"), utc_now()) is Heard.NOTHING_NEW
+
+    assert changed == {}
+    named = "named" if stage_type is SONG else None
+    assert attempts_of(order, stage_type)[0].hinted_job_id == named
+
+
+@on_one_database
+@pytest.mark.parametrize(
+    ("state", "heard"), [(AttemptState.ACCEPTED, Heard.LOOK_NOW), (AttemptState.LOST, Heard.NOTHING_NEW)]
+)
+def test_what_became_of_an_attempt_while_the_order_was_waited_for_counts(
+    lost_song: Order, state: AttemptState, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_state(lost_song.id, SONG, StageState.SUBMITTED)
+    [attempt] = attempts_of(lost_song, SONG)
+    attempt_id = attempt.id
+    monkeypatch.setattr(
+        stages,
+        "lock_order",
+        lambda _order_id: db.session.execute(update(Attempt).where(Attempt.id == attempt_id).values(state=state)),
+    )
+
+    assert callbacks.note(attempt.token, suno_says("named"), utc_now()) is heard
+
+    assert attempts_of(lost_song, SONG)[0].hinted_job_id is None
+
+
+@on_one_database
+def test_a_call_back_to_an_attempt_that_was_no_job_is_nobodys(order: Order, stage_type: StageType) -> None:
+    run(order, stage_type)
+    [attempt] = attempts_of(order, stage_type)
+    attempt.provider_kind = ProviderKind.DUMMY
+    db.session.commit()
+
+    assert callbacks.note(attempt.token, {}, utc_now()) is Heard.NOBODYS
