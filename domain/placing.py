@@ -22,10 +22,12 @@ log = structlog.get_logger(__name__)
 
 IDEMPOTENCY_KEEPS = timedelta(hours=24)
 LONGEST_IDEMPOTENCY_KEY = 255
+#: Before the keys of forms. No program's key has a tab in it, so the two never meet, whoever is called what.
+FORM = "form\t"
 
 
 class IdempotencyKey(Base):
-    """Which order a program's key stands for, and a hash of what it asked for."""
+    """Which order the key of a program or of a form stands for, and a hash of what was asked for."""
 
     __tablename__ = "idempotency_keys"
 
@@ -41,6 +43,14 @@ class IdempotencyKey(Base):
 
 class KeyUsedForAnother(Exception):
     """The idempotency key stands for an order that asked for something else."""
+
+
+class OrderedBefore(Exception):
+    """Another form has ordered the very same in these 24 hours: ``order``."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(order.id)
+        self.order = order
 
 
 class StorageFull(Exception):
@@ -97,11 +107,33 @@ def place_once(new: NewOrder, key: str) -> Order:
     Two at the same moment give one order as well: the key is unique in the table. Raises ``KeyUsedForAnother``, and
     ``StorageFull`` for an order that is not there yet.
     """
+    return _place_once(new, key)[0]
+
+
+def place_form(new: NewOrder, form_key: str, *, again: bool = False) -> tuple[Order, bool]:
+    """Write the order of a form that was shown once, and commit; returns it, and whether it was placed just now.
+
+    The same ``form_key`` and request give the same order for 24 hours, as with ``place_once``; with other words the
+    form orders something else. Raises ``OrderedBefore`` where the same person has ordered the same with another form,
+    unless it is meant ``again``; and ``StorageFull``.
+    """
+    request = _request_hash(new)
+    key = FORM + hashlib.sha256(json.dumps([form_key, request]).encode()).hexdigest()
+    if not again:
+        twin = _order_of_another_form(new.placed_by, key, request)
+        if twin is not None:
+            db.session.rollback()
+            raise OrderedBefore(twin)
+    return _place_once(new, key)
+
+
+def _place_once(new: NewOrder, key: str) -> tuple[Order, bool]:
+    """The order of ``key``, and whether it was placed just now."""
     has_room = works.has_room()
     known = _order_of_key(new, key)
     if known is not None:
         db.session.rollback()
-        return known
+        return known, False
     try:
         with _refused_without(has_room):
             order = add(new)
@@ -114,8 +146,8 @@ def place_once(new: NewOrder, key: str) -> Order:
         winner = _order_of_key(new, key)
         if winner is None:
             raise
-        return winner
-    return order
+        return winner, False
+    return order, True
 
 
 def forget_old_keys(now: datetime) -> None:
@@ -159,6 +191,20 @@ def _order_of_key(new: NewOrder, key: str) -> Order | None:
         db.session.rollback()
         raise KeyUsedForAnother
     return db.session.get(Order, row.order_id)
+
+
+def _order_of_another_form(placed_by: str, key: str, request_hash: str) -> Order | None:
+    """The newest order of the same words and works, unless ``key`` stands for an order itself."""
+    asked_before = select(IdempotencyKey).where(
+        IdempotencyKey.placed_by == placed_by,
+        IdempotencyKey.key.startswith(FORM),
+        IdempotencyKey.request_hash == request_hash,
+        IdempotencyKey.created_at >= utc_now() - IDEMPOTENCY_KEEPS,
+    )
+    rows = list(db.session.scalars(asked_before.order_by(IdempotencyKey.id.desc())))
+    if not rows or any(row.key == key for row in rows):
+        return None
+    return db.session.get(Order, rows[0].order_id)
 
 
 def _request_hash(new: NewOrder) -> str:

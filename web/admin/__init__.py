@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from web import history_sentences, sentences, standstills
 from web.admin import good_to_know, new_order, order_actions, orders, providers, start
 from web.admin.blueprint import blueprint
+from web.form_keys import new_form_key
 
 __all__ = ["init_app"]
 
@@ -20,6 +21,7 @@ def init_app(app: Flask) -> None:
     for name in ("STAGE_NAMES", "PROVIDER_TITLES", "STAGE_STATES", "ORDER_STATES", "reason_words", "reason_advice"):
         app.add_template_global(getattr(sentences, name), name)
     app.add_template_global(history_sentences.actor_words)
+    app.add_template_global(new_form_key)
     for words in (standstills.standstill_words, standstills.standstill_advice, standstills.latest_failure):
         app.add_template_global(words)
 

@@ -15,6 +15,7 @@ from domain.order_rules import DEFAULT_LANGUAGE, LIMITS, MULTI_LINE, REQUIRED, F
 from domain.section_changes import LONGEST_MODEL
 from providers.kinds import ProviderKind, StageType, allowed_providers
 from settings import current_settings
+from web.form_keys import FORM_KEY
 from web.sentences import PROVIDER_TITLES, STAGE_NAMES, order_fault
 from web.typed_form import TypedForm
 
@@ -55,7 +56,7 @@ class SectionForm(TypedForm):
     ``key_hints`` is what to do with the field of the key, by provider: it changes with the choice.
     """
 
-    FIELDS = ("stage_type", "provider_kind", "api_key", "model", "version")
+    FIELDS = ("stage_type", "provider_kind", "api_key", "model", "version", FORM_KEY)
 
     stage_type = HiddenField()
     version = HiddenField()
@@ -123,10 +124,15 @@ def _provider_choices(
 
 
 class OrderForm(TypedForm):
-    """An order as people place it; what it may hold is decided by ``domain.order_rules``."""
+    """An order as people place it; what it may hold is decided by ``domain.order_rules``.
+
+    ``HIDDEN`` fields are no part of the order. ``again`` stands only in a form that asks whether the same is meant once
+    more.
+    """
 
     FIELDS = (*LIMITS, "language")
     REPEATED = ("stages",)
+    HIDDEN = (FORM_KEY, "again")
 
     recipient = StringField(_("For whom"), description=_("Name, and who it is to the customer."))
     occasion = StringField(_("Occasion"), description=_("Birthday, wedding, an anniversary…"))

@@ -8,10 +8,12 @@ from flask_babel import gettext as _
 
 from domain import order_lists, sections, works
 from domain.order_rules import OrderInvalid, read_order
-from domain.placing import StorageFull, place, ready_stages
+from domain.orders import Order
+from domain.placing import NewOrder, OrderedBefore, StorageFull, place, place_form, ready_stages
 from tasks.messages import send_stages
 from web.admin.blueprint import blueprint
 from web.admin.forms import OrderForm
+from web.form_keys import FORM_KEY
 from web.form_requests import accept_form
 
 
@@ -29,15 +31,21 @@ def new_order() -> str:
 
 @blueprint.post("/orders/new")
 def place_order() -> ResponseReturnValue:
-    """Place the order, or show what is wrong with it."""
-    accept_form(OrderForm.FIELDS, OrderForm.REPEATED)
+    """Place the order, or show what is wrong with it.
+
+    A form that is sent twice as it is places one order. Where another form has ordered the very same, as one does that
+    was gone back to, the answer is the form again, with the question whether it is meant.
+    """
+    accept_form((*OrderForm.FIELDS, *OrderForm.HIDDEN), OrderForm.REPEATED)
     form = OrderForm()
     values = {name: request.form.get(name) for name in OrderForm.FIELDS}
     try:
-        order = place(read_order({**values, "stages": request.form.getlist("stages")}, g.actor))
+        order, is_new = _place(read_order({**values, "stages": request.form.getlist("stages")}, g.actor))
     except OrderInvalid as invalid:
         form.show_faults(invalid.faults)
         return _order_page(form), 422
+    except OrderedBefore as before:
+        return _order_page(form, is_filled=True, twin=before.order)
     except StorageFull:
         # What was typed stays in the form.
         flash(
@@ -45,20 +53,32 @@ def place_order() -> ResponseReturnValue:
             "danger",
         )
         return _order_page(form, is_filled=True), HTTPStatus.INSUFFICIENT_STORAGE
+    if not is_new:
+        flash(_("This order was placed once, although it was sent more than once."), "info")
     # Without a broker the order is accepted all the same: the sweep starts it later.
     send_stages(ready_stages(order))
     return redirect(url_for("admin.order", order_id=order.id), code=303)
 
 
-def _order_page(form: OrderForm, *, is_filled: bool = False) -> str:
+def _place(new: NewOrder) -> tuple[Order, bool]:
+    """The order, and whether it was placed just now. Robots, and pages of an older release, send no key."""
+    form_key = request.form.get(FORM_KEY, "")
+    if not form_key:
+        return place(new), True
+    return place_form(new, form_key, again=request.form.get("again") == "1")
+
+
+def _order_page(form: OrderForm, *, is_filled: bool = False, twin: Order | None = None) -> str:
     """The form, and of each work what an order placed now would wait for; from what is stored, no provider is asked.
 
-    What is filled in is not replaced by what the browser remembers.
+    What is filled in is not replaced by what the browser remembers. ``twin`` is the order of the very same words and
+    works that has been placed already.
     """
     return render_template(
         "admin/new_order.html",
         form=form,
         is_filled=is_filled,
+        twin=twin,
         sections=sections.overview(),
         has_room=works.has_room(),
     )

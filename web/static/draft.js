@@ -5,8 +5,10 @@ const SENT = "quatrain-new-order-sent";
 const form = document.querySelector("form[data-draft]");
 const note = document.querySelector("[data-draft-note]");
 
-// [name, value] of each field, as a form is sent; the token is another one next time.
-const typed = () => [...new FormData(form)].filter(([name]) => name !== "csrf_token");
+// [name, value] of each field that one can see, as a form is sent. What is hidden belongs to this form alone: with an old
+// form_key an order would pass for the one before.
+const hidden = () => [...form.querySelectorAll("input[type=hidden]")].map((field) => field.name);
+const typed = () => [...new FormData(form)].filter(([name]) => !hidden().includes(name));
 
 function restore(fields) {
   for (const field of form.elements) {

@@ -12,9 +12,9 @@ const IDLE_PAUSE = 60000;
 const shown = new Map();
 
 const partsOf = (root) => [...root.querySelectorAll("[data-part]")];
-// The token of a form is signed anew each time and means the same, and so do the words of a time, "3 minutes ago".
+// The token and the key of a form are new each time and mean the same, and so do the words of a time, "3 minutes ago".
 const signature = (part) => part.outerHTML
-  .replace(/<input[^>]*name="csrf_token"[^>]*>/g, "").replace(/(<time[^>]*>)[^<]*/g, "$1");
+  .replace(/<input[^>]*name="(csrf_token|form_key)"[^>]*>/g, "").replace(/(<time[^>]*>)[^<]*/g, "$1");
 const remember = (root) => partsOf(root).forEach((part) => shown.set(part.id, signature(part)));
 
 // For the scripts that add something to a part.

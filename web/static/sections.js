@@ -73,7 +73,10 @@ document.addEventListener("submit", ({ target }) => {
 });
 addEventListener("beforeunload", (event) => {
   const forms = [...document.querySelectorAll("form[data-search-words]")];
-  if (forms.some((form) => form !== sent && isChanged(form))) event.preventDefault();
+  if (!forms.some((form) => form !== sent && isChanged(form))) return;
+  event.preventDefault();
+  // Whoever stays has sent nothing.
+  setTimeout(() => { sent = null; });
 });
 
 enhance(document);

@@ -32,7 +32,8 @@ def test_there_are_four_sections_with_one_form_each(admin: FlaskClient) -> None:
     for section in names:
         fields = [page.all(tag, inside=f"{section}-form") for tag in ("select", "input")]
         assert [field.get("name") for field in fields[0]] == ["provider_kind", "model"]
-        assert [field.get("name") for field in fields[1]] == ["csrf_token", "stage_type", "version", "api_key"]
+        hidden = ["csrf_token", "stage_type", "version", "form_key"]
+        assert [field.get("name") for field in fields[1]] == [*hidden, "api_key"]
         buttons = page.all("button", inside=f"{section}-form")
         assert [button.text for button in buttons if button.get("type") != "button"] == ["Сохранить"]
     assert "vision" not in admin.get("/admin/providers").text
