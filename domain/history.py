@@ -1,6 +1,6 @@
 """Who changed what, and when. Never a key: names of fields, providers, models and last four characters only."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Text, select
@@ -24,6 +24,8 @@ class HistoryEntry(Base):
     facts: Mapped[dict[str, Any]] = mapped_column(RedactedJSON, default=dict)
 
 
+#: Within it a person who does the same to a section once more has clicked twice: their line is slow.
+SECOND_CLICK = timedelta(seconds=10)
 #: Who writes what checks, and calls for orders, find out.
 CHECK, GENERATION = "check", "generation"
 
@@ -55,6 +57,17 @@ def _record_or_count(actor: str, stage_type: StageType, event: str, facts: dict[
             latest.facts = {**facts, "times": times + 1, "until": utc_now().isoformat()}
             return
     record(actor, event, stage_type, **facts)
+
+
+def was_just_done(actor: str, event: str, stage_type: StageType) -> bool:
+    """Whether ``actor`` has done it so short a while ago that a second time is a second click."""
+    just_done = select(HistoryEntry.id).where(
+        HistoryEntry.stage_type == stage_type,
+        HistoryEntry.actor == actor,
+        HistoryEntry.event == event,
+        HistoryEntry.at > utc_now() - SECOND_CLICK,
+    )
+    return db.session.scalar(just_done.limit(1)) is not None
 
 
 def page_of(stage_type: StageType, size: int, before_id: int | None = None) -> list[HistoryEntry]:

@@ -84,6 +84,8 @@ class ProviderConfig(Base):
     version: Mapped[int] = mapped_column(default=0)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     updated_by: Mapped[str] = mapped_column(Text, default="")
+    #: The form and what stood in it, if this version was saved with one: see ``domain.section_changes``.
+    saved_form: Mapped[str | None] = mapped_column(Text)
 
     provider_kind: Mapped[ProviderKind | None] = mapped_column(enum_type(ProviderKind))
     api_key_encrypted: Mapped[str | None] = mapped_column(Text)

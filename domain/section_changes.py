@@ -3,6 +3,10 @@
 Every function commits, or raises ``ChangeRefused`` with nothing changed. None calls a provider.
 """
 
+import hashlib
+import hmac
+import json
+import re
 from dataclasses import dataclass, field
 
 from sqlalchemy.exc import IntegrityError
@@ -18,6 +22,8 @@ from providers.registry import has_adapter, needs_key
 from settings import current_settings
 
 LONGEST_MODEL = 200
+#: What nobody guesses: a shorter name of a form would let whoever reads the table guess the key that it stands beside.
+FORM_KEY = re.compile(r"[A-Za-z0-9_-]{20,100}")
 
 
 class ChangeRefused(Exception):
@@ -32,7 +38,10 @@ class ChangeRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NewSettings:
-    """What the form of one section holds. ``version`` is that of the page, None where the sender does not compare."""
+    """What the form of one section holds. ``version`` is that of the page, None where the sender does not compare.
+
+    ``form_key`` is the name of the form as it was shown once, empty where it has none.
+    """
 
     stage_type: StageType
     provider_kind: ProviderKind
@@ -40,6 +49,7 @@ class NewSettings:
     model: str
     version: int | None
     actor: str
+    form_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +63,16 @@ class Saved:
 def save(new: NewSettings) -> Saved:
     """Take the settings over, or keep them as candidate until a check has passed; one history entry; commits.
 
-    A blank key keeps the stored one. Saving the same twice changes nothing the second time.
+    A blank key keeps the stored one. Saving the same twice changes nothing the second time. A form that is sent again
+    as it is, and by which the section is as it is now, has been saved: that is the answer again, whatever its version.
     Raises ``ChangeRefused``.
     """
-    key = _fit_key(new)
+    key, form = _fit_key(new), _form_digest(new)
     try:
+        again = _saved_before(new.stage_type, form)
+        if again is not None:
+            db.session.rollback()
+            return again
         row = _locked_row(new.stage_type, new.version)
         if key or (not needs_key(new.provider_kind) and row.provider_kind != new.provider_kind):
             saved = _save_new_key(row, new, key)
@@ -66,10 +81,15 @@ def save(new: NewSettings) -> Saved:
         if saved.changed:
             row.version += 1
             row.updated_at, row.updated_by = utc_now(), new.actor
+            row.saved_form = form
         db.session.commit()
     except IntegrityError:
         # Two first saves of a section at the same moment: the other one was first.
         db.session.rollback()
+        again = _saved_before(new.stage_type, form)
+        db.session.rollback()
+        if again is not None:
+            return again
         raise ChangeRefused("changed_meanwhile") from None
     except ChangeRefused:
         db.session.rollback()
@@ -101,11 +121,17 @@ def request_check(stage_type: StageType, actor: str, *, proof: bool = True) -> N
 
     With ``proof`` key and model have to generate as well, and whatever an order was refused for is forgiven when they
     do: a person has looked.
+
+    A second click changes nothing while the first one's check has not ended.
     """
     row = find(stage_type, lock=True)
     if row is None or row.provider_kind is None:
         db.session.rollback()
         raise ChangeRefused("nothing_to_check")
+    is_wanted_already = row.is_checking and (row.proof_requested or not proof)
+    if is_wanted_already and history.was_just_done(actor, "check_requested", stage_type):
+        db.session.rollback()
+        return
     if row.has_candidate:
         row.candidate_status, row.candidate_reason, row.candidate_detail = Status.UNKNOWN, None, ""
     row.request_check(utc_now())
@@ -131,13 +157,17 @@ def discard_candidate(stage_type: StageType, actor: str) -> None:
 def restore_previous(stage_type: StageType, actor: str) -> None:
     """Make the setting before this one the candidate, with its key as it is sealed; commits.
 
-    It has to pass a check like any other. A second time the candidate is there already, and is checked again.
+    It has to pass a check like any other. A second time the candidate is there already, and is checked again; a second
+    click changes nothing: by then the check may have passed, and "previous" be what the first one has replaced.
     A key that cannot be opened is refused at once: whatever waits beside the live setting stays.
     """
     row = find(stage_type, lock=True)
     if row is None or row.previous_provider_kind is None:
         db.session.rollback()
         raise ChangeRefused("no_previous")
+    if history.was_just_done(actor, "previous_restored", stage_type):
+        db.session.rollback()
+        return
     if row.previous_provider_kind not in allowed_providers(stage_type, dummy=current_settings().dummy_provider):
         db.session.rollback()
         raise ChangeRefused("provider_not_allowed", "provider_kind")
@@ -200,6 +230,26 @@ def _fit_key(new: NewSettings) -> str:
     if key and key in new.model:
         raise ChangeRefused("key_as_model", "model")
     return key
+
+
+def _form_digest(new: NewSettings) -> str | None:
+    """What is told apart of the form and all that stands in it; None for one without a name.
+
+    Only whoever has the form can make it, and it is compared with what that very form has saved, never with a key that
+    is stored: so it tells nobody whether a guess at one is right.
+    """
+    if not FORM_KEY.fullmatch(new.form_key):
+        return None
+    values = json.dumps([new.provider_kind, new.model, new.api_key])
+    return hmac.new(new.form_key.encode(), values.encode(), hashlib.sha256).hexdigest()
+
+
+def _saved_before(stage_type: StageType, form: str | None) -> Saved | None:
+    """What that form has done, where the section is still as it saved it; holds the row until the transaction ends."""
+    row = find(stage_type, lock=True) if form is not None else None
+    if row is None or form is None or not hmac.compare_digest(row.saved_form or "", form):
+        return None
+    return Saved(changed=True, check_needed=row.is_checking)
 
 
 def _locked_row(stage_type: StageType, version: int | None) -> ProviderConfig:
@@ -302,3 +352,4 @@ def _save_candidate_model(row: ProviderConfig, new: NewSettings) -> Saved:
 def _touch(row: ProviderConfig, actor: str) -> None:
     row.version += 1
     row.updated_at, row.updated_by = utc_now(), actor
+    row.saved_form = None

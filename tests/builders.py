@@ -26,9 +26,10 @@ def save_section(
     model: str = "",
     version: int | None = None,
     actor: str = "admin",
+    form_key: str = "",
 ) -> Saved:
     """Save a section as the form does."""
-    return section_changes.save(NewSettings(stage_type, provider_kind, api_key, model, version, actor))
+    return section_changes.save(NewSettings(stage_type, provider_kind, api_key, model, version, actor, form_key))
 
 
 def working_section(stage_type: StageType = StageType.POEM, model: str = "") -> ProviderConfig:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, inspect, select
 
-from domain import section_changes
+from domain import checks, section_changes
 from domain.context import current_vault
 from domain.db import db
 from domain.history import HistoryEntry
@@ -289,3 +289,39 @@ def test_history_tells_who_did_what_and_never_the_key() -> None:
     assert [(entry.actor, entry.event) for entry in entries] == [("olga", "settings_saved"), ("ivan", "key_removed")]
     assert entries[0].facts == {"provider_kind": "OPENAI", "model": "gpt-x", "last4": "a1b2"}
     assert all(KEY not in str(entry.facts) for entry in entries)
+
+
+@on_one_database
+def test_previous_settings_that_passed_at_once_are_not_replaced_again_by_a_second_click(clock: StoppedClock) -> None:
+    working_section(model="dummy-haiku")
+    row = section()
+    row.keep_as_previous()
+    row.model = "dummy-verse"
+    db.session.commit()
+
+    for _ in range(2):
+        section_changes.restore_previous(POEM, "admin")
+        checks.check(POEM)
+        clock.shift(2)
+
+    assert section().model == "dummy-haiku"
+    assert events().count("previous_restored") == 1
+    # Later it is meant.
+    clock.shift(10)
+    section_changes.restore_previous(POEM, "admin")
+    checks.check(POEM)
+    assert section().model == "dummy-verse"
+
+
+@on_one_database
+def test_a_check_is_asked_for_once_by_two_clicks_and_again_when_it_has_ended(clock: StoppedClock) -> None:
+    working_section()
+
+    for _ in range(2):
+        section_changes.request_check(POEM, "admin")
+        clock.shift(1)
+    assert events().count("check_requested") == 1
+
+    checks.check(POEM)
+    section_changes.request_check(POEM, "admin")
+    assert events().count("check_requested") == 2

@@ -14,6 +14,7 @@ from tasks.messages import send_check
 from web.admin.blueprint import blueprint
 from web.admin.forms import SectionForm
 from web.admin.section_cards import Answer, anchor_of, build_card, keep_answer, take_answer
+from web.form_keys import FORM_KEY
 from web.form_requests import accept_form
 from web.history_sentences import history_sentence
 
@@ -41,7 +42,8 @@ def section(stage_type: StageType) -> str:
 def update() -> ResponseReturnValue:
     """Save one section; whatever the form holds, the answer is the page again.
 
-    A ``version`` that is absent or blank means: do not compare. A field that is absent counts as blank.
+    A ``version`` that is absent or blank means: do not compare. A field that is absent counts as blank. The same form
+    sent again as it is, by a second click, has the same answer.
     """
     accept_form(SectionForm.FIELDS)
     typed = {name: request.form.get(name, "") for name in SectionForm.FIELDS}
@@ -51,7 +53,7 @@ def update() -> ResponseReturnValue:
     kind, model = typed["provider_kind"], typed["model"].strip()
     try:
         saved = section_changes.save(
-            NewSettings(stage_type, _provider(kind), typed["api_key"], model, version, g.actor)
+            NewSettings(stage_type, _provider(kind), typed["api_key"], model, version, g.actor, typed[FORM_KEY])
         )
     except ChangeRefused as refused:
         # What may be a key is not kept, not even until the page is shown again.
