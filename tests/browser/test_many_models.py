@@ -1,7 +1,5 @@
 """A section with hundreds of models: typing a few letters is enough to find one."""
 
-import re
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -28,20 +26,13 @@ def test_a_model_among_hundreds_is_found_by_typing_and_saved(
     page.click("#poem-save")
     expect(page.locator("#poem-model option")).to_have_count(301)
 
-    page.fill("#poem [data-search]", "5.29")
+    search, found = page.locator("#poem [data-search]"), page.locator("#poem [role=option]")
+    search.fill("5.29")
 
-    expect(page.locator("#poem-model option")).to_have_text(
-        # The chosen one stays, whichever it was before.
-        [
-            "первая строка списка",
-            re.compile(r"^gpt-5\.\d+$"),
-            "gpt-5.29",
-            *(f"gpt-5.29{number}" for number in range(10)),
-        ]
-    )
-    page.press("#poem [data-search]", "Enter")
-    page.select_option("#poem-model", "gpt-5.293")
+    expect(found).to_have_text(["gpt-5.29", *(f"gpt-5.29{number}" for number in range(10))])
+    found.get_by_text("gpt-5.293").click()
     page.click("#poem-save")
     expect(page.locator("#poem-status")).to_contain_text("gpt-5.293")
-    page.fill("#poem [data-search]", "")
-    expect(page.locator("#poem-model option")).to_have_count(301)
+    expect(search).to_have_value("gpt-5.293")
+    search.click()
+    expect(found).to_have_count(300)

@@ -2,26 +2,14 @@
 // says that another provider needs its own key, and warns of changes that would be lost.
 "use strict";
 
-// A field above a long list that leaves in it what holds the letters typed, and what is chosen. Options are taken out
-// rather than hidden: the lists of phones show hidden ones.
+// From so many on a list is searched by typing; a shorter one is seen at a glance, and phones have lists of their own.
 const LONG_LIST = 15;
 
 function offerSearch(root) {
   for (const select of root.querySelectorAll("form[data-search-words] select[name=model]")) {
-    const all = [...select.options];
-    if (all.length <= LONG_LIST || select.previousElementSibling?.matches("[data-search]")) continue;
-    const search = document.createElement("input");
-    Object.assign(search, { type: "search", className: "form-control mb-1", autocomplete: "off" });
-    search.placeholder = search.ariaLabel = select.form.dataset.searchWords;
-    search.dataset.search = "";
-    search.addEventListener("input", () => {
-      const wanted = search.value.trim().toLowerCase();
-      const stays = (option) => option.selected || option.defaultSelected || option.value === "";
-      const fits = (option) => stays(option) || option.text.toLowerCase().includes(wanted);
-      select.replaceChildren(...all.filter(fits));
-    });
-    search.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
-    select.before(search);
+    if (select.options.length <= LONG_LIST || select.hidden) continue;
+    const { searchWords: search, foundWords: found, keptWords: kept } = select.form.dataset;
+    makeCombobox(select, { search, found, kept });
   }
 }
 
@@ -44,9 +32,12 @@ function followProvider(select) {
   const isOther = select.value !== chosenIn(select);
   const hint = document.getElementById(`${key.id}-hint`);
   document.getElementById("live-news").textContent = hint.textContent = select.selectedOptions[0].dataset.keyHint;
+  // Where there is no list, the model is typed.
+  if (!model.matches("select")) return;
   for (const option of model.options) option.hidden = option.disabled = isOther && option.value !== "";
   model.querySelector("[data-first]").hidden = !isOther && chosenIn(model) !== "";
   model.value = isOther ? "" : chosenIn(model);
+  showChosenIn(model);
 }
 
 // Whether something in the form differs from what the server put there.
@@ -77,6 +68,11 @@ addEventListener("beforeunload", (event) => {
   event.preventDefault();
   // Whoever stays has sent nothing.
   setTimeout(() => { sent = null; });
+});
+
+// A browser that was gone back in has filled the form in again.
+addEventListener("pageshow", () => {
+  for (const select of document.querySelectorAll("form[data-search-words] select[name=model]")) showChosenIn(select);
 });
 
 enhance(document);
