@@ -10,6 +10,7 @@ from sqlalchemy import event, func, select, update
 
 from domain import heartbeats, recovery, stages
 from domain.db import db, utc_now
+from domain.held_stages import HELD
 from domain.leases import LEASE
 from domain.orders import Attempt, AttemptState, OrderState, Ready, Stage, StageState
 from domain.recovery import CHECK_PATIENCE, MESSAGE_PATIENCE
@@ -200,6 +201,42 @@ def test_a_worker_that_comes_back_as_the_sweep_looks_keeps_its_stage(
 
     assert changed == values
     assert db.session.scalars(select(Attempt.state)).all() == [AttemptState.OPEN]
+
+
+def test_a_worker_that_comes_back_keeps_no_other_stage_from_being_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    back, gone = place_order(), place_order()
+    for order in (back, gone):
+        claimed(stage_of(order).id)
+    back_id, back_order_id = stage_of(back).id, back.id
+    lock_order = stages.lock_order
+
+    def come_back_first(order_id: int) -> None:
+        lock_order(order_id)
+        if order_id == back_order_id:
+            db.session.execute(update(Stage).where(Stage.id == back_id).values(lease_until=utc_now() + 3 * LEASE))
+            db.session.commit()
+
+    monkeypatch.setattr(stages, "lock_order", come_back_first)
+    recovery.sweep(utc_now() + 2 * LEASE)
+
+    assert (stage_of(back).state, stage_of(gone).state) == (StageState.RUNNING, StageState.QUEUED)
+
+
+def test_a_sweep_tells_of_all_that_can_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    missed, waits, forgotten, held = (place_order(frozenset({POEM, SONG})) for _ in range(4))
+    ids = {}
+    for order in (missed, waits, forgotten, held):
+        song_id = stage_of(order, SONG).id
+        set_state(order.id, POEM, StageState.DONE)
+        ids[order.id] = song_id
+    working_section(SONG)
+    set_state(waits.id, SONG, StageState.WAITING)
+    set_state(forgotten.id, SONG, StageState.QUEUED, due_at=utc_now(), published_at=None)
+    set_state(held.id, SONG, StageState.QUEUED, reason=HELD)
+
+    told = recovery.sweep(utc_now()).stages
+
+    assert sorted(told, key=lambda ready: ready.stage_id) == [Ready(each, SONG) for each in ids.values()]
 
 
 def test_a_download_whose_worker_is_gone_is_looked_at_again_and_no_other() -> None:
