@@ -258,7 +258,7 @@ def _row(kind: ProviderKind, *, lock: bool = False) -> Quota | None:
     if row is None:
         try:
             with db.session.begin_nested():
-                db.session.add(Quota(provider_kind=kind, calls=[], looks=[]))
+                db.session.add(Quota(provider_kind=kind))
         except IntegrityError:
             pass  # somebody else was faster
         row = db.session.scalar(query.with_for_update())

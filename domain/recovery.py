@@ -34,6 +34,7 @@ MESSAGE_PATIENCE = timedelta(seconds=4)
 CHECK_PATIENCE = timedelta(seconds=10)
 #: Not plainly by their ids: PostgreSQL would read all stages in turn rather than sort the few that are due.
 _OLDEST_FIRST = Stage.id + 0
+_SENT_LONGEST_AGO = (Stage.published_at, Stage.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +150,8 @@ def _unheard(now: datetime, waiting_messages: int) -> list[Ready]:
     ready = _sent_now(_due(now).where(never_sent).order_by(_OLDEST_FIRST).limit(BATCH), now)
     counted = _due(now).where(not_(never_sent)).limit(waiting_messages + BATCH).subquery()
     missing = db.session.scalars(select(func.count()).select_from(counted)).one() - waiting_messages
-    overdue = _due(now).where(not_(never_sent), Stage.published_at < now - MESSAGE_PATIENCE)
-    ready += _sent_now(overdue.order_by(Stage.published_at, Stage.id).limit(max(missing, 0)), now)
+    overdue = _due(now).where(Stage.published_at < now - MESSAGE_PATIENCE)
+    ready += _sent_now(overdue.order_by(*_SENT_LONGEST_AGO).limit(max(missing, 0)), now)
     db.session.commit()
     return ready
 

@@ -9,7 +9,7 @@ from domain import quotas
 from domain.db import db, utc_now
 from domain.held_stages import HELD
 from domain.orders import Attempt, AttemptState, Stage, StageState
-from domain.quotas import BATCH, CLOSED_FOR, JOBS_PAUSE, LATE_SECONDS, LONGEST_CLOSED, Grant, Quota, Usage
+from domain.quotas import BATCH, CLOSED_FOR, JOBS_PAUSE, LONGEST_CLOSED, Grant, Quota, Usage
 from providers.base import Limits
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, set_state, stage_of
@@ -246,8 +246,11 @@ def test_all_that_are_closed_can_be_opened(clock: StoppedClock) -> None:
 
 
 @pytest.mark.usefixtures("three")
-@pytest.mark.parametrize(("late", "counts_for"), [(LATE_SECONDS - 0.001, LATE_SECONDS - 0.001), (2, 0)])
-def test_a_call_that_leaves_late_counts_for_when_it_leaves(late: float, counts_for: float, clock: StoppedClock) -> None:
+@pytest.mark.parametrize(("late", "counts_for"), [(2, 2), (2.5, 0)])
+def test_a_call_that_leaves_late_counts_for_when_it_leaves(
+    late: float, counts_for: float, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quotas, "LATE_SECONDS", 2)
     asked(3)
     grant = quotas.take_call(song(), SUNO)
     clock.shift(late)

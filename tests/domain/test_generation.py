@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from domain import calls, generation, order_lists, recovery, stages
+from domain import calls, generation, order_lists, recovery, stages, works
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, OrderState, StageState, Work
 from domain.resolver import ResolvedConfig
@@ -67,6 +67,7 @@ def test_an_order_of_four_becomes_four_works() -> None:
         assert work is not None
         assert work.content_type == content_type
         media = media_of(work)
+        assert work.file_name == f"{made[stage_type].id}-1.{works.EXTENSIONS[content_type]}"
         assert work.size_bytes == len(media) > 1000
         assert work.sha256 == hashlib.sha256(media).hexdigest()
     assert unfinished_files() == []

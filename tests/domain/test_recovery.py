@@ -13,7 +13,7 @@ from domain.db import db, utc_now
 from domain.held_stages import HELD
 from domain.leases import LEASE
 from domain.orders import Attempt, AttemptState, OrderState, Ready, Stage, StageState
-from domain.recovery import CHECK_PATIENCE, MESSAGE_PATIENCE
+from domain.recovery import CHECK_PATIENCE, MESSAGE_PATIENCE, WORKER_GONE
 from providers.kinds import ProviderKind, StageType
 from tests.builders import claimed, place_order, run, save_section, section, set_state, stage_of, working_section
 from tests.domain.row_changes import changes_of
@@ -101,13 +101,23 @@ def test_a_stage_whose_time_has_come_gets_its_message() -> None:
     assert sweep_after(timedelta(seconds=20)) == [stage_of(order).id]
 
 
+def test_a_message_that_was_sent_before_its_stage_was_due_counts_for_nothing() -> None:
+    stage = stage_of(place_order())
+    stage.due_at = utc_now() + timedelta(seconds=1)
+    db.session.commit()
+    now = stage.due_at
+
+    assert recovery.sweep(now, waiting_messages=50).stages == [Ready(stage.id, POEM)]
+
+
 def test_a_sweep_sends_no_more_than_a_batch_and_the_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recovery, "BATCH", 2)
     ready = [Ready(stage_of(place_order()).id, POEM) for _ in range(5)]
 
     late = utc_now() + MESSAGE_PATIENCE * 2
     assert recovery.sweep(late).stages == ready[:2]
-    db.session.execute(update(Stage).values(published_at=None))
+    for stage in db.session.scalars(select(Stage)):
+        stage.published_at, stage.due_at = None, late - timedelta(seconds=stage.id)
     db.session.commit()
     assert recovery.sweep(late).stages == ready[:2]
     assert recovery.sweep(late).stages == ready[2:4]
@@ -258,8 +268,8 @@ def test_a_sweep_takes_no_more_than_a_batch_from_workers_that_are_gone(
     state: StageState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recovery, "BATCH", 2)
-    for _ in range(3):
-        set_state(place_order().id, POEM, state, lease_until=utc_now() - timedelta(seconds=1))
+    for other in (StageState.SUBMITTED, StageState.UNCERTAIN, state, state, state):
+        set_state(place_order().id, POEM, other, lease_until=utc_now() - timedelta(seconds=1))
 
     recovery.sweep(utc_now())
 
@@ -270,7 +280,7 @@ def test_a_sweep_takes_no_more_than_a_batch_from_workers_that_are_gone(
 def test_a_lost_answer_of_a_cheap_work_is_asked_for_once_more_and_then_left_to_a_person(stage_type: StageType) -> None:
     order = place_order(frozenset({stage_type}), poem=None if stage_type is POEM else "Море")
     killed_in_the_call(stage_of(order, stage_type), ProviderKind.OPENAI)
-    recovery.sweep(utc_now() + LEASE * 2)
+    assert sweep_after(LEASE * 2) == [stage_of(order, stage_type).id]
     assert (stage_of(order, stage_type).state, stage_of(order, stage_type).lost_answers) == (StageState.QUEUED, 1)
 
     stage = stage_of(order, stage_type)
@@ -281,8 +291,8 @@ def test_a_lost_answer_of_a_cheap_work_is_asked_for_once_more_and_then_left_to_a
 
     stage = stage_of(order, stage_type)
     assert (stage.state, stage.reason) == (StageState.ATTENTION, "answer_lost")
-    states = db.session.scalars(select(Attempt.state).where(Attempt.stage_id == stage.id)).all()
-    assert list(states) == [AttemptState.LOST, AttemptState.LOST]
+    attempts = db.session.execute(select(Attempt.state, Attempt.code).where(Attempt.stage_id == stage.id)).all()
+    assert [tuple(attempt) for attempt in attempts] == [(AttemptState.LOST, WORKER_GONE)] * 2
 
 
 @pytest.mark.parametrize("stage_type", [SONG, CLIP])
@@ -293,6 +303,17 @@ def test_a_lost_answer_of_a_dear_work_is_never_asked_for_again(stage_type: Stage
     recovery.sweep(utc_now() + LEASE * 2)
 
     assert stage_of(order, stage_type).state is StageState.ATTENTION
+
+
+def test_a_job_whose_worker_was_killed_as_it_was_handed_over_is_doubted() -> None:
+    order = place_order(frozenset({CLIP}), poem="Море")
+    killed_in_the_call(stage_of(order, CLIP), ProviderKind.PIKA)
+
+    recovery.sweep(utc_now() + LEASE * 2)
+
+    assert (stage_of(order, CLIP).state, stage_of(order, CLIP).lost_answers) == (StageState.UNCERTAIN, 1)
+    attempts = db.session.execute(select(Attempt.state, Attempt.code)).all()
+    assert [tuple(attempt) for attempt in attempts] == [(AttemptState.UNCERTAIN, WORKER_GONE)]
 
 
 def test_a_stage_that_kills_its_worker_again_and_again_is_left_to_a_person_even_where_it_costs_nothing() -> None:
@@ -322,9 +343,11 @@ def test_stages_that_a_finished_poem_has_missed_are_started() -> None:
 
 def test_orders_that_miss_nothing_are_not_in_the_way_of_those_that_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recovery, "BATCH", 1)
-    whole, waits_for_its_poem, missed = (place_order(frozenset({POEM, SONG})) for _ in range(3))
+    whole, waits_for_its_poem, missed = (place_order(frozenset({POEM, VOICE, SONG})) for _ in range(3))
     set_state(whole.id, POEM, StageState.DONE)
+    set_state(whole.id, VOICE, StageState.DONE)
     set_state(whole.id, SONG, StageState.DONE)
+    set_state(waits_for_its_poem.id, VOICE, StageState.DONE)
     assert stage_of(waits_for_its_poem, POEM).state is StageState.QUEUED
     set_state(missed.id, POEM, StageState.DONE)
     recovery.sweep(utc_now())
@@ -339,8 +362,7 @@ def test_a_sweep_starts_what_no_more_than_a_batch_of_poems_has_missed(monkeypatc
         order = place_order(frozenset({POEM, SONG}))
         set_state(order.id, POEM, StageState.DONE)
 
-    recovery.sweep(utc_now())
-
+    assert len(recovery.sweep(utc_now()).stages) == 2
     assert db.session.scalar(select(func.count()).where(Stage.state == StageState.BLOCKED)) == 1
 
 

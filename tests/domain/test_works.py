@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from domain import works
 from domain.db import db, utc_now
+from domain.media_folder import MediaFolder, NewFile
 from domain.orders import Order, StageState, Work
 from domain.works import EXTENSIONS, StoredWork
 from providers.base import GenerationResult
@@ -23,6 +24,20 @@ pytestmark = on_one_database
 POEM, VOICE = StageType.POEM, StageType.VOICE
 MEDIA = b"RIFF" + bytes(range(256))
 HASH = hashlib.sha256(MEDIA).hexdigest()
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The names and types with which files are kept: a bucket would remember both."""
+    found: list[tuple[str, str]] = []
+    keep = MediaFolder.keep
+
+    def keep_and_note(store: MediaFolder, new: NewFile, name: str, content_type: str) -> None:
+        found.append((name, content_type))
+        keep(store, new, name, content_type)
+
+    monkeypatch.setattr(MediaFolder, "keep", keep_and_note)
+    return found
 
 
 def attached(order: Order, stored: StoredWork, stage_type: StageType = POEM) -> Work:
@@ -50,21 +65,25 @@ def test_a_text_is_kept_in_its_row() -> None:
 
 
 @pytest.mark.parametrize(("content_type", "extension"), list(EXTENSIONS.items()))
-def test_a_file_is_named_after_the_stage_and_the_claim_that_made_it(content_type: str, extension: str) -> None:
+def test_a_file_is_named_after_the_stage_and_the_claim_that_made_it(
+    content_type: str, extension: str, kept: list[tuple[str, str]]
+) -> None:
     stored = works.store(7, 3, GenerationResult("m", media=MEDIA, content_type=content_type))
 
+    assert kept == [(f"7-3.{extension}", content_type)]
     assert stored == StoredWork(content_type, None, f"7-3.{extension}", len(MEDIA), HASH)
     assert media_of(attached(place_order(), stored)) == MEDIA
     assert unfinished_files() == []
 
 
-def test_a_file_that_was_fetched_is_named_in_the_same_way() -> None:
+def test_a_file_that_was_fetched_is_named_in_the_same_way(kept: list[tuple[str, str]]) -> None:
     def fill(file: BinaryIO) -> Downloaded:
         file.write(MEDIA)
         return Downloaded("audio/mpeg", len(MEDIA), HASH)
 
     stored = works.store_download(7, 3, fill)
 
+    assert kept == [("7-3.mp3", "audio/mpeg")]
     assert stored == StoredWork("audio/mpeg", None, "7-3.mp3", len(MEDIA), HASH)
     assert media_of(attached(place_order(), stored)) == MEDIA
 
