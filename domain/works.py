@@ -78,7 +78,7 @@ def attach(stage_id: int, stored: StoredWork) -> None:
 @cache
 def _attachment(database: str) -> Executable:
     works = Base.metadata.tables["works"]
-    new = insert_into(works, database)
+    new = insert_into(works, database)  # pragma: no mutate  # SQLite understands PostgreSQL's insert, too
     replaced = {name: new.excluded[name] for name in (field.name for field in fields(StoredWork))}
     return new.on_conflict_do_update(
         index_elements=[works.c.stage_id],  # pragma: no mutate  # PostgreSQL has to be told; SQLite knows

@@ -98,10 +98,11 @@ def test_the_margin_is_a_fiftieth_and_a_tenth_of_a_second_at_least(
 
 
 @pytest.mark.usefixtures("three")
-def test_a_call_of_a_time_to_come_counts_only_if_it_may_be_a_matter_of_clocks() -> None:
-    asked(-0.09, -0.11, -3600)
+def test_a_call_of_a_time_to_come_counts_only_if_it_may_be_a_matter_of_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quotas, "SMALLEST_MARGIN_SECONDS", 1)
+    asked(-0.5, -1, -1.5, -3600)
 
-    assert quotas.usage(utc_now()) == [Usage(SUNO, "calls", 1, 3)]
+    assert quotas.usage(utc_now()) == [Usage(SUNO, "calls", 2, 3)]
 
 
 def test_jobs_count_until_their_end_is_known(allow: Callable[[Limits], None]) -> None:
@@ -310,11 +311,22 @@ def test_looks_at_a_provider_without_a_limit_of_calls_are_not_counted(allow: Cal
     assert db.session.get(Quota, SUNO) is None
 
 
-def test_a_closed_provider_is_not_looked_at_either(allow: Callable[[Limits], None]) -> None:
+def test_a_closed_provider_is_not_looked_at_either(allow: Callable[[Limits], None], clock: StoppedClock) -> None:
     allow(Limits())
     quotas.close(SUNO, 30, utc_now())
 
     assert quotas.take_looks(SUNO, 50) == Grant(0, again_at=utc_now() + 30 * SECOND)
+    clock.shift(30)
+    assert quotas.take_looks(SUNO, 50) == Grant(50)
+
+
+@pytest.mark.usefixtures("three")
+def test_looks_that_leave_all_to_those_that_are_on_their_way_know_no_time_to_come_again() -> None:
+    asked()
+    for _ in range(3):
+        song(due_at=utc_now(), published_at=utc_now())
+
+    assert quotas.take_looks(SUNO, 1) == Grant(0, utc_now().timestamp())
 
 
 @pytest.mark.usefixtures("three")

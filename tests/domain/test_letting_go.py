@@ -147,7 +147,9 @@ def test_the_sweep_says_when_the_others_may_go() -> None:
     db.session.commit()
     held(SONG)
 
-    assert recovery.sweep(utc_now()).again_at == utc_now() + 30 * SECOND
+    swept = recovery.sweep(utc_now())
+
+    assert (swept.stages, swept.again_at) == ([], utc_now() + 30 * SECOND)
 
 
 @pytest.mark.parametrize(

@@ -270,10 +270,12 @@ def test_a_sweep_takes_no_more_than_a_batch_from_workers_that_are_gone(
     monkeypatch.setattr(recovery, "BATCH", 2)
     for other in (StageState.SUBMITTED, StageState.UNCERTAIN, state, state, state):
         set_state(place_order().id, POEM, other, lease_until=utc_now() - timedelta(seconds=1))
+    for stage in db.session.scalars(select(Stage).where(Stage.state != state)):
+        set_state(place_order().id, POEM, state, lease_until=utc_now() + timedelta(minutes=stage.id))
 
     recovery.sweep(utc_now())
 
-    assert db.session.scalar(select(func.count()).where(Stage.state == state)) == 1
+    assert db.session.scalar(select(func.count()).where(Stage.state == state)) == 3
 
 
 @pytest.mark.parametrize("stage_type", [POEM, VOICE])
