@@ -85,8 +85,7 @@ def usage(now: datetime) -> list[Usage]:
 
 def limits_of(kind: ProviderKind) -> Limits:
     """What the environment says of ``kind``, else what its adapter knows from its documentation."""
-    adapter = ADAPTERS.get(kind)
-    return current_settings().provider_limits.get(kind, adapter.limits if adapter else Limits())
+    return current_settings().provider_limits.get(kind, ADAPTERS[kind].limits)
 
 
 def take_call(stage: Stage, kind: ProviderKind) -> Grant:

@@ -30,13 +30,16 @@ READY_WITHIN_SECONDS = 180
 #: Longer than gunicorn gives the requests that it still answers.
 ENDS_WITHIN_SECONDS = 60
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 0.25
+#: How long what a test waits for may take on a machine that is busy with something else.
+PATIENCE_SECONDS = 60.0
 Answer = TypeVar("Answer")
 PASSWORD = "correct-horse-battery"
 _reserved: list[ReservedPort] = []
 
 
-def wait_until(question: Callable[[], Answer | None], what: str, seconds: float = 60) -> Answer:
+def wait_until(question: Callable[[], Answer | None], what: str, seconds: float | None = None) -> Answer:
     """The first true answer to ``question``, at most a twentieth of the time late. Fails the test when none comes."""
+    seconds = PATIENCE_SECONDS if seconds is None else seconds
     began = time.monotonic()
     while True:
         answer = question()

@@ -18,6 +18,7 @@ import hypothesis
 import pytest
 
 from launch.child_process import die_with_parent
+from tests import running_system
 from tests.mutants.mutant import Mutant
 
 #: In place of what pyproject.toml adds: no processes beside each other, and nothing left behind.
@@ -28,6 +29,8 @@ OPTIONS += ["-W", "ignore:Module already imported so cannot be rewritten"]
 #: A busy machine is slow, and a mutant that goes round in circles is not to be waited for.
 PATIENCE_SECONDS = 30.0
 TIMES_AS_LONG = 10
+#: What a mutant keeps from coming is not waited for until the whole trial is over.
+SHORT_PATIENCE_SECONDS = 10.0
 MOST_MEMORY = 4 * 2**30
 #: An exit code that pytest has no use for.
 NOT_TRIED = 99
@@ -144,6 +147,7 @@ def _run(folder: Path, tests: list[str], plugins: list[object], mutant: Mutant |
         hypothesis.settings.register_profile("mutants", database=None)
         hypothesis.settings.load_profile("mutants")
         if mutant:
+            running_system.PATIENCE_SECONDS = SHORT_PATIENCE_SECONDS
             put_in(mutant)
         status = int(pytest.main([*OPTIONS, *tests], plugins))
     finally:
