@@ -8,7 +8,7 @@ GROUPS = {
     ),
     "reliability": (
         "leases stages recovery outcomes second_tries retrying lost_submits submissions polling fetching waiting",
-        "letting_go held_stages persistence calls generation placing quotas works callbacks checks verdicts",
+        "letting_go held_stages persistence calls generation placing quotas works callbacks checks verdicts probes",
     ),
 }  # fmt: skip
 
