@@ -83,7 +83,7 @@ class Gemini:
             "contents": [_said_by_the_user(PROOF_PROMPT)],
             "generationConfig": {"maxOutputTokens": PROOF_TOKENS},
         }
-        answer = self._post(model, payload, repeatable=True)
+        answer = self._post(model, payload, is_proof=True)
         candidate = next(iter(_dicts(answer.body.get("candidates"))), None)
         if dig(candidate, "finishReason") == _ACCOUNT_LIMITED:
             raise self._failed(PermissionMissing, _ACCOUNT_LIMITED, answer)
@@ -115,9 +115,10 @@ class Gemini:
             raise RequestRefused(self.kind, "poems only")
         return self._read(self._post(request.model, _payload(request)), request)
 
-    def _post(self, model: str, payload: Mapping[str, Any], *, repeatable: bool = False) -> Answer:
+    def _post(self, model: str, payload: Mapping[str, Any], *, is_proof: bool = False) -> Answer:
         path = f"/v1beta/models/{quote(model.removeprefix(PREFIX), safe='')}:generateContent"
-        return self._http.post_json(path, payload, seconds=self.generation_seconds, repeatable=repeatable)
+        seconds = self.check_seconds if is_proof else self.generation_seconds
+        return self._http.post_json(path, payload, seconds=seconds, repeatable=is_proof)
 
     def _fetch_page(self, query: dict[str, str | int], seconds: float) -> Answer:
         answer = self._checks.get_json(f"/v1beta/models?{urlencode(query)}", seconds=seconds)

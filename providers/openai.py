@@ -79,10 +79,10 @@ class OpenAI:
         """Have ``model`` write a few words. What breaks off at the limit proves as much as what is whole."""
         if self._at_the_vendor:
             payload = {"model": model, "input": PROOF_PROMPT, "max_output_tokens": PROOF_TOKENS, "store": False}
-            self._read_status(self._post("/responses", payload, repeatable=True))
+            self._read_status(self._post("/responses", payload, is_proof=True))
         else:
             payload = {"model": model, "messages": [{"role": "user", "content": PROOF_PROMPT}]}
-            answer = self._complete(payload, PROOF_TOKENS, repeatable=True)
+            answer = self._complete(payload, PROOF_TOKENS, is_proof=True)
             if not _dicts(answer.body.get("choices")):
                 raise self._unreadable("no choices", answer)
 
@@ -112,23 +112,22 @@ class OpenAI:
         return rows
 
     def _complete(
-        self, payload: Mapping[str, Any], most_tokens: int, token: str = "", *, repeatable: bool = False
+        self, payload: Mapping[str, Any], most_tokens: int, token: str = "", *, is_proof: bool = False
     ) -> Answer:
         limited = {**payload, "max_completion_tokens": most_tokens}
         try:
-            return self._post("/chat/completions", limited, token, repeatable=repeatable)
+            return self._post("/chat/completions", limited, token, is_proof=is_proof)
         except RequestRefused as refusal:
             if refusal.detail not in _LIMIT_AFTER:
                 raise
             name = _LIMIT_AFTER[refusal.detail]
         limited = {**payload, **({name: most_tokens} if name else {})}
-        return self._post("/chat/completions", limited, token, repeatable=repeatable)
+        return self._post("/chat/completions", limited, token, is_proof=is_proof)
 
-    def _post(self, path: str, payload: Mapping[str, Any], token: str = "", *, repeatable: bool = False) -> Answer:
+    def _post(self, path: str, payload: Mapping[str, Any], token: str = "", *, is_proof: bool = False) -> Answer:
         headers = {"X-Client-Request-Id": token} if token else {}
-        return self._http.post_json(
-            path, payload, seconds=self.generation_seconds, headers=headers, repeatable=repeatable
-        )
+        seconds = self.check_seconds if is_proof else self.generation_seconds
+        return self._http.post_json(path, payload, seconds=seconds, headers=headers, repeatable=is_proof)
 
     def _read_status(self, answer: Answer) -> str:
         """``completed`` or ``incomplete``; raises for anything else."""

@@ -70,7 +70,7 @@ class YandexGPT:
             "messages": [{"role": "user", "content": PROOF_PROMPT}],
             "max_tokens": PROOF_TOKENS,
         }
-        answer = self._post(payload, repeatable=True)
+        answer = self._post(payload, is_proof=True)
         if not answer.body.get("choices"):
             raise self._unreadable("no choices", answer)
 
@@ -87,14 +87,14 @@ class YandexGPT:
             raise RequestRefused(self.kind, "poems only")
         return self._read(self._post(_payload(request), request.token), request)
 
-    def _post(self, payload: Mapping[str, Any], token: str = "", *, repeatable: bool = False) -> Answer:
+    def _post(self, payload: Mapping[str, Any], token: str = "", *, is_proof: bool = False) -> Answer:
         return self._http.post_json(
             "/chat/completions",
             payload,
-            seconds=self.generation_seconds,
+            seconds=self.check_seconds if is_proof else self.generation_seconds,
             # By default they keep the customer's words (docs/ai-studio/operations/disable-logging).
             headers={"x-data-logging-enabled": "false", **({"x-client-request-id": token} if token else {})},
-            repeatable=repeatable,
+            repeatable=is_proof,
         )
 
     def _fetch_ids(self) -> list[str]:

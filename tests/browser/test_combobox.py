@@ -105,14 +105,14 @@ def _middle(button: Locator) -> tuple[float, float]:
 
 def test_it_says_what_it_is(still_page: Page, search: Locator) -> None:
     expect(search).to_have_role("combobox")
-    expect(search).to_have_accessible_name("Модель")
+    expect(search).to_have_accessible_name("Голос")
     expect(search).to_have_attribute("aria-expanded", "false")
 
     search.fill("ALE")
 
     expect(still_page.locator(OPTIONS)).to_have_text(["alena", "alexander"])
     expect(search).to_have_attribute("aria-expanded", "true")
-    found = still_page.get_by_role("listbox", name="Модель")
+    found = still_page.get_by_role("listbox", name="Голос")
     expect(found.get_by_role("option")).to_have_count(2)
     expect(found.get_by_role("option", name="alexander", exact=True, selected=True)).to_be_visible()
     expect(still_page.locator("#live-news")).to_have_text("Найдено моделей: 2")
@@ -207,12 +207,12 @@ def test_another_provider_offers_no_models_of_this_one_and_back_again_it_does(
     everything = still_page.locator("#voice-model option:not([hidden])").count()
     still_page.select_option("#voice-provider-kind", "DUMMY")
     expect(chosen).to_have_value("")
-    expect(search).to_have_value("первая из списка")
+    expect(search).to_have_value("первая строка списка")
 
     search.fill("ale")
     expect(still_page.locator(OPTIONS)).to_have_count(0)
     search.fill("")
-    expect(still_page.locator(OPTIONS)).to_have_text(["первая из списка"])
+    expect(still_page.locator(OPTIONS)).to_have_text(["первая строка списка"])
     search.press("Tab")
     expect(chosen).to_have_value("")
 

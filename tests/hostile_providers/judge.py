@@ -43,6 +43,8 @@ def faults_of(found: object) -> Iterator[str]:
         yield from _unless(len(found) <= MOST_MODELS and len(set(found)) == len(found), "number of models")
         for model in found:
             yield from _faults_of_model(model)
+    elif isinstance(found, int | float):
+        yield from _unless(math.isfinite(found) and abs(found) < 1e15, "balance")
     else:
         yield f"a {type(found).__name__}"
 

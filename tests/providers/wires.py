@@ -134,6 +134,7 @@ def make(provider: AnyProvider, request: GenerationRequest) -> Any:
 #: Everything that an adapter can be asked, by name.
 CALLS: dict[str, Callable[[AnyProvider, GenerationRequest], Any]] = {
     "check_key": lambda provider, request: provider.check_key(request.stage_type),
+    "prove": lambda provider, request: provider.prove(request.stage_type, request.model),
     "list_models": lambda provider, request: provider.list_models(request.stage_type),
     "generate": make,
     "poll": lambda provider, _: provider.poll(JOB_ID),

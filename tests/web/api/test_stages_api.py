@@ -71,7 +71,7 @@ def test_a_section_that_was_refused_says_why_and_since_when(api: Api, app: Flask
     section = json_of(api("GET", "/stages"))["POEM"]
 
     assert (section["ready"], section["reason"]) == (False, "no_credit")
-    assert section["message"] == "No money or quota left."
+    assert section["message"] == "Not enough money or quota."
     assert datetime.fromisoformat(section["since"]) == since
     assert datetime.fromisoformat(section["since"]).tzinfo == UTC
 
