@@ -107,7 +107,7 @@ def _send_again(call: Call, provider: JobProvider, losses: int, now: datetime) -
         ticket = provider.submit(call.request())
     except ProviderError as error:
         log.info("submit repeated", **call.facts, outcome=error.code, detail=error.detail)
-        if not (submissions.may_have_been_taken(error) or isinstance(error, PassingError)):
+        if not isinstance(error, PassingError):
             return submissions.record_refusal(call, error)
         _look_again(call, losses, now)
         return None

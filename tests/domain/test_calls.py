@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
 
-from domain import calls, quotas, works
+from domain import quotas, works
 from domain.calls import NO_ROOM_PAUSE, NOBODYS_URL, Call, Held, give_back, may_leave, take, with_first_model
 from domain.context import current_vault
 from domain.db import db, utc_now
@@ -17,6 +17,7 @@ from domain.held_stages import HELD
 from domain.leases import LEASE, Lease
 from domain.orders import Attempt, AttemptState, Order, OrderState, StageState
 from domain.quotas import Quota
+from domain.vault import Place
 from providers.base import Limits
 from providers.errors import UnreadableAnswer
 from providers.kinds import ProviderKind, StageType
@@ -128,7 +129,7 @@ def test_a_job_keeps_the_key_that_it_is_handed_over_with_sealed_for_itself(emula
     call = taken(order_of(SONG), SONG)
 
     sealed = attempt_of(call)["api_key_encrypted"]
-    assert current_vault().open(sealed, calls.snapshot_place(SONG, ProviderKind.SUNO)) == KEY
+    assert current_vault().open(sealed, Place(SONG, ProviderKind.SUNO, "job")) == KEY
 
 
 def test_a_second_attempt_has_the_next_number() -> None:
@@ -309,14 +310,17 @@ def from_the_environment(emulator: Emulator, change_settings: Callable[..., None
     return taken(place_order())
 
 
-def test_a_key_from_the_environment_takes_the_first_model_of_its_list(from_the_environment: Call) -> None:
+def test_a_key_from_the_environment_takes_the_first_model_of_its_list(
+    from_the_environment: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     call = from_the_environment
     assert (call.model, call.attempt_id, call.token) == ("", 0, "")
     provider = open_instant_provider(ProviderKind.OPENAI, call.credentials)
 
+    monkeypatch.setattr(type(provider), "list_models", lambda _provider, stage: (f"first for {stage}", "second"))
     with_model = with_first_model(call, provider)
 
-    assert with_model.model == provider.list_models(POEM)[0]
+    assert with_model.model == "first for POEM"
     assert attempt_of(with_model)["model"] == with_model.model
     assert stage_of(call.order_id).model == with_model.model
 

@@ -332,6 +332,20 @@ def test_whoever_loses_the_stage_while_asking_asks_no_person(lost_song: Order, m
     assert changed == {"claim": 3, "lease_until": utc_now() + LEASE}
 
 
+def test_a_round_finds_out_about_no_more_than_a_batch(
+    lost_clip: Order, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lost_submits, "BATCH", 1)
+    other = place_order(frozenset({CLIP}), poem=POEM)
+    emulator.pika.fail("submit", cut=True)
+    run(other, CLIP)
+    due(other, CLIP)
+
+    lost_submits.resolve_due(utc_now())
+
+    assert [stage_of(each, CLIP).state for each in (lost_clip, other)] == [StageState.SUBMITTED, StageState.UNCERTAIN]
+
+
 def test_an_attempt_keeps_the_job_that_it_has(order: Order, stage_type: StageType) -> None:
     run(order, stage_type)
     [attempt] = attempts_of(order, stage_type)
