@@ -1,18 +1,23 @@
 """Stages that their provider's pace holds go on at the moment when it takes more."""
 
+import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import time_machine
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from domain.db import db, utc_now
+from domain.held_stages import HELD
+from domain.orders import StageState
 from providers.base import Limits
-from providers.kinds import ProviderKind
+from providers.kinds import ProviderKind, StageType
+from tasks import pace
 from tasks.messages import POLL_TASK
 from tasks.pace import poll_at, release_at
-from tests.builders import place_order, run, stage_of, working_section
+from tests.builders import place_order, run, set_state, stage_of, working_section
 from tests.database_kinds import on_one_database
 from tests.running_system import wait_until
 
@@ -64,3 +69,37 @@ def test_jobs_that_had_to_wait_are_looked_at_once_at_the_earliest_moment(
         wait_until(lambda: messages, "a message")
 
     assert messages == [(POLL_TASK,)]
+
+
+def test_what_is_further_away_is_left_to_the_next_sweep(app: Flask) -> None:
+    with app.app_context():
+        release_at(utc_now() + timedelta(seconds=pace.LONGEST_SECONDS + 1))
+
+        assert app.extensions["pace"]["release"]._timer is None
+
+
+def test_a_timer_that_finds_no_database_can_be_set_again(
+    app: Flask, messages: list[tuple[int | str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rang = threading.Event()
+
+    def away(_now: datetime) -> None:
+        rang.set()
+        raise OperationalError("SELECT", {}, Exception("server closed the connection"))
+
+    with app.app_context():
+        working_section()
+        order = place_order()
+        set_state(order.id, StageType.POEM, StageState.QUEUED, reason=HELD)
+        stage_id = stage_of(order).id
+        db.session.rollback()
+        with monkeypatch.context() as patch:
+            patch.setattr("tasks.pace.letting_go.release_held", away)
+            release_at(utc_now())
+            assert rang.wait(60)
+            assert messages == []
+
+        release_at(utc_now())
+        wait_until(lambda: messages, "a message")
+
+    assert messages == [("tasks.generation.generate_poem", stage_id)]

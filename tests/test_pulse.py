@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from domain import ticks
 from domain.db import db, utc_now
@@ -69,3 +70,13 @@ def test_a_beat_that_was_heard_at_a_time_to_come_was_heard_by_another_clock(sent
     hear_beat(-SILENCE - SECOND)
 
     assert stand_in_for_beat()
+
+
+def test_without_a_database_nobody_stands_in(sent: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_task: str) -> None:
+        raise OperationalError("SELECT", {}, Exception("server closed the connection"))
+
+    monkeypatch.setattr("tasks.pulse.last_seen", away)
+
+    assert not stand_in_for_beat()
+    assert sent == {}

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from click.testing import Result
 from flask import Flask
+from pydantic import SecretStr
 from sqlalchemy import create_engine, update
 
 from domain.db import db, utc_now
@@ -227,3 +228,70 @@ def test_the_history_and_the_refresh_of_sections_are_there_for_machines(run: Run
     assert {entry["actor"] for entry in entries} == {"command line"}
     assert "asked for a check" in run("providers", "history", "POEM").stdout
     assert run("providers", "restore", "POEM").stderr == "There are no previous settings to go back to.\n"
+
+
+def test_a_section_is_set_for_a_program(run: Run, messages: Messages) -> None:
+    first = run("providers", "set", "POEM", "DUMMY", "--json")
+    second = run("providers", "set", "POEM", "DUMMY", "--keep-key", "--json")
+
+    assert json.loads(first.stdout) == {"stage_type": "POEM", "changed": True, "check_started": True}
+    assert json.loads(second.stdout) == {"stage_type": "POEM", "changed": False, "check_started": False}
+    assert messages == [("tasks.config.validate_and_fetch_models", "POEM")]
+
+
+@pytest.mark.usefixtures("broker_away")
+def test_a_section_is_set_while_the_broker_is_away(run: Run) -> None:
+    said = run("providers", "set", "POEM", "DUMMY")
+
+    news = "POEM: Saved. The check has not started yet; it will start by itself.\n"
+    assert (said.exit_code, said.stdout) == (0, news)
+    asked = run("providers", "check", "POEM")
+    assert asked.stdout == "The check of POEM was asked for. The broker is away: it starts later.\n"
+
+
+def test_keys_of_the_environment_are_taken_over_once(
+    run: Run, messages: Messages, change_settings: Callable[..., None]
+) -> None:
+    change_settings(openai_api_key=SecretStr("sk-fake-0123456789-a1b2"))
+
+    taken = run("providers", "import-env")
+
+    assert taken.stdout == "POEM: the environment's key is stored, and will be checked.\n"
+    assert messages == [("tasks.config.validate_and_fetch_models", "POEM")]
+    again = run("providers", "import-env")
+    assert again.stdout == "There is no key in the environment for a section that was never set.\n"
+    [poem] = [each for each in json.loads(run("providers", "list", "--json").stdout) if each["stage_type"] == "POEM"]
+    assert (poem["provider_kind"], poem["key"]) == ("OPENAI", "…a1b2")
+
+
+def test_keys_of_the_environment_are_taken_over_for_a_program(
+    run: Run, messages: Messages, change_settings: Callable[..., None]
+) -> None:
+    change_settings(suno_api_key=SecretStr("fake-key-0123456789"))
+
+    assert json.loads(run("providers", "import-env", "--json").stdout) == {"imported": ["SONG"]}
+    assert json.loads(run("providers", "import-env", "--json").stdout) == {"imported": []}
+    assert messages == [("tasks.config.validate_and_fetch_models", "SONG")]
+
+
+def test_a_key_of_the_environment_that_cannot_be_one_is_not_taken_over(
+    run: Run, change_settings: Callable[..., None]
+) -> None:
+    change_settings(openai_api_key=SecretStr("two words"))
+
+    refused = run("providers", "import-env")
+
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr == "POEM: the environment's key was not stored (key_has_odd_characters).\n"
+
+
+def test_the_settings_before_are_brought_back_and_checked(run: Run, app: Flask, messages: Messages) -> None:
+    with app.app_context():
+        row = builders.working_section(model="dummy-haiku")
+        row.previous_provider_kind, row.previous_model = ProviderKind.DUMMY, "dummy-verse"
+        db.session.commit()
+
+    said = run("providers", "restore", "POEM")
+
+    assert (said.exit_code, said.stdout) == (0, "The check of POEM was asked for.\n")
+    assert messages == [("tasks.config.validate_and_fetch_models", "POEM")]

@@ -89,6 +89,42 @@ def test_without_admin_password_the_first_administrator_is_refused(run: Run) -> 
     assert result.stderr == "ADMIN_PASSWORD is not set, so the first administrator cannot be created.\n"
 
 
+def test_why_the_first_administrator_was_not_created_is_said(run: Run, change_settings: Callable[..., None]) -> None:
+    change_settings(admin_username=" ", admin_password=SecretStr(PASSWORD))
+
+    result = run("admin", "create", "--first")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "The first administrator was not created. The name is empty.\n"
+
+
+def test_of_two_releases_at_the_same_moment_one_creates_the_first_administrator(
+    run: Run, change_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_settings(admin_username="boss", admin_password=SecretStr(PASSWORD))
+    has_administrators = accounts.has_administrators
+
+    def created_by_the_other_after_this_look() -> bool:
+        monkeypatch.setattr(accounts, "has_administrators", has_administrators)
+        found = has_administrators()
+        accounts.create_administrator("boss", PASSWORD)
+        return found
+
+    monkeypatch.setattr(accounts, "has_administrators", created_by_the_other_after_this_look)
+    result = run("admin", "create", "--first")
+
+    assert (result.exit_code, result.stdout) == (0, "There is an administrator already; nothing was changed.\n")
+
+
+def test_a_release_without_an_administrator_says_how_to_create_one(run: Run) -> None:
+    result = run("prepare")
+
+    assert result.exit_code == 0
+    assert result.stdout.endswith(
+        "Nobody can sign in yet. Create an administrator: flask --app wsgi admin create NAME\n"
+    )
+
+
 @pytest.mark.usefixtures("administrator")
 def test_a_password_is_replaced(run: Run, app: Flask) -> None:
     assert run("admin", "set-password", "admin", typed="another-password\n").exit_code == 0

@@ -317,3 +317,16 @@ def test_failures_are_counted_in_the_redis_that_there_is(redis_url: str, broker_
     config = config_of(production_settings(redis_url=redis_url, broker_url=broker_url))
 
     assert config["RATELIMIT_STORAGE_OPTIONS"] == {"redis_url": used}
+
+
+@pytest.mark.parametrize("redis_is", ["there", "away"])
+def test_counters_are_all_that_the_library_expects_of_them(shared: EmbeddedRedis, redis_is: str) -> None:
+    storage = SteadyStorage("quatrain://", redis_url=shared.url if redis_is == "there" else "redis://127.0.0.1:1/0")
+    assert [storage.incr("one", 60), storage.incr("one", 60), storage.incr("other", 60)] == [1, 2, 1]
+
+    storage.clear("one")
+
+    assert (storage.get("one"), storage.get("other"), storage.check()) == (0, 1, True)
+    assert issubclass(redis.ConnectionError, storage.base_exceptions)
+    storage.reset()
+    assert storage.get("other") == 0
