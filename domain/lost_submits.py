@@ -51,17 +51,15 @@ def _resolve(lease: Lease, now: datetime) -> StageType | None:
         _wait_for_the_key(stage, now)
         db.session.commit()
         return None
-    order_id, losses, hinted = stage.order_id, stage.lost_answers, attempt.hinted_job_id if attempt else None
+    losses, hinted = stage.lost_answers, attempt.hinted_job_id if attempt else None
     db.session.commit()
-    if call is None:
-        _leave_to_a_person(lease, order_id, hinted)
-        return None
-    provider = open_job_provider(call.config.provider_kind, call.credentials)
-    if hinted and _confirm(call, provider, hinted, losses, now):
-        return None
-    if provider.honours_tokens:
-        return _send_again(call, provider, losses, now)
-    _leave_to_a_person(lease, order_id, hinted)
+    if call is not None:
+        provider = open_job_provider(call.config.provider_kind, call.credentials)
+        if hinted and _confirm(call, provider, hinted, losses, now):
+            return None
+        if provider.honours_tokens:
+            return _send_again(call, provider, losses, now)
+    _leave_to_a_person(lease, hinted)
     return None
 
 
@@ -126,10 +124,10 @@ def _look_again(call: Call, losses: int, now: datetime) -> None:
 
 
 @persisted
-def _leave_to_a_person(lease: Lease, order_id: int, hinted: str | None) -> None:
+def _leave_to_a_person(lease: Lease, hinted: str | None) -> None:
     """Nothing more can be found out; unless a call to us has named another job just now."""
-    stages.lock_order(order_id)
-    stage = db.session.get_one(Stage, lease.stage_id)
+    stages.lock_order(db.session.get_one(Stage, lease.stage_id).order_id)
+    stage = db.session.get_one(Stage, lease.stage_id, populate_existing=True)
     attempt = submissions.open_attempt(stage.id)
     if stage.claim == lease.claim:
         if attempt is not None and attempt.hinted_job_id not in (None, hinted):

