@@ -1,5 +1,7 @@
 """Orders are accepted once and for all."""
 
+import hashlib
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -105,6 +107,37 @@ def test_a_key_stands_for_all_that_was_asked_for(other: NewOrder) -> None:
 
     with pytest.raises(KeyUsedForAnother):
         place_once(other, "key-1")
+
+
+def test_a_key_that_was_used_before_an_update_stands_for_the_same_order_after_it() -> None:
+    place_once(NEW, "key-1")
+
+    brief = '{"details": "любит море", "language": "ru", "occasion": "60 лет", "recipient": "Анна", "tone": "тепло"}'
+    asked = json.loads(f'{{"brief": {brief}, "poem": null, "stages": ["CLIP", "POEM", "SONG", "VOICE"]}}')
+    expected = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+    assert db.session.scalars(select(IdempotencyKey.request_hash)).all() == [expected]
+
+
+def test_whoever_finds_that_another_was_faster_gets_the_others_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    add, others = placing.add, []
+
+    def add_after_another(new: NewOrder) -> Order:
+        monkeypatch.setattr(placing, "add", add)
+        others.append(place_once(new, "key-1").id)
+        raise IntegrityError("INSERT", {}, Exception("UNIQUE constraint failed"))
+
+    monkeypatch.setattr(placing, "add", add_after_another)
+
+    assert [place_once(NEW, "key-1").id] == others
+
+
+def test_a_stage_is_due_when_its_message_is_sent_and_so_not_sent_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = utc_now() - timedelta(seconds=1)
+    monkeypatch.setattr(placing, "utc_now", lambda: moment)
+
+    stage = stage_of(place_order())
+
+    assert (stage.due_at, stage.published_at) == (moment, moment)
 
 
 def test_an_order_holds_what_was_asked_for(clock: StoppedClock) -> None:

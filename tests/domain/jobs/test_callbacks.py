@@ -230,10 +230,15 @@ def test_a_job_that_is_named_while_it_is_handed_over_is_remembered_and_moves_not
 
 @on_one_database
 @pytest.mark.parametrize(
-    ("state", "heard"), [(AttemptState.ACCEPTED, Heard.LOOK_NOW), (AttemptState.LOST, Heard.NOTHING_NEW)]
+    ("state", "callback_type", "heard"),
+    [
+        (AttemptState.ACCEPTED, "complete", Heard.LOOK_NOW),
+        (AttemptState.ACCEPTED, "text", Heard.NOTHING_NEW),
+        (AttemptState.LOST, "complete", Heard.NOTHING_NEW),
+    ],
 )
 def test_what_became_of_an_attempt_while_the_order_was_waited_for_counts(
-    lost_song: Order, state: AttemptState, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    lost_song: Order, state: AttemptState, callback_type: str, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_state(lost_song.id, SONG, StageState.SUBMITTED)
     [attempt] = attempts_of(lost_song, SONG)
@@ -244,7 +249,8 @@ def test_what_became_of_an_attempt_while_the_order_was_waited_for_counts(
         lambda _order_id: db.session.execute(update(Attempt).where(Attempt.id == attempt_id).values(state=state)),
     )
 
-    assert callbacks.note(attempt.token, suno_says("named"), utc_now()) is heard
+    body = {"data": {"callbackType": callback_type, "task_id": "named"}}
+    assert callbacks.note(attempt.token, body, utc_now()) is heard
 
     assert attempts_of(lost_song, SONG)[0].hinted_job_id is None
 

@@ -17,7 +17,7 @@ from domain.orders import AttemptState, Order, OrderState, Stage, StageState
 from domain.polling import INTERVALS, REFUSED_INTERVAL
 from domain.submissions import JOB_KEY_UNREADABLE
 from domain.works import StoredWork
-from providers.base import MediaLink
+from providers.base import MediaLink, Ticket
 from providers.errors import JobUnknown, KeyRejected, RateLimited, Unavailable
 from providers.kinds import StageType
 from providers.registry import JOB_ADAPTERS
@@ -114,6 +114,16 @@ def test_a_job_that_was_handed_over_is_written_down(
     assert (attempt["state"], attempt["job_id"], attempt["code"]) == (AttemptState.ACCEPTED, job_id, None)
     assert (attempt["submitted_at"], attempt["deadline_at"]) == (now, now + adapter.longest_seconds * SECOND)
     assert attempt["config_version"] == section(stage_type).version
+
+
+def test_a_job_is_made_by_the_model_that_its_provider_names(
+    order: Order, stage_type: StageType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JOB_ADAPTERS[KINDS[stage_type]], "submit", lambda *_: Ticket("job", "the model of the day"))
+
+    run(order, stage_type)
+
+    assert stage_of(order, stage_type).model == "the model of the day"
 
 
 def test_a_look_that_finds_a_job_running_leaves_no_trouble_behind(runs: Order, stage_type: StageType) -> None:
