@@ -26,7 +26,7 @@ from providers.kinds import StageType
 from providers.registry import JOB_ADAPTERS, open_job_provider
 from tests.builders import claimed, place_order, run, set_state, stage_of
 from tests.database_kinds import on_one_database
-from tests.domain.jobs.job_orders import CLIP, KINDS, POEM, SONG, attempts_of, suno_says
+from tests.domain.jobs.job_orders import CLIP, KINDS, POEM, SONG, SUBMIT_ROUTES, attempts_of, suno_says
 from tests.domain.row_changes import changes_of, columns, differences
 from tests.emulator.server import Emulator
 from tests.other_secret import other_secret
@@ -223,6 +223,16 @@ def test_a_job_that_was_named_and_is_known_is_looked_at_at_once(lost_song: Order
     assert stage_of(lost_song, SONG).model
     attempt = attempt_of(lost_song, SONG)
     assert (attempt["state"], attempt["job_id"], attempt["code"]) == (AttemptState.ACCEPTED, job_id, None)
+
+
+def test_a_clip_whose_job_was_named_and_is_known_is_not_sent_again(lost_clip: Order, emulator: Emulator) -> None:
+    [job_id] = emulator.pika.jobs
+    give_attempt(lost_clip, CLIP, hinted_job_id=job_id)
+
+    lost_submits.resolve_due(utc_now())
+
+    assert (stage_of(lost_clip, CLIP).state, attempt_of(lost_clip, CLIP)["job_id"]) == (StageState.SUBMITTED, job_id)
+    assert len([call for call in emulator.requests if call.route == SUBMIT_ROUTES[CLIP]]) == 1
 
 
 @pytest.mark.parametrize(("losses", "moved"), [(1, {"due_at", "lost_answers"}), (LAST, {"state"})])
