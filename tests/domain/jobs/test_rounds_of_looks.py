@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -104,6 +105,7 @@ def test_a_provider_that_is_closed_holds_up_no_other(closed: StageType, other: S
 def test_a_round_asks_about_no_more_than_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(polling, "BATCH", 1)
     first, second = running(SONG, SONG)
+    set_state(first.id, SONG, StageState.SUBMITTED, due_at=utc_now() - timedelta(seconds=1))
 
     polling.poll_due(utc_now())
 

@@ -350,6 +350,7 @@ def test_a_round_finds_out_about_no_more_than_a_batch(
     emulator.pika.fail("submit", cut=True)
     run(other, CLIP)
     due(other, CLIP)
+    set_state(lost_clip.id, CLIP, StageState.UNCERTAIN, due_at=utc_now() - SECOND)
 
     lost_submits.resolve_due(utc_now())
 
