@@ -87,7 +87,7 @@ class YandexGPT:
             raise RequestRefused(self.kind, "poems only")
         return self._read(self._post(_payload(request), request.token), request)
 
-    def _post(self, payload: Mapping[str, Any], token: str = "", *, is_proof: bool = False) -> Answer:
+    def _post(self, payload: Mapping[str, Any], token: str | None = None, *, is_proof: bool = False) -> Answer:
         return self._http.post_json(
             "/chat/completions",
             payload,
