@@ -124,7 +124,9 @@ class OpenAI:
         limited = {**payload, **({name: most_tokens} if name else {})}
         return self._post("/chat/completions", limited, token, is_proof=is_proof)
 
-    def _post(self, path: str, payload: Mapping[str, Any], token: str | None = None, *, is_proof: bool = False) -> Answer:
+    def _post(
+        self, path: str, payload: Mapping[str, Any], token: str | None = None, *, is_proof: bool = False
+    ) -> Answer:
         headers = {"X-Client-Request-Id": token} if token else {}
         seconds = self.check_seconds if is_proof else self.generation_seconds
         return self._http.post_json(path, payload, seconds=seconds, headers=headers, repeatable=is_proof)

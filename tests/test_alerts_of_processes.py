@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from domain import heartbeats, ticks
 from domain.alerts import Alert, Trouble
@@ -109,3 +110,18 @@ def test_a_trouble_is_told_of_in_less_than_twenty_seconds_even_if_beat_dies_mean
 
     # A target that is well takes what is left.
     assert second <= 17
+
+
+def test_a_beat_without_a_database_looks_for_nobody_and_goes_on(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("UPDATE", {}, Exception("server closed the connection"))
+
+    with app.app_context():
+        with monkeypatch.context() as patch:
+            patch.setattr(heartbeats, "beat", away)
+            alerts._look()
+        assert heartbeats.last_seen(heartbeats.BEAT) is None
+
+        alerts._look()
+
+        assert heartbeats.last_seen(heartbeats.BEAT) == utc_now()

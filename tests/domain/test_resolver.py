@@ -130,3 +130,12 @@ def test_a_key_in_the_environment_that_cannot_be_a_key_blocks(change_settings: C
     change_settings(openai_api_key=SecretStr("sk fake with spaces"))
 
     assert blocked() is Reason.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("reason", "why"), [(None, Reason.NOT_CONFIGURED), (Reason.MODEL_NOT_FOUND, Reason.MODEL_NOT_FOUND)]
+)
+def test_a_section_that_has_lost_its_model_serves_nobody(reason: Reason | None, why: Reason) -> None:
+    openai_section(model=None, reason=reason)
+
+    assert blocked() is why

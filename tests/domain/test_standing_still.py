@@ -9,9 +9,9 @@ from sqlalchemy import event, update
 from domain import generation, heartbeats, standing_still
 from domain.db import db, utc_now
 from domain.heartbeats import WORKER, WORKER_SILENCE
-from domain.orders import Order, Stage, StageState
+from domain.orders import Attempt, AttemptState, Order, Stage, StageState
 from domain.standing_rules import Standstill
-from providers.kinds import StageType
+from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, run, stage_of, working_section
 
 POEM, VOICE, SONG, CLIP = StageType
@@ -156,3 +156,24 @@ def test_the_list_has_the_newest_first_and_is_one_query_for_the_stages(worker: C
     assert sum("FROM stages" in each and "heartbeats" in each for each in statements) == 1
     assert [order.id for order in (*first.orders, *second.orders)] == [order.id for order in reversed(orders)]
     assert second.older_than is None
+
+
+def test_a_lost_submit_stands_since_its_answer_did_not_come_until_it_is_looked_into() -> None:
+    order = place_order(frozenset({SONG}), poem="Море")
+    lost_at, due_at = utc_now() - 60 * SECONDS, utc_now() + 300 * SECONDS
+    attempt = Attempt(
+        stage_id=stage_of(order, SONG).id,
+        number=1,
+        state=AttemptState.UNCERTAIN,
+        provider_kind=ProviderKind.SUNO,
+        model="m",
+        started_at=lost_at - 600 * SECONDS,
+        ended_at=lost_at,
+    )
+    db.session.add(attempt)
+    db.session.commit()
+    put(order, SONG, state=StageState.UNCERTAIN, due_at=due_at)
+
+    standing = standing_still.of_order(order.id, utc_now())[SONG]
+
+    assert (standing.why, standing.since, standing.until) == (Standstill.ANSWER_LOST, lost_at, due_at)
