@@ -11,7 +11,7 @@ from functools import partial
 
 import structlog
 import tenacity
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from domain import leases, quotas, verdicts, waiting
 from domain.context import current_vault
@@ -50,6 +50,8 @@ ATTEMPTS = 4
 BUDGET_SECONDS = 30.0
 #: Of a provider that counts calls: the models of such are those of its documentation.
 CALLS_OF_A_CHECK = 1
+#: Answers of a gateway to a question that it does not know.
+NO_SUCH_ADDRESS = (404, 405, 501)
 #: Renewed while the check lasts: a check whose worker was killed is begun anew after this.
 CLAIM = LEASE
 
@@ -63,6 +65,8 @@ class Question:
     is_candidate: bool
     provider_kind: ProviderKind
     api_key_encrypted: str | None = field(repr=False)
+    #: Since when this check was wanted: one that is wanted later is another.
+    requested_at: datetime
     #: Whether key and model have to be shown to generate.
     proof: bool
     #: The model that was chosen; empty where the first of the list is to be taken.
@@ -111,22 +115,49 @@ def request_stale_refreshes(now: datetime) -> list[StageType]:
 
 
 def due_checks(now: datetime, patience: timedelta) -> list[StageType]:
-    """Sections whose check was asked for more than ``patience`` ago and has not begun, or that heal now; commits."""
+    """Sections whose check was asked for more than ``patience`` ago and has not begun, or that heal now; commits.
+
+    One that does not work and that nobody is to look at, whatever has come between, heals from now on.
+    """
     unclaimed = or_(ProviderConfig.check_claimed_until.is_(None), ProviderConfig.check_claimed_until < now)
     rows = db.session.scalars(
         select(ProviderConfig)
         .where(
             unclaimed,
-            or_(ProviderConfig.check_requested_at <= now - patience, ProviderConfig.next_check_at <= now),
+            or_(
+                ProviderConfig.check_requested_at <= now - patience,
+                ProviderConfig.next_check_at <= now,
+                ProviderConfig.candidate_next_check_at <= now,
+                _is_forgotten(),
+            ),
         )
         .with_for_update()
     ).all()
-    for row in rows:
-        row.proof_requested = row.proof_requested or (row.is_refused and _is_past(row.next_check_at, now))
-        row.check_requested_at = now
-    due = [row.stage_type for row in rows]
+    due = [row.stage_type for row in rows if _want(row, now)]
     db.session.commit()
     return due
+
+
+def _is_forgotten() -> ColumnElement[bool]:
+    """Whether a section does not work and nothing is planned that could find out that it works again."""
+    return and_(
+        ProviderConfig.status == Status.INVALID,
+        ProviderConfig.provider_kind.is_not(None),
+        ProviderConfig.check_requested_at.is_(None),
+        ProviderConfig.next_check_at.is_(None),
+        ProviderConfig.probe_stage_id.is_(None),
+    )
+
+
+def _want(row: ProviderConfig, now: datetime) -> bool:
+    """Want what is due of ``row``; False where nothing is yet."""
+    heals = _is_past(row.next_check_at, now)
+    if not (row.check_requested_at or heals or row.candidate_is_due(now)):
+        row.resume_healing(now)
+        return False
+    row.proof_requested = row.proof_requested or (row.is_refused and heals)
+    row.check_requested_at = row.check_requested_at or now
+    return True
 
 
 def _begin(stage_type: StageType, now: datetime) -> Question | None:
@@ -136,17 +167,17 @@ def _begin(stage_type: StageType, now: datetime) -> Question | None:
         return None
     row.check_claimed_until = now + CLAIM
     row.check_requested_at = row.check_requested_at or now
-    question = _question(row, row.provider_kind)
-    if question.proof or not row.is_refused:
+    question = _question(row, row.provider_kind, row.check_requested_at, now)
+    if not question.is_candidate and _is_past(row.next_check_at, now) and (question.proof or not row.is_refused):
         row.next_check_at = None
     quotas.note(question.provider_kind, CALLS_OF_A_CHECK, now)
     db.session.commit()
     return question
 
 
-def _question(row: ProviderConfig, live_kind: ProviderKind) -> Question:
+def _question(row: ProviderConfig, live_kind: ProviderKind, requested_at: datetime, now: datetime) -> Question:
     kind = row.candidate_provider_kind
-    if kind is not None and row.candidate_is_undecided:
+    if kind is not None and row.candidate_is_due(now):
         inherited = row.model if kind == row.provider_kind else None
         return Question(
             row.stage_type,
@@ -154,6 +185,7 @@ def _question(row: ProviderConfig, live_kind: ProviderKind) -> Question:
             True,
             kind,
             row.candidate_api_key_encrypted,
+            requested_at,
             proof=True,
             model=row.candidate_model or inherited or "",
             model_is_named=row.candidate_model is not None,
@@ -164,6 +196,7 @@ def _question(row: ProviderConfig, live_kind: ProviderKind) -> Question:
         False,
         live_kind,
         row.api_key_encrypted,
+        requested_at,
         proof=row.proof_requested or not row.has_live,
         model=row.model or "",
         model_is_kept=row.has_live,
@@ -224,7 +257,7 @@ def _patiently(provider: Provider, question: Question) -> Answer:
     asking = _Asking(provider, question)
     try:
         for attempt in tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(PassingError),
+            retry=tenacity.retry_if_exception(asking.may_pass),
             stop=_stop,
             wait=_wait,
             reraise=True,
@@ -258,17 +291,22 @@ class _Asking:
         if self.question.proof:
             self._prove()
 
+    def may_pass(self, error: BaseException) -> bool:
+        """Whether asking once more may help. A proof that cannot be read was paid for, if with next to nothing."""
+        is_paid = self.is_listed and self.question.proof and isinstance(error, UnreadableAnswer)
+        return isinstance(error, PassingError) and not is_paid
+
     def end(self, error: ProviderError) -> None:
         """The last attempt has failed, or one that none can follow."""
         if self.is_listed:
             self.answer = replace(self.answer, finding=_finding(error, FoundBy.PROOF))
         elif self._can_do_without_list(error):
-            self.answer = replace(self.answer, list_finding=_finding(error))
+            self.answer = replace(self.answer, list_finding=self._finding_of_list(error))
             self.is_listed = True
             self._prove_once()
         elif self.is_accepted or self._is_about_the_list(error):
             # Of a key that may not list: what it may generate was shown before.
-            self.answer = replace(self.answer, list_finding=_finding(error))
+            self.answer = replace(self.answer, list_finding=self._finding_of_list(error))
         else:
             self.answer = replace(self.answer, finding=_finding(error))
 
@@ -286,15 +324,22 @@ class _Asking:
     def _listed(self) -> tuple[str, ...]:
         try:
             return self.provider.list_models(self.question.stage_type)
-        except PermissionMissing as error:
-            if not (self.question.proof and self._is_about_the_list(error)):
+        except ProviderError as error:
+            if not (self.question.proof and (self._is_about_the_list(error) or self._has_no_list(error))):
                 raise
-            self.answer = replace(self.answer, list_finding=_finding(error))
+            self.answer = replace(self.answer, list_finding=self._finding_of_list(error))
             return ()
 
     def _is_about_the_list(self, error: ProviderError) -> bool:
         """Whether the refusal says nothing of generating: a key may have the right to one and not to the other."""
         return isinstance(error, PermissionMissing) and self.provider.proof is Proof.TEXT
+
+    def _has_no_list(self, error: ProviderError) -> bool:
+        """Whether there is no such address: a gateway that lists nothing is not away."""
+        return error.status in NO_SUCH_ADDRESS and self.provider.proof is Proof.TEXT
+
+    def _finding_of_list(self, error: ProviderError) -> Finding:
+        return Finding(Reason.NO_LIST, error.detail) if self._has_no_list(error) else _finding(error)
 
     def _prove(self) -> None:
         model, lacks = self._model()
@@ -335,6 +380,16 @@ def _stop(state: tenacity.RetryCallState) -> bool:
     return late or state.attempt_number >= ATTEMPTS
 
 
+def _forget_if_answered(row: ProviderConfig, question: Question) -> None:
+    """Whatever has been asked for since is still to be done: of the live setting, beside a candidate, or once more."""
+    if row.check_requested_at != question.requested_at:
+        return
+    if question.is_candidate and row.proof_requested:
+        row.check_claimed_until = None
+    else:
+        row.forget_check()
+
+
 @persisted
 def _store(question: Question, answer: Answer) -> bool:
     """Store what the check has found; whether the section works now. Changes nothing the second time."""
@@ -345,7 +400,7 @@ def _store(question: Question, answer: Answer) -> bool:
         db.session.rollback()
         log.info("check outdated", stage_type=question.stage_type)
         return False
-    row.forget_check()
+    _forget_if_answered(row, question)
     if question.is_candidate:
         verdicts.store_candidate(row, answer, now)
     else:

@@ -59,12 +59,22 @@ class Called(Claimed, Protocol):
     def config(self) -> ResolvedConfig: ...
 
 
-@persisted
 def record_success(job: Called, result: GenerationResult, stored: StoredWork) -> list[Ready]:
     """Store the work and what it unblocks in one transaction; returns the stages that can start.
 
-    The work of a probe lets those go that wait for its section.
+    The work of a probe lets those go that wait for its section; so does one made with a key of the environment, which
+    has no section whose checks could.
     """
+    # A job may have been the probe when it was handed over, long ago.
+    may_be_probe = job.config.is_probe or (runs_jobs(job.config.provider_kind) and probes.is_probe(job.id))
+    ready = _record_success(job, result, stored, may_be_probe=may_be_probe)
+    if may_be_probe or not job.config.version:
+        ready += persisted(waiting.release)(job.stage_type, utc_now(), from_now_on=True)
+    return ready
+
+
+@persisted
+def _record_success(job: Called, result: GenerationResult, stored: StoredWork, *, may_be_probe: bool) -> list[Ready]:
     now = utc_now()
     usage = dict(result.usage)
     done = stages.move_first(
@@ -82,17 +92,15 @@ def record_success(job: Called, result: GenerationResult, stored: StoredWork) ->
     )
     _close_attempt(job, AttemptState.ANSWERED, now, request_id=result.request_id, usage=usage)
     ready: list[Ready] = []
-    works_again = False
     if done:
         works.attach(job.id, stored)
         if job.stage_type is StageType.POEM:
             ready = stages.unblock(job.order_id, now)
         stages.follow_stages([job.order_id])
-        # A job may have been the probe when it was handed over, long ago.
-        if job.config.is_probe or runs_jobs(job.config.provider_kind):
-            works_again = probes.pass_if_probe(job.id, job.stage_type, job.config.version, now)
+        if may_be_probe:
+            probes.pass_if_probe(job.id, job.stage_type, now)
     db.session.commit()
-    return ready + waiting.release(job.stage_type, now, from_now_on=True) if works_again else ready
+    return ready
 
 
 @persisted
@@ -172,10 +180,10 @@ def doubt_section(job: Called, error: ProviderError, now: datetime) -> StageType
     row = find(job.stage_type, lock=True)
     if row is None or row.version != job.config.version:
         return None
-    is_news = not row.is_refused
-    if is_news or row.probe_stage_id == job.id:
-        verdicts.refuse_by_generation(row, Finding(Reason(error.code), error.detail, FoundBy.GENERATION), now)
-    return _want_check(row, now) if is_news else None
+    if row.is_refused and row.probe_stage_id != job.id:
+        return None
+    verdicts.refuse_by_generation(row, Finding(Reason(error.code), error.detail, FoundBy.GENERATION), now)
+    return _want_check(row, now)
 
 
 def _want_check(row: ProviderConfig, now: datetime) -> StageType:

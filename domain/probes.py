@@ -14,10 +14,8 @@ from domain.db import db
 from domain.orders import Ready, Stage, StageState
 from domain.provider_configs import ProviderConfig, find
 from domain.resolver import why_blocked
+from domain.waiting import TRIES
 from providers.kinds import StageType
-
-#: As often an order is tried before a younger one is: what is refused may be that order alone.
-TRIES = 3
 
 
 def let_through(now: datetime) -> list[Ready]:
@@ -32,16 +30,16 @@ def let_through(now: datetime) -> list[Ready]:
     return ready
 
 
-def pass_if_probe(stage_id: int, stage_type: StageType, version: int, now: datetime) -> bool:
-    """Whether the stage, which has its work, was the probe of settings that now work; the caller commits.
+def is_probe(stage_id: int) -> bool:
+    """Whether the stage tries settings that are blocked: new ones, and what has passed since, end that."""
+    return db.session.scalar(select(ProviderConfig.id).where(ProviderConfig.probe_stage_id == stage_id)) is not None
 
-    Its order has to be locked. ``version`` is that of the settings that made the work.
-    """
+
+def pass_if_probe(stage_id: int, stage_type: StageType, now: datetime) -> None:
+    """The stage has its work: if it is the probe, its section works. Its order has to be locked; the caller commits."""
     row = find(stage_type, lock=True)
-    if row is None or row.probe_stage_id != stage_id or row.version != version:
-        return False
-    verdicts.pass_by_generation(row, now)
-    return True
+    if row is not None and row.probe_stage_id == stage_id:
+        verdicts.pass_by_generation(row, now)
 
 
 def _let_through(stage_type: StageType, now: datetime) -> list[Ready]:
@@ -69,7 +67,7 @@ def _let_through(stage_type: StageType, now: datetime) -> list[Ready]:
 
 
 def _is_due(row: ProviderConfig, now: datetime) -> bool:
-    """Whether nothing but the refusal is in the way; a new setting that waits for its check comes first."""
+    """Whether nothing but the refusal is in the way."""
     return (
         row.next_check_at is not None
         and row.next_check_at <= now
@@ -77,7 +75,6 @@ def _is_due(row: ProviderConfig, now: datetime) -> bool:
         and row.is_refused
         and why_blocked(row) is row.reason
         and bool(row.model)
-        and not row.candidate_is_undecided
     )
 
 

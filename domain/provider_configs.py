@@ -45,6 +45,7 @@ class Reason(StrEnum):
     MODEL_NOT_FOUND = "model_not_found"
     MODEL_NOT_CHOSEN = "model_not_chosen"
     MODEL_UNFIT = "model_unfit"
+    NO_LIST = "no_list"
     NOT_CONFIGURED = "not_configured"
     CHECKING = "checking"
     PROVIDER_OFF = "provider_off"
@@ -63,6 +64,8 @@ class FoundBy(StrEnum):
 
 
 PASSING_REASONS = (Reason.UNAVAILABLE, Reason.RATE_LIMITED)
+#: Those that block generation.
+REFUSALS = tuple(reason for reason in Reason if reason not in PASSING_REASONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,8 @@ class ProviderConfig(Base):
     candidate_detail: Mapped[str] = mapped_column(RedactedText, default="")
     candidate_saved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     candidate_checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: When the candidate is checked again by itself, after a passing failure.
+    candidate_next_check_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
 
     #: What was left on the account when that was asked last, in the provider's own unit, where it tells.
     balance: Mapped[float | None] = mapped_column(Float)
@@ -178,11 +183,11 @@ class ProviderConfig(Base):
             and self.reason not in PASSING_REASONS
         )
 
-    @property
-    def candidate_is_undecided(self) -> bool:
-        """Whether a candidate waits for a check: a new one, or one that met nothing but a passing failure."""
-        undecided = self.candidate_status is Status.UNKNOWN or self.candidate_reason in PASSING_REASONS
-        return self.has_candidate and undecided
+    def candidate_is_due(self, now: datetime) -> bool:
+        """Whether the candidate is to be checked: a new one, or one whose time has come after a passing failure."""
+        again_at = self.candidate_next_check_at
+        is_due = self.candidate_status is Status.UNKNOWN or (again_at is not None and again_at <= now)
+        return self.has_candidate and is_due
 
     def set_status(self, status: Status, finding: Finding | None, now: datetime) -> None:
         """Give the live setting a status; remembers since when it differs."""
@@ -223,7 +228,7 @@ class ProviderConfig(Base):
         self.candidate_provider_kind = self.candidate_api_key_encrypted = self.candidate_api_key_last4 = None
         self.candidate_model = self.candidate_status = self.candidate_reason = None
         self.candidate_models, self.candidate_detail = [], ""
-        self.candidate_saved_at = self.candidate_checked_at = None
+        self.candidate_saved_at = self.candidate_checked_at = self.candidate_next_check_at = None
 
     def request_check(self, now: datetime) -> None:
         """Want a check; one that is under way is about older settings and no longer counts."""
@@ -245,9 +250,11 @@ class ProviderConfig(Base):
         self.next_check_at = now + HEALING_STEPS[min(self.failed_checks, len(HEALING_STEPS) - 1)]
 
     def plan_candidate(self, now: datetime) -> None:
-        """Set when the candidate is checked again by itself; how often the live setting has failed does not matter."""
+        """Set when the candidate is checked again by itself."""
         age = now - (self.candidate_saved_at or now)
-        self.next_check_at = now + next((step for until, step in CANDIDATE_STEPS if age < until), CANDIDATE_LATER)
+        self.candidate_next_check_at = now + next(
+            (step for until, step in CANDIDATE_STEPS if age < until), CANDIDATE_LATER
+        )
 
     def look_again_at(self, moment: datetime) -> None:
         """Have a check come by itself at ``moment``, or sooner where one is planned."""

@@ -34,6 +34,8 @@ _SHAPES = re.compile(
     r"|\bAIza[\w-]{20,}|\bsk-[\w-]{8,}|\bAQVN[\w-]{20,}|\bqt_[\w-]{20,}"
     r"|(?i:(?<=[?&]key=)|(?<=[?&]api_key=))[^&\s\"']+"
 )
+#: Keys of gateways. Too short a shape to be taken out of every text, but no model is called so.
+_GATEWAYS = re.compile(r"(?:gsk_|xai-|hf_)[\w-]{16,}$|[0-9a-f]{32,}$")
 #: Of the prefix that stands for most, and the letters that have to follow it.
 _SHORTEST_SHAPE = len("sk-") + 8
 
@@ -125,8 +127,8 @@ class _Spellings:
 
 
 def looks_like_a_key(text: str) -> bool:
-    """Whether ``text`` has the shape of some vendor's key, or of one of our tokens."""
-    return bool(_SHAPES.search(text))
+    """Whether ``text`` has the shape of some vendor's key, of a gateway's, or of one of our tokens."""
+    return bool(_SHAPES.search(text) or _GATEWAYS.match(text))
 
 
 def _worth_knowing(secrets: Iterable[str]) -> Iterator[str]:

@@ -69,7 +69,7 @@ def why_blocked(row: ProviderConfig) -> Reason | None:
         return Reason.PROVIDER_OFF
     if row.status is Status.UNKNOWN:
         return Reason.CHECKING
-    if row.status is Status.INVALID and row.reason not in PASSING_REASONS:
+    if row.status is Status.INVALID and (row.reason not in PASSING_REASONS or not row.has_live):
         return row.reason or Reason.UNAVAILABLE
     if not row.model:
         return row.reason or Reason.NOT_CONFIGURED

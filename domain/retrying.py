@@ -24,13 +24,16 @@ ANEW = {
 def retry_by_hand(stage: Stage, now: datetime) -> bool:
     """Queue a failed stage, or one that needs attention, as if it were new; False if it is neither.
 
-    A stage that only makes a pause after a failure ends it, and goes on counting its failures.
+    A stage that only makes a pause after a failure ends it.
     A job whose id we have is looked at again instead: it is paid for. Otherwise the provider is asked anew, which may
     cost a second time; that is what the person has decided, also of a job whose key nobody can open any more.
     The caller commits.
     """
     if waiting.is_pausing(stage, now):
-        return stages.move(stage, PAUSING_STATES, due_at=now, published_at=now, claim=Stage.claim + 1)
+        # The same failure again makes the same pause again, not a longer one.
+        failures = max(stage.passing_failures - 1, 0)
+        anew = {"claim": Stage.claim + 1, "passing_failures": failures}
+        return stages.move(stage, PAUSING_STATES, due_at=now, published_at=now, **anew)
     if stage.state not in RETRYABLE_STATES:
         return False
     attempt = submissions.open_attempt(stage.id)

@@ -71,7 +71,7 @@ def save(new: NewSettings) -> Saved:
     try:
         again = _saved_before(new.stage_type, form)
         if again is not None:
-            db.session.rollback()
+            db.session.commit()
             return again
         row = _locked_row(new.stage_type, new.version)
         if key or (not needs_key(new.provider_kind) and row.provider_kind != new.provider_kind):
@@ -87,7 +87,7 @@ def save(new: NewSettings) -> Saved:
         # Two first saves of a section at the same moment: the other one was first.
         db.session.rollback()
         again = _saved_before(new.stage_type, form)
-        db.session.rollback()
+        db.session.commit()
         if again is not None:
             return again
         raise ChangeRefused("changed_meanwhile") from None
@@ -116,8 +116,8 @@ def import_environment(stage_type: StageType, actor: str) -> Saved | None:
     return save(NewSettings(stage_type, config.provider_kind, config.api_key, "", 0, actor))
 
 
-def request_check(stage_type: StageType, actor: str, *, proof: bool = True) -> None:
-    """Want a check of the candidate, or of the live setting where there is none; commits.
+def request_check(stage_type: StageType, actor: str, *, proof: bool = True, candidate: bool = False) -> None:
+    """Want a check of the live setting, or once more of the ``candidate``, where there is one; commits.
 
     With ``proof`` key and model have to generate as well, and whatever an order was refused for is forgiven when they
     do: a person has looked.
@@ -128,14 +128,14 @@ def request_check(stage_type: StageType, actor: str, *, proof: bool = True) -> N
     if row is None or row.provider_kind is None:
         db.session.rollback()
         raise ChangeRefused("nothing_to_check")
-    is_wanted_already = row.is_checking and (row.proof_requested or not proof)
+    is_wanted_already = row.is_checking and (candidate or row.proof_requested or not proof)
     if is_wanted_already and history.was_just_done(actor, "check_requested", stage_type):
         db.session.rollback()
         return
-    if row.has_candidate:
-        row.candidate_status, row.candidate_reason, row.candidate_detail = Status.UNKNOWN, None, ""
     row.request_check(utc_now())
-    if proof:
+    if candidate and row.has_candidate:
+        row.candidate_status, row.candidate_reason, row.candidate_detail = Status.UNKNOWN, None, ""
+    elif proof:
         row.proof_requested, row.refused_balance = True, None
     history.record(actor, "check_requested", stage_type)
     db.session.commit()
@@ -249,6 +249,10 @@ def _saved_before(stage_type: StageType, form: str | None) -> Saved | None:
     row = find(stage_type, lock=True) if form is not None else None
     if row is None or form is None or not hmac.compare_digest(row.saved_form or "", form):
         return None
+    if row.candidate_status is Status.INVALID and not row.is_checking:
+        # It was saved, and has been refused since: whoever sends it again wants it tried again.
+        row.candidate_status, row.candidate_reason, row.candidate_detail = Status.UNKNOWN, None, ""
+        row.request_check(utc_now())
     return Saved(changed=True, check_needed=row.is_checking)
 
 
@@ -316,7 +320,7 @@ def _save_live_model(row: ProviderConfig, new: NewSettings) -> Saved:
     if not row.has_live:
         row.set_status(Status.UNKNOWN, None, utc_now())
     row.request_check(utc_now())
-    row.proof_requested, row.refused_balance = True, None
+    row.proof_requested, row.refused_balance, row.probe_stage_id = True, None, None
     return Saved(changed=True, check_needed=True)
 
 

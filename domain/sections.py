@@ -7,7 +7,7 @@ from sqlalchemy import String, cast, func, literal, select, union_all
 
 from domain.db import db
 from domain.orders import Attempt, AttemptState, Stage, StageState
-from domain.provider_configs import PASSING_REASONS, ProviderConfig, Reason
+from domain.provider_configs import REFUSALS, ProviderConfig, Reason
 from domain.resolver import environment_provider, why_blocked
 from providers.kinds import ProviderKind, StageType, makes_samples
 
@@ -61,12 +61,7 @@ def overview() -> dict[StageType, Section]:
     kinds = union_all(*(select(literal(stage_type.value, String).label("stage_type")) for stage_type in StageType))
     kind = kinds.subquery()
     waiting = (
-        select(
-            Stage.stage_type,
-            func.count().label("count"),
-            func.min(Stage.waiting_since).label("since"),
-            func.min(Stage.reason).label("reason"),
-        )
+        select(Stage.stage_type, func.count().label("count"), func.min(Stage.waiting_since).label("since"))
         .where(Stage.state == StageState.WAITING)
         .group_by(Stage.stage_type)
         .subquery()
@@ -84,7 +79,7 @@ def overview() -> dict[StageType, Section]:
         .subquery()
     )
     query = (
-        select(kind.c.stage_type, ProviderConfig, waiting.c.count, waiting.c.since, waiting.c.reason, before.c.count)
+        select(kind.c.stage_type, ProviderConfig, waiting.c.count, waiting.c.since, before.c.count)
         .outerjoin(ProviderConfig, cast(ProviderConfig.stage_type, String) == kind.c.stage_type)
         .outerjoin(waiting, cast(waiting.c.stage_type, String) == kind.c.stage_type)
         .outerjoin(before, cast(before.c.stage_type, String) == kind.c.stage_type)
@@ -103,16 +98,22 @@ def _section(
     row: ProviderConfig | None,
     waiting: int | None,
     since: datetime | None,
-    met: str | None,
     on_previous_key: int | None,
 ) -> Section:
     environment = environment_provider(stage_type) if row is None else None
-    unset = _met_with_environment(met) if environment else Reason.NOT_CONFIGURED
+    unset = _met_with_environment(stage_type) if environment else Reason.NOT_CONFIGURED
     blocked = unset if row is None else why_blocked(row)
     return Section(stage_type, row, environment, blocked, waiting or 0, since, on_previous_key or 0)
 
 
-def _met_with_environment(reason: str | None) -> Reason | None:
-    """What orders have met with a key of the environment: it has no row that could tell, but they wait."""
-    known = Reason(reason) if reason and reason in Reason.__members__.values() else None
-    return None if known in PASSING_REASONS else known
+def _met_with_environment(stage_type: StageType) -> Reason | None:
+    """What orders have met with a key of the environment: it has no row that could tell, but they have."""
+    met = select(Stage.reason).where(
+        Stage.stage_type == stage_type,
+        # One that waits, and one that tries again.
+        Stage.state.in_((StageState.WAITING, StageState.QUEUED, StageState.RUNNING)),
+        Stage.config_version == 0,
+        Stage.reason.in_(REFUSALS),
+    )
+    reason = db.session.scalar(met.order_by(Stage.id).limit(1))
+    return Reason(reason) if reason else None

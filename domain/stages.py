@@ -180,4 +180,4 @@ _UNBLOCK = (
     .values(state=StageState.QUEUED, due_at=_NOW, published_at=_NOW, updated_at=_NOW)
     .returning(_STAGES.c.id, _STAGES.c.stage_type)
 )
-_LOCK = select(_ORDERS.c.id).where(_ORDERS.c.id == bindparam("order_id")).with_for_update()
+_LOCK = select(_ORDERS.c.id).where(_ORDERS.c.id == bindparam("order_id")).with_for_update(key_share=True)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from domain.heartbeats import WORKER, WORKER_SILENCE, Heartbeat
 from domain.held_stages import HELD
 from domain.orders import Attempt, Stage, StageState
-from domain.provider_configs import PASSING_REASONS, Reason
+from domain.provider_configs import REFUSALS, Reason
 from domain.submissions import JOB_KEY_UNREADABLE
 from providers.registry import JOB_ADAPTERS
 from settings import current_settings
@@ -63,7 +63,6 @@ def rules(now: datetime) -> list[tuple[Standstill, ColumnElement[bool]]]:
     someone_works = exists().where(Heartbeat.name == WORKER, Heartbeat.seen_at > now - WORKER_SILENCE)
     left, due = _left_lying(now), _overdue(now)
     in_line = Stage.state.in_((StageState.QUEUED, StageState.SUBMITTED, StageState.UNCERTAIN))
-    refusals = [reason for reason in Reason if reason not in PASSING_REASONS]
     submitted = Stage.state == StageState.SUBMITTED
     return [
         (Standstill.NO_WORKER, and_(or_(left, due), not_(someone_works))),
@@ -76,7 +75,7 @@ def rules(now: datetime) -> list[tuple[Standstill, ColumnElement[bool]]]:
             Standstill.JOB_KEY_UNREADABLE,
             and_(Stage.state.in_((StageState.SUBMITTED, StageState.UNCERTAIN)), Stage.reason == JOB_KEY_UNREADABLE),
         ),
-        (Standstill.JOB_KEY_REFUSED, and_(submitted, Stage.reason.in_(refusals))),
+        (Standstill.JOB_KEY_REFUSED, and_(submitted, Stage.reason.in_(REFUSALS))),
         # Those that are held go on by themselves, at their provider's pace; who wants more of it, buys more.
         (Standstill.WORKERS_BUSY, and_(due, Stage.reason.is_distinct_from(HELD))),
         (Standstill.CALL_HANGS, _hanging(now)),

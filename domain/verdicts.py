@@ -37,7 +37,7 @@ class Answer:
 
 def store_candidate(row: ProviderConfig, answer: Answer, now: datetime) -> None:
     """Promote the candidate if it was proven, else say why not; the live setting is touched only by a promotion."""
-    row.candidate_checked_at = now
+    row.candidate_checked_at, row.candidate_next_check_at = now, None
     row.candidate_models = list(answer.models)
     finding = answer.finding
     if finding is not None:
@@ -48,9 +48,6 @@ def store_candidate(row: ProviderConfig, answer: Answer, now: datetime) -> None:
         )
         if finding.reason in PASSING_REASONS:
             row.plan_candidate(now)
-        elif row.status is Status.INVALID and row.probe_stage_id is None:
-            # The planned look at the live setting was taken by the candidate, which will take no other.
-            row.resume_healing(now)
         history.record_check(row.stage_type, "candidate_refused", reason=finding.reason, detail=finding.detail)
         return
     _promote(row, answer, now)
@@ -84,8 +81,7 @@ def store_live(row: ProviderConfig, answer: Answer, now: datetime) -> None:
             row.models_cache, row.models_cache_updated_at = list(answer.models), now
         _refuse(row, answer.finding, now)
     elif refused_before and not _lifts(row, answer):
-        if answer.proven:
-            row.plan_healing(now)
+        _plan(row, now)
         _take_list(row, answer, now, is_told=True)
     else:
         has_recovered = row.status is Status.INVALID
@@ -101,9 +97,9 @@ def refuse_by_generation(row: ProviderConfig, finding: Finding, now: datetime) -
     """
     history.record_generation(row.stage_type, "section_invalid", reason=finding.reason, detail=finding.detail)
     if not row.is_refused:
-        row.failed_checks = 0
+        row.failed_checks, row.refused_balance = 0, None
     row.set_status(Status.INVALID, finding, now)
-    row.probe_stage_id = row.refused_balance = None
+    row.probe_stage_id = None
     row.plan_healing(now)
 
 
@@ -117,14 +113,22 @@ def _refuse(row: ProviderConfig, finding: Finding, now: datetime) -> None:
     """Mark the live setting and plan its healing; a passing failure never hides that it was refused."""
     if row.is_refused:
         if finding.reason in PASSING_REASONS:
-            row.plan_healing(now)
+            _plan(row, now)
             return
         # Whatever it lacks now: a list alone does not bring back what a generation was refused for.
         finding = replace(finding, found_by=row.found_by or finding.found_by)
     history.record_check(row.stage_type, "section_invalid", reason=finding.reason, detail=finding.detail)
     log.warning("section invalid", stage_type=row.stage_type, reason=finding.reason, detail=finding.detail)
+    if row.status is not Status.INVALID:
+        row.stop_healing()
     row.set_status(Status.INVALID, finding, now)
-    row.plan_healing(now)
+    _plan(row, now)
+
+
+def _plan(row: ProviderConfig, now: datetime) -> None:
+    """Plan the next look where this one was planned; one that a person has asked for puts nothing off."""
+    if row.next_check_at is None and row.probe_stage_id is None:
+        row.plan_healing(now)
 
 
 def _lifts(row: ProviderConfig, answer: Answer) -> bool:

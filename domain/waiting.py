@@ -1,14 +1,16 @@
 """Stages that wait for their section: how they are let go on, and how waiting ends when nothing comes."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, or_, select, update
 
 from domain import stages
 from domain.db import db
 from domain.held_stages import HELD
 from domain.orders import Order, Ready, Stage, StageState
-from domain.provider_configs import Reason, find
+from domain.provider_configs import REFUSALS, Reason, find
 from domain.resolver import environment_provider, why_blocked
 from domain.works import STORAGE_FULL
 from providers.kinds import StageType
@@ -19,6 +21,8 @@ BATCH = 500
 AT_ONCE, PER_SECOND = 10, 5
 #: Waits between the attempts of a stage whose provider is away: six attempts over about half an hour.
 BACKOFF = tuple(timedelta(seconds=seconds) for seconds in (10, 30, 120, 480, 1200))
+#: As often an order is tried before a younger one is: what is refused may be that order alone.
+TRIES = 3
 #: Why a stage is put back although its provider has not failed.
 NOT_THE_PROVIDERS = (HELD, STORAGE_FULL)
 #: A key from the environment has no section whose checks could tell; its stages look again by themselves.
@@ -42,45 +46,92 @@ def release(stage_type: StageType, now: datetime, *, from_now_on: bool = False) 
     if row is None and environment_provider(stage_type) is None:
         db.session.rollback()
         return []
-    is_stopped = Stage.state == StageState.WAITING
-    if from_now_on:
-        is_stopped = or_(is_stopped, pauses(now))
-    found = db.session.execute(
-        select(Stage.id, Stage.order_id, Stage.attempts, Stage.resolved_at, Stage.config_version)
-        .where(Stage.stage_type == stage_type, is_stopped)
-        .order_by(Stage.id)
-        .limit(BATCH)
-    ).all()
     version, passed_at = (row.version, row.passed_at) if row is not None else (0, None)
-    going = [
-        each for each in found if from_now_on or _may_go(each.resolved_at, each.config_version, version, passed_at, now)
-    ]
-    _lock_orders([each.order_id for each in going])
     ready: list[Ready] = []
-    for place, each in enumerate(going):
-        again = each.config_version == version
-        due_at = now + timedelta(seconds=max(place - AT_ONCE + 1, 0) / PER_SECOND)
-        if again and each.attempts and not from_now_on:
-            due_at += BACKOFF[min(each.attempts, len(BACKOFF)) - 1]
-        at_once = due_at == now
-        moved = db.session.scalar(
-            update(Stage)
-            .where(Stage.id == each.id, is_stopped)
-            .values(
-                state=StageState.QUEUED,
-                due_at=due_at,
-                published_at=now if at_once else None,
-                passing_failures=0,
-                updated_at=now,
-            )
-            .returning(Stage.id)
-            .execution_options(synchronize_session=False)
-        )
-        if moved and at_once:
-            ready.append(Ready(each.id, stage_type))
-    stages.follow_stages([each.order_id for each in going])
-    db.session.commit()
+    place = 0
+    while found := _stopped(stage_type, now, from_now_on=from_now_on):
+        if from_now_on:
+            going = found
+        elif version:
+            going = [each for each in found if _may_go(each.resolved_at, each.config_version, version, passed_at)]
+        else:
+            going = _may_try_environment(stage_type, found, now)
+        moved = [
+            _queue(each, now, place + number, keeps_reason=not from_now_on and each.config_version == version)
+            for number, each in enumerate(_held(going, now, from_now_on=from_now_on))
+        ]
+        place += len(moved)
+        ready += [Ready(stage_id, stage_type) for stage_id in moved if stage_id is not None]
+        stages.follow_stages([each.order_id for each in going])
+        db.session.commit()
+        if not from_now_on or not moved:
+            break
+    db.session.rollback()
     return ready
+
+
+def _is_stopped(now: datetime, *, from_now_on: bool) -> ColumnElement[bool]:
+    waits = Stage.state == StageState.WAITING
+    return or_(waits, pauses(now)) if from_now_on else waits
+
+
+def _stopped(stage_type: StageType, now: datetime, *, from_now_on: bool) -> list[Row[Any]]:
+    """As many of those that stand as one transaction takes, the oldest first."""
+    columns = (Stage.id, Stage.order_id, Stage.attempts, Stage.resolved_at, Stage.config_version)
+    stopped = select(*columns).where(Stage.stage_type == stage_type, _is_stopped(now, from_now_on=from_now_on))
+    return list(db.session.execute(stopped.order_by(Stage.id).limit(BATCH)))
+
+
+def _held(going: Sequence[Row[Any]], now: datetime, *, from_now_on: bool) -> list[Row[Any]]:
+    """Those that are still stopped once their orders are held; they are held as well.
+
+    Whoever takes a stage holds it first, and then may want its order: so nobody is waited for, who may wait for us.
+    """
+    _lock_orders([each.order_id for each in going])
+    still = select(Stage.id).where(Stage.id.in_([each.id for each in going]), _is_stopped(now, from_now_on=from_now_on))
+    ids = set(db.session.scalars(still.with_for_update(skip_locked=True)))
+    return [each for each in going if each.id in ids]
+
+
+def _queue(stage: Row[Any], now: datetime, place: int, *, keeps_reason: bool) -> int | None:
+    """Let a stage that is held go, each a little later than the one before; its id where it can start at once.
+
+    ``keeps_reason``: the same settings have refused it before, so it comes back with a delay, and says why.
+    """
+    values: dict[str, Any] = {} if keeps_reason else {"reason": None, "detail": ""}
+    due_at = now + timedelta(seconds=max(place - AT_ONCE + 1, 0) / PER_SECOND)
+    if keeps_reason and stage.attempts and stage.config_version:
+        due_at += BACKOFF[min(stage.attempts, len(BACKOFF)) - 1]
+    at_once = due_at == now
+    values |= {"due_at": due_at, "published_at": now if at_once else None}
+    db.session.execute(
+        update(Stage)
+        .where(Stage.id == stage.id)
+        .values(state=StageState.QUEUED, passing_failures=0, updated_at=now, **values)
+        .execution_options(synchronize_session=False)
+    )
+    return int(stage.id) if at_once else None
+
+
+def _may_try_environment(stage_type: StageType, found: Sequence[Row[Any]], now: datetime) -> list[Row[Any]]:
+    """Of stages that wait for a key of the environment: those that it has not refused, and sometimes one that it has.
+
+    No section says that the key is refused, so while one tries it, or has lately, the others wait for what comes of it.
+    """
+    refused = [each for each in found if each.config_version == 0 and each.resolved_at is not None]
+    going = [each for each in found if each not in refused]
+    if not refused:
+        return going
+    tries = select(Stage.id).where(
+        Stage.stage_type == stage_type,
+        Stage.config_version == 0,
+        Stage.state.in_(stages.ACTIVE_STATES),
+        Stage.reason.in_(REFUSALS),
+    )
+    latest = max(each.resolved_at for each in refused)
+    if now - latest <= ENVIRONMENT_PATIENCE or db.session.scalar(tries.limit(1)) is not None:
+        return going
+    return [*going, min(refused, key=lambda each: (each.attempts // TRIES, each.id))]
 
 
 def pauses(now: datetime) -> ColumnElement[bool]:
@@ -160,21 +211,15 @@ def give_up(now: datetime) -> int:
     return int(failed.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
 
 
-def _may_go(
-    resolved_at: datetime | None,
-    tried_version: int | None,
-    version: int,
-    passed_at: datetime | None,
-    now: datetime,
-) -> bool:
+def _may_go(resolved_at: datetime | None, tried_version: int | None, version: int, passed_at: datetime | None) -> bool:
     """Whether something has changed since the stage last tried."""
     if tried_version is None or resolved_at is None or tried_version != version:
         return True
-    if version == 0:
-        return now - resolved_at > ENVIRONMENT_PATIENCE
     return passed_at is not None and passed_at > resolved_at
 
 
 def _lock_orders(order_ids: list[int]) -> None:
     """Hold the orders' rows, in one order for everybody, so that two who do this cannot lock each other out."""
-    db.session.execute(select(Order.id).where(Order.id.in_(order_ids)).order_by(Order.id).with_for_update())
+    db.session.execute(
+        select(Order.id).where(Order.id.in_(order_ids)).order_by(Order.id).with_for_update(key_share=True)
+    )

@@ -88,7 +88,7 @@ REASONS: dict[str, tuple[LazyString, LazyString]] = {
     ),
     Reason.NO_CREDIT: (
         _("not enough money or quota"),
-        _("Top up the account at the provider and press “Check now”. Otherwise it is tried again by itself."),
+        _("Top up the account at the provider, then have it checked again."),
     ),
     Reason.REGION: (
         _("the provider refuses our region"),
@@ -100,11 +100,11 @@ REASONS: dict[str, tuple[LazyString, LazyString]] = {
     ),
     Reason.UNAVAILABLE: (
         _("the provider does not answer"),
-        _("Nothing is wrong with the settings. The check repeats by itself."),
+        _("It is tried again by itself."),
     ),
     Reason.RATE_LIMITED: (
         _("too many calls to the provider"),
-        _("Nothing is wrong with the settings. Calls go on when the provider allows them again."),
+        _("Calls go on when the provider allows them again."),
     ),
     Reason.MODEL_NOT_LISTED: (
         _("the model is not in the list of this key"),
@@ -121,6 +121,10 @@ REASONS: dict[str, tuple[LazyString, LazyString]] = {
     Reason.MODEL_UNFIT: (
         _("the model does not take our requests"),
         _("It was tried with a few words, and the provider refused the request itself. Choose another model and save."),
+    ),
+    Reason.NO_LIST: (
+        _("this address gives no list of models"),
+        _("Type the id of a model and save: it is tried before it counts."),
     ),
     Reason.NOT_CONFIGURED: (
         _("no key is set"),

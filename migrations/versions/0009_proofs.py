@@ -19,10 +19,23 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("refused_balance", sa.Float(), nullable=True))
         batch_op.add_column(sa.Column("proof_requested", sa.Boolean(), nullable=False, server_default=sa.false()))
         batch_op.add_column(sa.Column("probe_stage_id", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("candidate_next_check_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.create_index(
+            batch_op.f("ix_provider_configs_candidate_next_check_at"), ["candidate_next_check_at"], unique=False
+        )
 
 
 def downgrade() -> None:
+    # The release before knows none of these words, and could not read a row that has one.
+    op.execute("UPDATE provider_configs SET found_by = 'generation' WHERE found_by = 'proof'")
+    for column in ("reason", "candidate_reason", "models_reason"):
+        op.execute(
+            f"UPDATE provider_configs SET {column} = 'unavailable'"  # noqa: S608  # names of our own
+            f" WHERE {column} IN ('model_not_chosen', 'model_unfit', 'no_list')"
+        )
     with op.batch_alter_table("provider_configs", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_provider_configs_candidate_next_check_at"))
+        batch_op.drop_column("candidate_next_check_at")
         batch_op.drop_column("probe_stage_id")
         batch_op.drop_column("proof_requested")
         batch_op.drop_column("refused_balance")

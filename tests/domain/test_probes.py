@@ -74,7 +74,9 @@ def test_one_order_at_a_time_tries_what_was_refused_after_1_5_15_and_then_every_
         assert sections.one(stage_type).blocked is Reason.NO_CREDIT
         assert swept(clock).stages == []
         calls_of_one = next(order for order in orders if stage_of(order, stage_type).id == ready.stage_id)
-        assert run(calls_of_one, stage_type).check is None
+        # What is left on the account is asked for, which is free.
+        assert run(calls_of_one, stage_type).check is stage_type
+        check(stage_type)
         assert stage_of(calls_of_one, stage_type).state is StageState.WAITING
 
     first, second = (stage_of(order, stage_type).id for order in orders[:2])
@@ -184,14 +186,13 @@ def test_while_none_waits_the_settings_are_proven_instead(emulator: Emulator, cl
 
 
 @on_one_database
-def test_a_candidate_that_waits_for_its_check_comes_before_any_try(emulator: Emulator, clock: StoppedClock) -> None:
-    refused(emulator, POEM)
+def test_a_candidate_that_waits_for_its_check_keeps_nobody_from_trying(emulator: Emulator, clock: StoppedClock) -> None:
+    first, *_ = refused(emulator, POEM)
     save_section(POEM, ProviderKind.OPENAI, api_key=NEW_KEY)
-    clock.shift(MINUTE)
 
-    sweep = recovery.sweep(utc_now())
+    sweep = swept(clock, MINUTE)
 
-    assert (sweep.stages, sweep.checks) == ([], [POEM])
+    assert ([ready.stage_id for ready in sweep.stages], sweep.checks) == ([stage_of(first).id], [POEM])
 
 
 @each_refusal

@@ -66,10 +66,11 @@ def update() -> ResponseReturnValue:
 
 @blueprint.post("/providers/<stage_type:stage_type>/check")
 def check(stage_type: StageType) -> ResponseReturnValue:
-    """Ask for a check, which fetches the list of models as well."""
+    """Ask for a check of what is in use, or with ``?candidate=1`` of the new settings; it fetches the models, too."""
+    candidate = request.args.get("candidate") == "1"
 
     def request_and_send() -> str:
-        section_changes.request_check(stage_type, g.actor)
+        section_changes.request_check(stage_type, g.actor, candidate=candidate)
         return "check_started" if send_check(stage_type) else "check_not_started"
 
     return _change(stage_type, request_and_send)

@@ -34,8 +34,8 @@ END_IS_NEAR = timedelta(days=30)
 LONGEST_KEPT = 200
 #: Of new settings: their key was accepted.
 MODEL_REASONS = (Reason.MODEL_NOT_LISTED, Reason.MODEL_NOT_FOUND, Reason.MODEL_NOT_CHOSEN, Reason.MODEL_UNFIT)
-#: Of settings whose list did not come: another model, or the first one, may be the way out.
-TYPED_REASONS = (Reason.MODEL_NOT_CHOSEN, Reason.MODEL_NOT_FOUND, Reason.MODEL_UNFIT, Reason.UNAVAILABLE)
+#: Of settings that have no list: another model, or a first one, is the way out.
+TYPED_REASONS = (Reason.MODEL_NOT_CHOSEN, Reason.MODEL_NOT_FOUND, Reason.MODEL_UNFIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,16 +289,19 @@ def _key_hint(row: ProviderConfig | None, kind: str, *, for_another_key: bool) -
 def _badge(section: Section) -> tuple[str, str | LazyString]:
     row, blocked = section.row, section.blocked
     if row is None and section.environment:
-        return "info", _("key from the environment")
+        return ("danger", reason_words(blocked)) if blocked else ("info", _("key from the environment"))
     if row is None or row.provider_kind is None:
         return "secondary", _("not set")
     if row.status is Status.UNKNOWN:
         return ("info", _("checking")) if row.is_checking else ("secondary", STATUS_WORDS[Status.UNKNOWN])
     if row.status is Status.INVALID:
-        passes = row.reason in PASSING_REASONS and blocked is not Reason.UNREADABLE
-        # The first key, and nobody could ask about it.
-        known = Status.UNKNOWN if passes and not row.has_live else Status.INVALID
-        return "warning" if passes else "danger", STATUS_WORDS[known]
-    if blocked in (None, Reason.CHECKING):
-        return "success", STATUS_WORDS[Status.ACTIVE]
-    return "danger", reason_words(blocked)
+        return _badge_of_invalid(row, blocked)
+    works = blocked in (None, Reason.CHECKING)
+    return ("success", STATUS_WORDS[Status.ACTIVE]) if works else ("danger", reason_words(blocked))
+
+
+def _badge_of_invalid(row: ProviderConfig, blocked: Reason | None) -> tuple[str, str | LazyString]:
+    if row.reason not in PASSING_REASONS or blocked is Reason.UNREADABLE:
+        return "danger", STATUS_WORDS[Status.INVALID]
+    # Of a first key nobody could ask; what has worked is tried all the same.
+    return "warning", reason_words(row.reason) if row.has_live else STATUS_WORDS[Status.UNKNOWN]

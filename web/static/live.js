@@ -8,7 +8,7 @@
 // provider answers; a song takes minutes.
 const FIRST_PAUSES = [150, 150, 300, 600, 1000];
 const PAUSE = 1500;
-const IDLE_PAUSE = 60000;
+const IDLE_PAUSE = 5000;
 const shown = new Map();
 
 const partsOf = (root) => [...root.querySelectorAll("[data-part]")];

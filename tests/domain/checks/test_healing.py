@@ -16,17 +16,19 @@ from tests.builders import place_order, run, save_section, section, stage_of, wo
 from tests.database_kinds import on_one_database
 from tests.domain.checks.openai_section import KEY, OPENAI, OTHER_KEY, POEM, WRONG_KEY, listed, working_openai
 from tests.emulator.server import Emulator
+from tests.stopped_clock import StoppedClock
 
 
 def test_a_candidate_whose_provider_was_away_is_checked_again_by_itself_and_a_refused_one_is_not(
-    emulator: Emulator,
+    emulator: Emulator, clock: StoppedClock
 ) -> None:
     working_section()
     save_section(POEM, OPENAI, api_key=KEY)
     emulator.openai.fail("models", status=503, times=4)
     check(POEM)
     assert (section().candidate_status, section().candidate_reason) == (Status.INVALID, Reason.UNAVAILABLE)
-    assert checks.due_checks(utc_now() + timedelta(minutes=2), timedelta(0)) == [POEM]
+    clock.shift(timedelta(minutes=2))
+    assert checks.due_checks(utc_now(), timedelta(0)) == [POEM]
     check(POEM)
     assert section().provider_kind is OPENAI
 
@@ -49,10 +51,12 @@ def test_a_candidate_is_checked_again_soon_however_often_the_live_setting_has_fa
     delays = []
 
     for minutes in (0, 5, 15, 50, 90):
-        section().candidate_saved_at = utc_now() - timedelta(minutes=minutes)
+        row = section()
+        row.candidate_saved_at = utc_now() - timedelta(minutes=minutes)
+        row.candidate_next_check_at = utc_now()
         db.session.commit()
         check(POEM)
-        planned = section().next_check_at
+        planned = section().candidate_next_check_at
         assert planned is not None
         delays.append(round((planned - utc_now()) / timedelta(minutes=1)))
 
@@ -155,7 +159,9 @@ def test_an_empty_list_is_not_believed(emulator: Emulator) -> None:
 
 
 @on_one_database
-def test_an_invalid_section_heals_after_1_5_15_and_then_every_60_minutes(emulator: Emulator) -> None:
+def test_an_invalid_section_heals_after_1_5_15_and_then_every_60_minutes(
+    emulator: Emulator, clock: StoppedClock
+) -> None:
     working_openai()
     emulator.openai.play("revoked", times=None)
     delays = []
@@ -165,6 +171,10 @@ def test_an_invalid_section_heals_after_1_5_15_and_then_every_60_minutes(emulato
         planned = section().next_check_at
         assert planned is not None
         delays.append(round((planned - now).total_seconds() / 60))
+        # Whoever asks meanwhile puts nothing off.
+        check(POEM)
+        assert section().next_check_at == planned
+        clock.move_to(planned)
     emulator.openai.clear_faults()
 
     check(POEM)

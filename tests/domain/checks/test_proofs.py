@@ -288,7 +288,7 @@ def test_a_gateway_that_has_no_list_serves_the_model_that_was_typed(emulator: Em
     assert (section().status, section().model, section().models_reason) == (
         Status.ACTIVE,
         "gpt-5.4",
-        Reason.UNAVAILABLE,
+        Reason.NO_LIST,
     )
 
 

@@ -71,7 +71,7 @@ def test_save_twice_quickly_and_the_first_check_ends_last(app: Flask, emulator: 
         save_section(POEM, OPENAI, api_key=OTHER_KEY)
         check(POEM)
 
-        late = Question(POEM, from_first, True, OPENAI, None, proof=True, model="")
+        late = Question(POEM, from_first, True, OPENAI, None, utc_now(), proof=True, model="")
         assert not _store(late, Answer(finding=Finding(Reason.REJECTED)))
         assert (section().api_key_last4, section().status) == (OTHER_KEY[-4:], Status.ACTIVE)
 

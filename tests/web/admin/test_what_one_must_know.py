@@ -115,9 +115,19 @@ def test_an_order_says_how_a_poem_is_made_again_and_that_there_were_two_songs(ap
 
 @pytest.mark.parametrize(
     "words",
-    ["admin create", "admin set-password", "api-token create", "ADMIN_PASSWORD", "VACUUM INTO", "ADMIN_SECRET_KEY"],
+    [
+        "admin create",
+        "admin set-password",
+        "api-token create",
+        "ADMIN_PASSWORD",
+        "a copy of the database",
+        "ADMIN_SECRET_KEY",
+    ],
 )
-def test_the_menu_leads_to_what_is_done_by_commands(admin: FlaskClient, words: str) -> None:
+def test_the_menu_leads_to_what_is_done_by_commands(app: Flask, admin: FlaskClient, words: str) -> None:
+    if words == "a copy of the database":
+        with app.app_context():
+            words = "VACUUM INTO" if db.engine.dialect.name == "sqlite" else "pg_dump"
     menu = {a.get("href") for a in Page(admin.get("/admin")).all("a", class_="dropdown-item py-2")}
 
     assert {HELP, "/api/docs"} <= menu
