@@ -13,8 +13,9 @@ from typing import Any
 
 import requests
 import structlog
+from flask import Flask, current_app
 from pydantic import SecretStr
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
 
 from domain import alert_targets
 from domain.alert_targets import Target
@@ -26,7 +27,7 @@ from settings import current_settings
 log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS = 5.0
-#: What has not arrived by then counts as not arrived, whatever the target does.
+#: Nobody waits longer than that for a target; what arrives later is still written down as delivered.
 LONGEST_SECONDS = 10.0
 #: Pauses between the tries of one alert; after the last it is given up.
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 60, 60, 180, 360, 720))
@@ -69,10 +70,12 @@ class _Channel:
         """Why it did not arrive, or None; never raises, and may take long."""
         if self.target is None:
             return _post(self.address.get_secret_value(), facts)
-        return alert_targets.send(self.address, facts["text"], good=facts["over"])
+        return alert_targets.send(self.address, facts["text"], good=facts["over"], receiver=self.target.receiver)
 
 
-_Posted = tuple[_Channel, OnItsWay | None, str | None]
+_Posted = tuple[_Channel, str | None]
+#: Which row a message is about, for another thread: the row itself belongs to this one.
+_Place = tuple[type[OnItsWay], int]
 #: Who holds a channel's lock is posting: no second thread of this process waits for a target that does not answer.
 _turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -82,24 +85,23 @@ def deliver(now: datetime) -> int:
 
     Does nothing where neither ``ALERT_WEBHOOK_URL`` nor ``ALERT_URLS`` is set. An alert is posted to a target by one
     process at a time; one whose answer got lost is posted again, to the webhook with the same ``id``. The first that
-    fails ends the round of its target: the others would fail as well. Ends ``LONGEST_SECONDS`` after the last arrival.
+    fails ends the round of its target: the others would fail as well. Ends ``LONGEST_SECONDS`` after the last arrival;
+    what arrives after that is not returned, and written down all the same.
     """
     posted: queue.SimpleQueue[_Posted] = queue.SimpleQueue()
     under_way = {each.key: each for each in _channels() if _begin_next(each, now, posted)}
     arrived = Counter[str]()
     while under_way:
         try:
-            channel, row, why_not = posted.get(timeout=LONGEST_SECONDS)
+            channel, why_not = posted.get(timeout=LONGEST_SECONDS)
         except queue.Empty:
             for channel in under_way.values():
                 log.warning("alert not delivered", target=channel.name, why=_no_answer())
             break
         del under_way[channel.key]
-        if why_not is not None or row is None:
+        if why_not is not None:
             log.warning("alert not delivered", target=channel.name, why=why_not)
             continue
-        row.delivered_at, row.next_try_at = utc_now(), None
-        db.session.commit()
         arrived[channel.key] += 1
         if arrived[channel.key] < BATCH and _begin_next(channel, now, posted):
             under_way[channel.key] = channel
@@ -120,11 +122,11 @@ def try_out(now: datetime) -> list[Arrival]:
     posted: queue.SimpleQueue[_Posted] = queue.SimpleQueue()
     channels = _channels()
     for each in channels:
-        _begin(each, None, facts, posted)
+        _begin(each, facts, posted)
     ends: dict[str, str | None] = {}
     while len(ends) < len(channels):
         try:
-            channel, _, ends[channel.key] = posted.get(timeout=LONGEST_SECONDS)
+            channel, ends[channel.key] = posted.get(timeout=LONGEST_SECONDS)
         except queue.Empty:
             break
     return [Arrival(each.name, ends.get(each.key, _no_answer())) for each in channels]
@@ -140,28 +142,40 @@ def _begin_next(channel: _Channel, now: datetime, posted: queue.SimpleQueue[_Pos
     """Begin to post what is due for this channel; False if nothing is, or an earlier post still goes on."""
     if _turns[channel.key].locked() or (row := _take(channel, now)) is None:
         return False
-    facts = _facts(row if isinstance(row, Alert) else row.alert)
+    facts, place = _facts(row if isinstance(row, Alert) else row.alert), (type(row), row.id)
     db.session.commit()
-    return _begin(channel, row, facts, posted)
+    return _begin(channel, facts, posted, place)
 
 
-def _begin(channel: _Channel, row: OnItsWay | None, facts: Facts, posted: queue.SimpleQueue[_Posted]) -> bool:
-    """Post in a thread of its own, which puts the end into ``posted``; False if an earlier post still goes on."""
+def _begin(channel: _Channel, facts: Facts, posted: queue.SimpleQueue[_Posted], place: _Place | None = None) -> bool:
+    """Post in a thread of its own, which puts the end into ``posted``; False if an earlier post still goes on.
+
+    The thread writes down at ``place`` that it has arrived: by then this round may be over.
+    """
     turn = _turns[channel.key]
     if not turn.acquire(blocking=False):
         return False
     cleaned = redactor.clean_all(facts)
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # a thread needs the application itself
 
     def post() -> None:
         try:
             why_not = channel.post(cleaned)
+            if why_not is None and place is not None:
+                with app.app_context():
+                    _note_arrival(*place)
         finally:
             turn.release()
-        posted.put((channel, row, why_not))
+        posted.put((channel, why_not))
 
     # A daemon, so that no process that is to end waits for a target that never answers.
     threading.Thread(target=post, name="alert", daemon=True).start()
     return True
+
+
+def _note_arrival(kind: type[OnItsWay], row_id: int) -> None:
+    db.session.execute(update(kind).where(kind.id == row_id).values(delivered_at=utc_now(), next_try_at=None))
+    db.session.commit()
 
 
 def _take(channel: _Channel, now: datetime) -> OnItsWay | None:

@@ -132,9 +132,9 @@ def check_media(settings: Settings) -> None:
 
 
 def check_alerts(settings: Settings) -> None:
-    """Raises ``StartFault`` when Apprise does not understand an address of ALERT_URLS; nothing is sent."""
-    if numbers := alert_targets.unreadable(settings.alert_urls):
-        raise StartFault(alert_targets.complaint(numbers))
+    """Raises ``StartFault`` when an address of ALERT_URLS cannot be used; nothing is sent."""
+    if complaint := alert_targets.complaint(settings.alert_urls):
+        raise StartFault(complaint)
 
 
 def _limits(url: URL) -> dict[str, object]:

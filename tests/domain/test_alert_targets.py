@@ -4,6 +4,9 @@ import io
 import json
 import logging
 import socket
+import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -15,14 +18,14 @@ from pydantic import SecretStr
 
 from domain import alert_delivery, alert_targets
 from domain.alert_delivery import PAUSES, _channels, deliver, try_out
-from domain.alert_targets import send, service_name
+from domain.alert_targets import _sender, send, service_name
 from domain.alerts import Alert, Delivery, notice_orders
 from domain.db import db, utc_now
 from domain.orders import StageState
 from providers.kinds import StageType
 from tests.builders import place_order, set_state
 from tests.database_kinds import on_one_database
-from tests.emulator.listener import Listener
+from tests.emulator.listener import Listener, until
 from tests.stopped_clock import StoppedClock
 from web.logs import configure_logs
 
@@ -48,12 +51,26 @@ def nobody() -> SecretStr:
         return SecretStr(f"json://127.0.0.1:{free.getsockname()[1]}/hooks/{MARK}")
 
 
+def topics(listener: Listener, *names: str) -> SecretStr:
+    """One address with several receivers: those that follow ``names`` at an ntfy that is ``listener``."""
+    host = listener.url.partition("://")[2].partition("/")[0]
+    return SecretStr(f"ntfy://{host}/{'/'.join(names)}")
+
+
 def alert() -> Alert:
     """A new one, and no other."""
     order = place_order()
     set_state(order.id, StageType.POEM, StageState.FAILED, reason="content_refused", finished_at=utc_now())
     [told] = notice_orders(utc_now())
     return told
+
+
+def is_delivered(row: Alert | Delivery) -> bool:
+    """As the database knows it now."""
+    db.session.refresh(row)
+    delivered_at = row.delivered_at
+    db.session.commit()
+    return delivered_at is not None
 
 
 def heard(listener: Listener) -> list[dict[str, Any]]:
@@ -193,6 +210,95 @@ def test_what_the_database_keeps_of_an_address_tells_nobody_what_it_is(
     assert len(kept.target) == 32
     change_settings(secret_key=SecretStr("another-secret-0123456789-abcdefgh"))
     assert alert_targets.configured()[0].id != kept.target
+
+
+@on_one_database
+def test_a_receiver_that_refuses_makes_no_other_one_of_its_address_hear_anything_twice(
+    change_settings: SET, clock: StoppedClock
+) -> None:
+    with Listener(answer=lambda callback: 403 if b"refuses" in callback.body else 200) as listener:
+        change_settings(alert_urls=(topics(listener, "first", "refuses", "third"),))
+        alert()
+
+        arrived = [deliver(utc_now())]
+        for pause in PAUSES[:2]:
+            clock.shift(pause)
+            arrived.append(deliver(utc_now()))
+
+        assert arrived == [2, 0, 0]
+        assert Counter(body["topic"] for body in heard(listener)) == {"first": 1, "refuses": 3, "third": 1}
+
+
+@pytest.mark.parametrize(
+    ("address", "numbers"),
+    [
+        ("mailto://user:password@example.org?to=a@example.org,b@example.org", ["1.1", "1.2"]),
+        ("mailto://user:password@example.org/a@example.org/b@example.org?cc=c@example.org", ["1.1", "1.2"]),
+        ("mailto://user:password@example.org", ["1"]),
+        ("tgram://123456789:AAFakeFakeFakeFakeFakeFakeFakeFake-_A/12345/67890?retry=2", ["1.1", "1.2"]),
+        ("slack://T0123456789/B0123456789/fake0123456789fake012345/#one/#two", ["1.1", "1.2"]),
+        ("json://localhost/one/two?retry=2", ["1"]),
+        ("nosuch://localhost/one/two", ["1"]),
+    ],
+)
+@on_one_database
+def test_each_receiver_of_an_address_is_a_target_of_its_own(
+    change_settings: SET, app: Flask, address: str, numbers: list[str]
+) -> None:
+    change_settings(alert_urls=(SecretStr(address),))
+
+    with app.app_context():
+        targets = alert_targets.configured()
+
+    assert [each.number for each in targets] == numbers
+    assert len({each.id for each in targets}) == len(targets)
+
+
+@on_one_database
+def test_the_receivers_of_an_address_do_not_wait_for_each_other(
+    change_settings: SET, open_target: Callable[..., Listener]
+) -> None:
+    listener = open_target()
+    change_settings(alert_urls=(topics(listener, "first", "second", "third"),))
+    alert()
+    began = time.monotonic()
+
+    assert deliver(utc_now()) == 3
+
+    assert time.monotonic() - began < 5
+    assert sorted(body["topic"] for body in heard(listener)) == ["first", "second", "third"]
+
+
+@on_one_database
+def test_a_service_that_needs_several_requests_makes_no_long_pauses_between_them() -> None:
+    sender = _sender(SecretStr("ntfy://127.0.0.1:9/topic"))
+
+    assert [service.request_rate_per_sec for service in sender] == [0.5]
+
+
+@pytest.mark.parametrize("by_webhook", [False, True])
+def test_what_arrives_after_the_round_is_over_is_not_told_again(
+    change_settings: SET, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch, by_webhook: bool
+) -> None:
+    monkeypatch.setattr(alert_delivery, "LONGEST_SECONDS", 0.5)
+    answers = threading.Event()
+    with Listener(answer=lambda _: 200 if answers.wait(60) else 500) as slow:
+        if by_webhook:
+            change_settings(alert_webhook_url=SecretStr(slow.url))
+        else:
+            change_settings(alert_urls=(as_json(slow, "/?rto=60"),))
+            assert service_name(as_json(slow)) == "JSON"
+        made = alert()
+        row = made if by_webhook else made.deliveries[0]
+        assert deliver(utc_now()) == 0
+        assert not is_delivered(row)
+
+        answers.set()
+        until(lambda: is_delivered(row))
+        clock.shift(PAUSES[0])
+
+        assert deliver(utc_now()) == 0
+        assert len(heard(slow)) == 1
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ class Heard:
 
 
 class Listener:
-    """``statuses`` are answered one after the other, then 200 for ever."""
+    """``statuses`` are answered one after the other, then 200 for ever; or what ``answer`` says, who may take long."""
 
-    def __init__(self, *statuses: int) -> None:
+    def __init__(self, *statuses: int, answer: Callable[[Heard], int] | None = None) -> None:
         self._heard: queue.Queue[Heard] = queue.Queue()
         left = list(statuses)
         heard = self._heard
@@ -34,8 +34,9 @@ class Listener:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 # Kept before it is answered: the next callback may come, in a thread of its own, at once after that.
-                heard.put(Heard(self.path, dict(self.headers), body))
-                self.send_response(left.pop(0) if left else 200)
+                callback = Heard(self.path, dict(self.headers), body)
+                heard.put(callback)
+                self.send_response(answer(callback) if answer else left.pop(0) if left else 200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 

@@ -145,6 +145,20 @@ def test_an_address_of_alerts_that_apprise_does_not_understand_is_refused_by_its
     assert "canary" not in str(caught.value)
 
 
+def test_an_address_whose_receivers_cannot_be_told_one_by_one_is_refused_by_its_number() -> None:
+    addresses = (
+        "ntfy://localhost/one/two",
+        "ifttt://canary@one/two",
+        "mailto://user:canary@example.org/a@b.org/canary",
+    )
+    settings = production_settings(alert_urls=tuple(map(SecretStr, addresses)))
+
+    with pytest.raises(StartFault, match=r"^These addresses of ALERT_URLS, .*: 2\. Write one receiver per") as caught:
+        check_alerts(settings)
+
+    assert "canary" not in str(caught.value)
+
+
 @pytest.mark.processes
 def test_a_redis_with_another_password_is_refused(tmp_path: Path) -> None:
     with EmbeddedRedis(tmp_path) as broker:

@@ -15,11 +15,11 @@ from web.cli.terminal import Refused
 def prepare() -> None:
     """Bring the database up to date, and create the first administrator. Safe to run again.
 
-    Refuses, and does nothing, where ALERT_URLS holds an address that nothing could be sent to. One command, because
-    each one costs the start of a process.
+    Refuses, and does nothing, where ALERT_URLS holds an address that cannot be used. One command, because each one
+    costs the start of a process.
     """
-    if numbers := alert_targets.unreadable(current_settings().alert_urls):
-        raise Refused(alert_targets.complaint(numbers))
+    if complaint := alert_targets.complaint(current_settings().alert_urls):
+        raise Refused(complaint)
     upgrade()
     if current_settings().admin_password is not None:
         create_first_administrator()
