@@ -5,6 +5,7 @@
 """
 
 import re
+import warnings
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -31,6 +32,8 @@ HOW_TO_MAKE_ONE = 'make one with: python3 -c "import secrets; print(secrets.toke
 SHORTEST_SECRET = 32
 #: What Celery is given while REDIS_URL is not set: commands that send no message need no broker.
 NO_BROKER = "redis-url-is-not-set://"
+#: Files in the folder of zones that are no places: what they hold differs from machine to machine, or is no time.
+NO_ZONES = ("Factory", "localtime", "posixrules")
 KNOWN_SECRETS = ("changeme", "change_me", "secret", "your_own_random_generated_secret_key", "thisisasecret_1234")
 
 FALLBACK_KEYS = {
@@ -268,7 +271,17 @@ class Settings(BaseSettings):
     @property
     def zone(self) -> ZoneInfo:
         """The time zone of the shop: that of ``TIME_ZONE``, else the machine's, else UTC."""
-        return _zone_named(self.time_zone) or machine_zone()
+        return _zone_named(self.time_zone) or machine_zone() or ZoneInfo("UTC")
+
+    @property
+    def zone_remark(self) -> str | None:
+        """What to tell whoever starts us where nothing names the time zone of the shop, in one sentence."""
+        if self.time_zone or machine_zone():
+            return None
+        return (
+            "The TZ of this machine, or its own setting, names no time zone that is known, so times are shown in UTC; "
+            "set TIME_ZONE, such as TIME_ZONE=Europe/Moscow."
+        )
 
     def secrets(self) -> list[str]:
         """Every secret of the environment in clear, passwords inside of addresses too: for whoever hides them."""
@@ -292,18 +305,24 @@ class Settings(BaseSettings):
 
 
 @cache
-def machine_zone() -> ZoneInfo:
-    """The time zone that this machine is set to, by the variable TZ or for all its programs; UTC where it has none."""
+def machine_zone() -> ZoneInfo | None:
+    """The time zone that this machine is set to, by the variable TZ or for all its programs.
+
+    None where that is none that has a name. What stands in TZ counts even then: the machine's own programs heed it too.
+    """
     try:
-        return _zone_named(tzlocal.get_localzone_name() or "") or ZoneInfo("UTC")
-    except LookupError:
-        # The machine's own files name two zones.
-        return ZoneInfo("UTC")
+        with warnings.catch_warnings():
+            # It warns where there is no setting at all, which is UTC, or where two settings differ.
+            warnings.simplefilter("ignore")
+            return _zone_named(tzlocal.get_localzone().key)
+    except (LookupError, ValueError, OSError):
+        # TZ is a rule, such as MSK-3, or a slip; or the machine's own files name two zones.
+        return None
 
 
 def _zone_named(name: str) -> ZoneInfo | None:
     try:
-        return ZoneInfo(name) if name else None
+        return ZoneInfo(name) if name and name not in NO_ZONES else None
     except (LookupError, ValueError, OSError):
         # Unknown, a path that leads out of the folder of zones, a folder in there.
         return None

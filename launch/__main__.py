@@ -166,10 +166,12 @@ def _wait_until_ready(settings: Settings) -> None:
 
 
 def _announce(settings: Settings, where_password: str) -> None:
+    remark = f"  {settings.zone_remark}\n" if settings.zone_remark else ""
     with suppress(OSError):
         print(
             f"\n  Quatrain is ready: {_url(settings)}/admin\n"
             f"  Administrator: {settings.admin_username}; the password is {where_password}\n"
+            f"{remark}"
             "  Ctrl-C stops it.\n",
             flush=True,
         )

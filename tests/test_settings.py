@@ -1,6 +1,7 @@
 """The environment: faults all at once, secrets never shown, and .env.example tells the truth about it."""
 
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,20 @@ from settings import FALLBACK_KEYS, Settings, SettingsFault, machine_zone
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 GOOD = "q9Zk-3fLw_8sVxTn2RbYcJ5hUe7MdPaG4iWo"
 OTHER = "Hd7_pW2xKcV9-mTzRq4nBsLf8yJgEaU3oXi6"
+
+
+@pytest.fixture
+def set_machine_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """What the variable TZ of the machine is to hold."""
+
+    def set_it(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        for cached in ("_cache_tz", "_cache_tz_name"):
+            monkeypatch.setattr(f"tzlocal.unix.{cached}", None)
+        machine_zone.cache_clear()
+
+    yield set_it
+    machine_zone.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -183,7 +198,11 @@ def test_a_bucket_that_cannot_be_read_is_a_fault(url: str, monkeypatch: pytest.M
         Settings.from_env()
 
 
-@pytest.mark.parametrize("name", ["Moscow", "../etc/passwd", "/etc/passwd", "Europe", "UTC+3", "МСК"])
+#: Files in the folder of zones of many a machine.
+NO_PLACES = ("posixrules", "localtime", "Factory")
+
+
+@pytest.mark.parametrize("name", ["Moscow", "../etc/passwd", "/etc/passwd", "Europe", "UTC+3", "МСК", *NO_PLACES])
 def test_a_time_zone_that_nobody_knows_stops_the_start_with_a_sentence(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,17 +224,37 @@ def test_a_time_zone_that_nobody_knows_stops_the_start_with_a_sentence(
     ],
 )
 def test_the_time_zone_is_the_machines_unless_it_is_set(
-    setting: str, machine: str, zone: str, monkeypatch: pytest.MonkeyPatch
+    setting: str, machine: str, zone: str, monkeypatch: pytest.MonkeyPatch, set_machine_zone: Callable[[str], None]
 ) -> None:
     monkeypatch.setenv("TIME_ZONE", setting)
-    monkeypatch.setenv("TZ", machine)
-    monkeypatch.setattr("tzlocal.unix._cache_tz_name", None)
-    machine_zone.cache_clear()
+    set_machine_zone(machine)
+    settings = Settings.from_env()
 
-    found = Settings.from_env().zone.key
+    assert settings.zone.key == zone
+    assert settings.zone_remark is None
 
-    machine_zone.cache_clear()
-    assert found == zone
+
+@pytest.mark.parametrize("machine", ["UTC+3", "MSK-3", "Foo/Bar", "Europe", "../Moscow", *NO_PLACES])
+def test_a_machine_whose_time_zone_nobody_knows_shows_utc_and_says_how_to_set_it(
+    machine: str, set_machine_zone: Callable[[str], None]
+) -> None:
+    set_machine_zone(machine)
+    settings = Settings.from_env()
+
+    assert settings.zone.key == "UTC"
+    assert settings.zone_remark == (
+        "The TZ of this machine, or its own setting, names no time zone that is known, so times are shown in UTC; "
+        "set TIME_ZONE, such as TIME_ZONE=Europe/Moscow."
+    )
+
+
+def test_a_time_zone_that_is_set_needs_none_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch, set_machine_zone: Callable[[str], None]
+) -> None:
+    monkeypatch.setenv("TIME_ZONE", "Europe/Moscow")
+    set_machine_zone("MSK-3")
+
+    assert Settings.from_env().zone_remark is None
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,3 +84,14 @@ def test_a_start_that_takes_long_says_once_where_to_look(
         start._wait_until_ready(production_settings(port=port))
 
     assert capsys.readouterr().out == f"Not ready after 0 s; http://127.0.0.1:{port}/readyz says what is missing.\n"
+
+
+@pytest.mark.parametrize(("time_zone", "times"), [("", 1), ("Europe/Moscow", 0)])
+def test_a_start_says_once_that_no_time_zone_is_known_unless_one_is_set(
+    time_zone: str, times: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("settings.machine_zone", lambda: None)
+
+    start._announce(production_settings(time_zone=time_zone), "somewhere")
+
+    assert capsys.readouterr().out.count("times are shown in UTC; set TIME_ZONE") == times

@@ -126,6 +126,19 @@ def test_a_release_without_an_administrator_says_how_to_create_one(run: Run) -> 
 
 
 @pytest.mark.usefixtures("administrator")
+def test_a_release_on_a_machine_without_a_known_time_zone_says_how_to_set_one(
+    run: Run, change_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("settings.machine_zone", lambda: None)
+    change_settings(time_zone="")
+
+    result = run("prepare")
+
+    assert result.exit_code == 0
+    assert "times are shown in UTC; set TIME_ZONE" in result.stdout
+
+
+@pytest.mark.usefixtures("administrator")
 def test_a_password_is_replaced(run: Run, app: Flask) -> None:
     assert run("admin", "set-password", "admin", typed="another-password\n").exit_code == 0
     assert can_sign_in(app, "admin", "another-password")

@@ -15,12 +15,14 @@ from web.cli.terminal import Refused
 def prepare() -> None:
     """Bring the database up to date, and create the first administrator. Safe to run again.
 
-    Refuses, and does nothing, where ALERT_URLS holds an address that cannot be used. One command, because each one
-    costs the start of a process.
+    Refuses, and does nothing, where ALERT_URLS holds an address that cannot be used. Says it where no time zone is
+    known. One command, because each one costs the start of a process.
     """
     if complaint := alert_targets.complaint(current_settings().alert_urls):
         raise Refused(complaint)
     upgrade()
+    if remark := current_settings().zone_remark:
+        click.echo(remark)
     if current_settings().admin_password is not None:
         create_first_administrator()
     elif not accounts.has_administrators():
