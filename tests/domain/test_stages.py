@@ -77,6 +77,18 @@ def test_a_move_writes_what_it_was_given_and_its_order_follows() -> None:
     assert state_of(order) is OrderState.FAILED
 
 
+def test_a_move_moves_no_other_stage() -> None:
+    order, other = place_order(frozenset({POEM, VOICE})), place_order()
+    states = {StageState.QUEUED, StageState.BLOCKED}
+
+    with changes_of(order, VOICE) as of_beside, changes_of(other) as of_other:
+        assert stages.move(stage_of(order), states, state=StageState.FAILED)
+        db.session.commit()
+
+    assert (of_beside, of_other) == ({}, {})
+    assert stage_of(order).state is StageState.FAILED
+
+
 def test_a_move_says_when_it_was_made(clock: StoppedClock) -> None:
     order = place_order()
     clock.shift(7)
