@@ -268,10 +268,10 @@ def test_a_sweep_takes_no_more_than_a_batch_from_workers_that_are_gone(
     state: StageState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recovery, "BATCH", 2)
+    for _ in range(2):
+        set_state(place_order().id, POEM, state, lease_until=utc_now() + timedelta(minutes=1))
     for other in (StageState.SUBMITTED, StageState.UNCERTAIN, state, state, state):
         set_state(place_order().id, POEM, other, lease_until=utc_now() - timedelta(seconds=1))
-    for stage in db.session.scalars(select(Stage).where(Stage.state != state)):
-        set_state(place_order().id, POEM, state, lease_until=utc_now() + timedelta(minutes=stage.id))
 
     recovery.sweep(utc_now())
 

@@ -84,9 +84,10 @@ def ended(trial: Trial) -> Verdict | None:
 
 def stop(trial: Trial) -> None:
     """End the tests with all that they have started."""
-    with contextlib.suppress(ProcessLookupError):
+    # Whoever was interrupted just now may have seen its end already.
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
         os.killpg(trial.pid, signal.SIGKILL)
-    os.waitpid(trial.pid, 0)
+        os.waitpid(trial.pid, 0)
     trial.folder.cleanup()
 
 

@@ -362,6 +362,7 @@ def test_an_attempt_keeps_the_job_that_it_has(order: Order, stage_type: StageTyp
     [attempt] = attempts_of(order, stage_type)
     call = submissions.call_of(stage_of(order, stage_type), attempt)
     assert call is not None
+    assert (call.model, call.config.model) == (attempt.model, attempt.model)
     before = attempt_of(order, stage_type)
 
     with changes_of(order, stage_type) as changed:
