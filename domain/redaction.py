@@ -35,7 +35,7 @@ _SHAPES = re.compile(
     r"|(?i:(?<=[?&]key=)|(?<=[?&]api_key=))[^&\s\"']+"
 )
 #: Keys of gateways. Too short a shape to be taken out of every text, but no model is called so.
-_GATEWAYS = re.compile(r"(?:gsk_|xai-|hf_)[\w-]{16,}$|[0-9a-f]{32,}$")
+_GATEWAYS = re.compile(r"(?:gsk_|xai-|hf_)[\w-]{16,}$|(?=\d*[a-f])[0-9a-f]{32,}$")
 #: Of the prefix that stands for most, and the letters that have to follow it.
 _SHORTEST_SHAPE = len("sk-") + 8
 

@@ -115,7 +115,7 @@ def test_it_says_what_it_is(still_page: Page, search: Locator) -> None:
     found = still_page.get_by_role("listbox", name="Голос")
     expect(found.get_by_role("option")).to_have_count(2)
     expect(found.get_by_role("option", name="alexander", exact=True, selected=True)).to_be_visible()
-    expect(still_page.locator("#live-news")).to_have_text("Найдено моделей: 2")
+    expect(still_page.locator("#live-news")).to_have_text("Найдено: 2")
     assert search.get_attribute("aria-controls") == found.get_attribute("id")
 
 

@@ -32,7 +32,7 @@ def with_gemini(app: Flask, reason: Reason) -> None:
         row.candidate_status, row.candidate_reason = Status.INVALID, reason
         row.check_requested_at = None
         if reason is Reason.UNAVAILABLE:
-            row.next_check_at = utc_now() + timedelta(minutes=1)
+            row.candidate_next_check_at = utc_now() + timedelta(minutes=1)
         db.session.commit()
 
 

@@ -85,7 +85,7 @@ def test_what_is_empty_says_so(app: Flask, admin: FlaskClient) -> None:
     page = start(admin)
 
     assert "заказов не было" in page.by_id("orders-figures").text
-    assert "Вас ничего не ждёт." in page.by_id("waits").text
+    assert "Ничего не ждёт." in page.by_id("waits").text
     assert "ничего не сделано" in page.by_id("times").text
     assert "не обращались" in page.by_id("failures").text
     assert not page.all("svg")

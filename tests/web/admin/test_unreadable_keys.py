@@ -151,7 +151,7 @@ def test_a_candidate_passes_when_its_secret_is_back_and_it_is_tried_again(app: F
             check(POEM)
         assert section().candidate_reason is Reason.UNREADABLE
 
-        post(admin, "/admin/providers/POEM/check")
+        post(admin, "/admin/providers/POEM/check?candidate=1")
         check(POEM)
 
         assert (section().api_key_last4, section().has_candidate) == (OTHER_KEY[-4:], False)
