@@ -139,7 +139,7 @@ def pauses(now: datetime) -> ColumnElement[bool]:
     return and_(
         Stage.state == StageState.QUEUED,
         Stage.due_at > now,
-        Stage.reason.is_not(None),
+        # Of none at all the database does not know either.
         Stage.reason.not_in(NOT_THE_PROVIDERS),
     )
 
@@ -161,15 +161,17 @@ def tell_why(stage_type: StageType) -> None:
         db.session.rollback()
         return
     detail = row.detail if row.reason is lacks else ""
-    # In the order in which ``release`` takes them, so that the two never wait for each other.
-    other = (
-        select(Stage.id)
-        .where(Stage.stage_type == stage_type, Stage.state == StageState.WAITING, Stage.reason.is_distinct_from(lacks))
-        .order_by(Stage.id)
-        .limit(BATCH)
-        .with_for_update()
-    )
-    while ids := db.session.scalars(other).all():
+    others = db.session.scalars(
+        select(Stage.id).where(
+            Stage.stage_type == stage_type,
+            Stage.state == StageState.WAITING,
+            Stage.reason.is_distinct_from(lacks),
+        )
+    ).all()
+    for start in range(0, len(others), BATCH):
+        ids = others[start : start + BATCH]
+        # In the order in which ``release`` takes them, so that the two never wait for each other.
+        db.session.execute(select(Stage.id).where(Stage.id.in_(ids)).order_by(Stage.id).with_for_update())
         db.session.execute(
             update(Stage)
             .where(Stage.id.in_(ids), Stage.state == StageState.WAITING)
@@ -213,7 +215,7 @@ def give_up(now: datetime) -> int:
 
 def _may_go(resolved_at: datetime | None, tried_version: int | None, version: int, passed_at: datetime | None) -> bool:
     """Whether something has changed since the stage last tried."""
-    if tried_version is None or resolved_at is None or tried_version != version:
+    if resolved_at is None or tried_version != version:
         return True
     return passed_at is not None and passed_at > resolved_at
 

@@ -1,13 +1,16 @@
 """Stages that wait for their section, and how they go on."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
+from sqlalchemy import select, update
 
 from domain import order_lists, recovery, waiting
 from domain.db import db, utc_now
-from domain.orders import OrderState, StageState
+from domain.orders import Order, OrderState, Ready, Stage, StageState
 from domain.provider_configs import Finding, FoundBy, Reason, Status
 from domain.retrying import retry_by_hand
 from domain.section_changes import clear_section
@@ -20,13 +23,44 @@ from tests.builders import (
     run,
     save_section,
     section,
+    set_state,
     stage_of,
     working_section,
 )
 from tests.database_kinds import on_one_database
-from tests.stopped_clock import StoppedClock
+from tests.domain.row_changes import changes_of
+from tests.stopped_clock import NOON, StoppedClock
 
 POEM, VOICE, SONG, CLIP = StageType
+SECOND = timedelta(seconds=1)
+
+
+def waits(stage_type: StageType = POEM, **values: Any) -> Order:
+    """An order whose only stage waits for its section, with these values."""
+    order = place_order(frozenset({stage_type}), poem=None if stage_type is POEM else "Море")
+    set_state(order.id, stage_type, StageState.WAITING, **{"reason": Reason.NO_CREDIT, **values})
+    return order
+
+
+def refused_in_vain(attempts: int = 1) -> Order:
+    """An order that waits though the section, as far as its settings go, has passed a check since it was refused."""
+    before = utc_now() - SECOND
+    return waits(config_version=section().version, resolved_at=before, attempts=attempts)
+
+
+def ready_of(*orders: Order) -> list[Ready]:
+    return [Ready(stage_of(order).id, POEM) for order in orders]
+
+
+def as_locks_are_taken(monkeypatch: pytest.MonkeyPatch, order: Order, **values: Any) -> None:
+    """Another process is a moment ahead: it writes this into the stage of the order."""
+    stage_id, lock = stage_of(order).id, waiting._lock_orders
+
+    def be_late(order_ids: list[int]) -> None:
+        db.session.execute(update(Stage).where(Stage.id == stage_id).values(values))
+        lock(order_ids)
+
+    monkeypatch.setattr(waiting, "_lock_orders", be_late)
 
 
 def state_of(order_id: int) -> OrderState:
@@ -259,3 +293,204 @@ def test_a_section_that_works_again_lets_the_oldest_go_at_once_and_the_others_a_
     assert due == sorted(due)
     assert due[-1] == pytest.approx(2.0)
     assert recovery.sweep(now + timedelta(seconds=2.5)).stages != []
+
+
+@on_one_database
+def test_what_is_let_go_is_as_new_and_says_so_in_every_column(clock: StoppedClock) -> None:
+    working_section()
+    order = waits(passing_failures=6)
+    clock.shift(7)
+
+    with changes_of(order) as changed:
+        assert waiting.release(POEM, utc_now()) == ready_of(order)
+
+    now = utc_now()
+    assert changed == {"state": StageState.QUEUED, "due_at": now, "published_at": now, "passing_failures": 0}
+    assert stage_of(order).updated_at == now
+    assert state_of(order.id) is OrderState.RUNNING
+
+
+@on_one_database
+def test_what_is_let_go_later_gets_its_message_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "AT_ONCE", 1)
+    working_section()
+    first, second = waits(published_at=utc_now()), waits(published_at=utc_now())
+
+    with changes_of(second) as changed:
+        assert waiting.release(POEM, utc_now()) == ready_of(first)
+
+    assert changed == {"state": StageState.QUEUED, "due_at": utc_now() + SECOND / 5, "published_at": None}
+
+
+@on_one_database
+def test_no_more_than_a_batch_is_let_go_and_the_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "BATCH", 2)
+    working_section()
+    orders = [waits(due_at=utc_now() - number * SECOND) for number in range(3)]
+
+    assert waiting.release(POEM, utc_now()) == ready_of(*orders[:2])
+    assert waiting.release(POEM, utc_now()) == ready_of(orders[2])
+
+
+@on_one_database
+def test_only_those_are_let_go_who_wait_for_this_section() -> None:
+    working_section()
+    song, order = waits(SONG), waits()
+
+    with changes_of(song, SONG) as changed:
+        assert waiting.release(POEM, utc_now()) == ready_of(order)
+
+    assert changed == {}
+
+
+@on_one_database
+def test_nobody_is_let_go_who_has_left_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    working_section()
+    order, other = waits(), waits()
+    as_locks_are_taken(monkeypatch, order, state=StageState.FAILED)
+
+    with changes_of(order) as changed:
+        assert waiting.release(POEM, utc_now()) == ready_of(other)
+
+    assert changed == {"state": StageState.FAILED}
+
+
+@on_one_database
+@pytest.mark.parametrize(("attempts", "seconds"), [(0, 0), (1, 10), (2, 30), (5, 1200), (6, 1200), (60, 1200)])
+def test_the_delay_grows_with_the_attempts_and_then_stays(attempts: int, seconds: int) -> None:
+    working_section()
+    order = refused_in_vain(attempts)
+
+    assert waiting.release(POEM, utc_now()) == ([] if attempts else ready_of(order))
+
+    assert stage_of(order).due_at == utc_now() + seconds * SECOND
+
+
+@on_one_database
+def test_what_is_shown_to_generate_is_tried_at_once_however_often_it_was_refused() -> None:
+    working_section()
+    order = refused_in_vain(attempts=60)
+
+    assert waiting.release(POEM, utc_now(), from_now_on=True) == ready_of(order)
+
+
+@on_one_database
+@pytest.mark.parametrize(
+    ("passed_at", "goes"),
+    [(None, False), (NOON - SECOND, False), (NOON, False), (NOON + SECOND, True)],
+)
+def test_the_check_must_have_passed_after_the_refusal(passed_at: Any, goes: bool) -> None:
+    row = working_section()
+    row.passed_at = passed_at
+    db.session.commit()
+    order = waits(config_version=row.version, resolved_at=NOON, attempts=1)
+
+    waiting.release(POEM, utc_now())
+
+    assert (stage_of(order).state is StageState.QUEUED) is goes
+
+
+@on_one_database
+@pytest.mark.parametrize("values", [{"config_version": None}, {"config_version": 7}, {"resolved_at": None}])
+def test_a_stage_that_has_not_tried_these_settings_needs_no_later_check(values: dict[str, Any]) -> None:
+    row = working_section()
+    order = waits(**{"config_version": row.version, "resolved_at": NOON + SECOND, **values})
+
+    assert waiting.release(POEM, utc_now()) == ready_of(order)
+
+
+@on_one_database
+def test_nobody_is_let_go_to_a_section_that_is_blocked_or_missing() -> None:
+    order = waits()
+    assert waiting.release(POEM, utc_now(), from_now_on=True) == []
+    save_section(POEM, ProviderKind.DUMMY)
+
+    assert waiting.release(POEM, utc_now(), from_now_on=True) == []
+
+    assert stage_of(order).state is StageState.WAITING
+
+
+@on_one_database
+def test_a_key_of_the_environment_is_tried_again_after_a_quarter_of_an_hour(
+    change_settings: Callable[..., None], clock: StoppedClock
+) -> None:
+    change_settings(openai_api_key=SecretStr("sk-fake-environment-0123456789-a1b2"))
+    order, new = waits(config_version=0, resolved_at=utc_now()), waits()
+    clock.shift(15 * 60)
+
+    assert waiting.release(POEM, utc_now()) == ready_of(new)
+    clock.shift(SECOND)
+    assert waiting.release(POEM, utc_now()) == ready_of(order)
+
+
+@on_one_database
+@pytest.mark.parametrize(
+    ("state", "reason", "seconds", "pauses"),
+    [
+        (StageState.QUEUED, "unavailable", 1, True),
+        (StageState.QUEUED, "unavailable", 0, False),
+        (StageState.QUEUED, None, 1, False),
+        (StageState.QUEUED, "provider_pace", 1, False),
+        (StageState.QUEUED, "storage_full", 1, False),
+        (StageState.WAITING, "unavailable", 1, False),
+    ],
+)
+def test_a_pause_is_a_wait_in_the_queue_for_a_provider_that_has_failed(
+    state: StageState, reason: str | None, seconds: int, pauses: bool
+) -> None:
+    order = place_order()
+    set_state(order.id, POEM, state, reason=reason, due_at=utc_now() + seconds * SECOND)
+
+    found = db.session.scalars(select(Stage.id).where(waiting.pauses(utc_now()))).all()
+
+    assert bool(found) is pauses
+    assert waiting.is_pausing(stage_of(order), utc_now()) is pauses
+
+
+@on_one_database
+def test_the_end_of_a_wait_is_written_in_every_column_once_it_is_too_long(clock: StoppedClock) -> None:
+    order, other = waits(waiting_since=utc_now()), waits(waiting_since=utc_now() + SECOND)
+    clock.shift(timedelta(hours=72))
+    assert waiting.give_up(utc_now()) == 0
+    clock.shift(SECOND)
+
+    with changes_of(order) as changed, changes_of(other) as of_other:
+        assert waiting.give_up(utc_now()) == 1
+
+    why = {"reason": "waited_too_long", "detail": "no_credit"}
+    assert changed == {"state": StageState.FAILED, "finished_at": utc_now(), **why}
+    assert of_other == {}
+    assert stage_of(order).updated_at == utc_now()
+    assert state_of(order.id) is OrderState.FAILED
+
+
+@on_one_database
+def test_no_more_than_a_batch_is_given_up_and_the_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "BATCH", 2)
+    orders = [waits(waiting_since=utc_now(), due_at=utc_now() - number * SECOND) for number in range(3)]
+    late = utc_now() + timedelta(hours=73)
+
+    assert waiting.give_up(late) == 2
+    assert stage_of(orders[2]).state is StageState.WAITING
+    assert waiting.give_up(late) == 1
+
+
+@on_one_database
+def test_nobody_is_given_up_who_has_left_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = waits(waiting_since=utc_now())
+    as_locks_are_taken(monkeypatch, order, state=StageState.QUEUED)
+
+    with changes_of(order) as changed:
+        assert waiting.give_up(utc_now() + timedelta(hours=73)) == 0
+
+    assert changed == {"state": StageState.QUEUED}
+
+
+@on_one_database
+def test_only_what_waits_is_given_up() -> None:
+    order = waits(waiting_since=utc_now())
+    set_state(order.id, POEM, StageState.QUEUED)
+
+    assert waiting.give_up(utc_now() + timedelta(hours=73)) == 0
+
+    assert stage_of(order).state is StageState.QUEUED
