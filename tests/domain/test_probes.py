@@ -1,25 +1,29 @@
 """Probes: what an order was refused for, the oldest that waits tries again, and its work lets the others go."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from domain import calls, outcomes, polling, recovery, section_changes, sections
+from domain import calls, outcomes, polling, probes, recovery, section_changes, sections, stages
 from domain.checks import check
 from domain.db import db, utc_now
 from domain.history import page_of
-from domain.orders import Order, StageState
-from domain.provider_configs import Reason, Status
+from domain.orders import Order, OrderState, Ready, Stage, StageState
+from domain.provider_configs import Finding, FoundBy, ProviderConfig, Reason, Status, find
 from domain.recovery import Sweep
 from domain.retrying import retry_by_hand
 from providers.errors import CreditExhausted
 from providers.kinds import ProviderKind, StageType
-from tests.builders import make_due, place_order, run, save_section, section, set_state, stage_of
+from tests.builders import make_due, place_order, run, save_section, section, set_state, stage_of, working_section
 from tests.database_kinds import on_one_database
+from tests.domain.row_changes import changes_of
 from tests.emulated_sections import KINDS, order_of, works_with
 from tests.emulator.jobs import JobRoom
 from tests.emulator.server import Emulator
-from tests.stopped_clock import StoppedClock
+from tests.stopped_clock import NOON, StoppedClock
 
 POEM, VOICE, SONG, CLIP = StageType
 NEW_KEY = "sk-fake-other-0123456789-c3d4"
@@ -56,6 +60,34 @@ def finish_job(clock: StoppedClock) -> None:
     """Let the job that runs be done and fetched, where one does."""
     clock.shift(5 * MINUTE)
     polling.poll_due(utc_now())
+
+
+def refused_section(**values: Any) -> ProviderConfig:
+    """A section that a generation has found without money, whose time for a try has come."""
+    row = working_section()
+    row.set_status(Status.INVALID, Finding(Reason.NO_CREDIT, found_by=FoundBy.GENERATION), utc_now())
+    row.next_check_at = utc_now()
+    for name, value in values.items():
+        setattr(row, name, value)
+    db.session.commit()
+    return row
+
+
+def waits(stage_type: StageType = POEM, **values: Any) -> Order:
+    order = order_of(stage_type)
+    set_state(order.id, stage_type, StageState.WAITING, reason=Reason.NO_CREDIT, **values)
+    return order
+
+
+def as_the_order_is_locked(monkeypatch: pytest.MonkeyPatch, table: type[Stage | ProviderConfig], **values: Any) -> None:
+    """Another process is a moment ahead: it writes this into all stages, or all sections."""
+    lock_order = stages.lock_order
+
+    def be_late(order_id: int) -> None:
+        db.session.execute(update(table).values(values))
+        lock_order(order_id)
+
+    monkeypatch.setattr(stages, "lock_order", be_late)
 
 
 @each_refusal
@@ -274,3 +306,148 @@ def test_a_stage_that_pauses_can_be_retried_by_hand_and_costs_no_second_charge(
 
     assert stage_of(order).state is StageState.DONE
     assert len(emulator.ledger) == 1
+
+
+@on_one_database
+def test_the_one_that_tries_is_queued_and_says_so_in_every_column(clock: StoppedClock) -> None:
+    refused_section()
+    order, other = waits(passing_failures=6), waits()
+    clock.shift(7)
+
+    with changes_of(order) as changed, changes_of(other) as of_other:
+        assert probes.let_through(utc_now()) == [Ready(stage_of(order).id, POEM)]
+
+    now = utc_now()
+    assert changed == {"state": StageState.QUEUED, "due_at": now, "published_at": now, "passing_failures": 0}
+    assert of_other == {}
+    assert (stage_of(order).updated_at, stage_of(order).order.state) == (now, OrderState.RUNNING)
+    assert (section().probe_stage_id, section().next_check_at) == (stage_of(order).id, None)
+
+
+@on_one_database
+def test_the_oldest_tries_however_long_it_has_been_due() -> None:
+    refused_section()
+    first, *_ = (waits(due_at=utc_now() - number * MINUTE) for number in range(3))
+
+    assert probes.let_through(utc_now()) == [Ready(stage_of(first).id, POEM)]
+
+
+@on_one_database
+def test_only_those_try_who_wait_for_this_section() -> None:
+    refused_section()
+    song, placed, order = waits(SONG), order_of(POEM), waits()
+
+    with changes_of(song, SONG) as of_song, changes_of(placed) as of_placed:
+        assert probes.let_through(utc_now()) == [Ready(stage_of(order).id, POEM)]
+
+    assert of_song == of_placed == {}
+
+
+@on_one_database
+def test_nobody_tries_who_has_left_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused_section()
+    order = waits()
+    as_the_order_is_locked(monkeypatch, Stage, state=StageState.FAILED)
+
+    with changes_of(order) as changed:
+        assert probes.let_through(utc_now()) == []
+
+    assert changed == {"state": StageState.FAILED}
+    assert (section().probe_stage_id, section().next_check_at) == (None, utc_now())
+
+
+@on_one_database
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"next_check_at": None},
+        {"next_check_at": NOON + timedelta(seconds=1)},
+        {"probe_stage_id": 77},
+        {"status": Status.ACTIVE, "reason": None, "found_by": None},
+        {"found_by": FoundBy.CHECK},
+        {"api_key_encrypted": "v1.00000000.AAAA", "provider_kind": ProviderKind.OPENAI, "status": Status.UNKNOWN},
+        {"model": None},
+        {"candidate_provider_kind": ProviderKind.OPENAI, "candidate_status": Status.UNKNOWN},
+    ],
+)
+def test_nobody_tries_a_section_that_has_changed_meanwhile(
+    values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused_section()
+    order = waits()
+    as_the_order_is_locked(monkeypatch, ProviderConfig, **values)
+
+    with changes_of(order) as changed:
+        assert probes.let_through(utc_now()) == []
+
+    assert changed == {}
+
+
+@on_one_database
+def test_nobody_tries_a_section_that_another_reason_blocks(change_settings: Callable[..., None]) -> None:
+    refused_section()
+    order = waits()
+    change_settings(dummy_provider=False)
+
+    with changes_of(order) as changed:
+        assert probes.let_through(utc_now()) == []
+
+    assert changed == {}
+
+
+@on_one_database
+@pytest.mark.parametrize("of_stage", [0, 1])
+@pytest.mark.parametrize("of_version", [0, 1])
+def test_only_the_work_of_the_one_that_tries_these_settings_shows_that_they_work(
+    of_stage: int, of_version: int
+) -> None:
+    stage_id = stage_of(waits()).id
+    row = refused_section(probe_stage_id=stage_id)
+
+    passed = probes.pass_if_probe(stage_id + of_stage, POEM, row.version + of_version, utc_now())
+    db.session.commit()
+
+    assert passed is (of_stage == of_version == 0)
+    assert (section().status is Status.ACTIVE) is passed
+
+
+@on_one_database
+def test_a_work_without_a_section_shows_nothing() -> None:
+    assert not probes.pass_if_probe(1, POEM, 0, utc_now())
+
+
+@on_one_database
+@pytest.mark.parametrize("state", list(StageState))
+def test_a_try_has_ended_when_its_stage_is_with_nobody(state: StageState, clock: StoppedClock) -> None:
+    refused_section(next_check_at=None)
+    order = order_of(POEM)
+    set_state(order.id, POEM, state)
+    section().probe_stage_id = stage_of(order).id
+    db.session.commit()
+    clock.shift(7)
+
+    probes.let_through(utc_now())
+
+    if state in stages.ACTIVE_STATES:
+        assert (section().probe_stage_id, section().next_check_at) == (stage_of(order).id, None)
+    else:
+        assert (section().probe_stage_id, section().next_check_at) == (None, utc_now() + MINUTE)
+
+
+@on_one_database
+@pytest.mark.parametrize("probe", [0, 1])
+def test_a_try_that_begins_anew_meanwhile_goes_on(probe: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = order_of(POEM), order_of(POEM)
+    set_state(first.id, POEM, StageState.FAILED)
+    refused_section(probe_stage_id=stage_of(first).id, next_check_at=None)
+    tries = stage_of((first, second)[probe]).id
+
+    def be_late(stage_type: StageType, *, lock: bool = False) -> ProviderConfig | None:
+        db.session.execute(update(Stage).values(state=StageState.QUEUED))
+        db.session.execute(update(ProviderConfig).values(probe_stage_id=tries))
+        return find(stage_type, lock=lock)
+
+    monkeypatch.setattr(probes, "find", be_late)
+    probes.let_through(utc_now())
+
+    assert (section().probe_stage_id, section().next_check_at) == (tries, None)
