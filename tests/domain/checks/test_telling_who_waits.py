@@ -56,6 +56,16 @@ def test_who_waits_for_another_section_is_told_nothing_of_this_one() -> None:
     assert stage_of(order, CLIP).reason == Reason.NOT_CONFIGURED
 
 
+def test_who_was_refused_for_the_same_reason_keeps_the_words_of_its_own_refusal() -> None:
+    refused_section()
+    order = waits(Reason.REJECTED)
+
+    with changes_of(order) as changed:
+        waiting.tell_why(POEM)
+
+    assert changed == {}
+
+
 def test_who_does_not_wait_is_told_nothing() -> None:
     refused_section()
     order = place_order()
@@ -85,6 +95,7 @@ def test_who_goes_on_as_others_are_told_is_told_nothing(monkeypatch: pytest.Monk
 def test_all_who_wait_are_told_a_batch_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "BATCH", 2)
     refused_section()
+    place_order()
     orders = [waits() for _ in range(5)]
     told: list[int] = []
 
