@@ -81,27 +81,8 @@ def test_a_candidate_whose_provider_is_away_is_checked_again() -> None:
 
     changed = changed_by(row, verdicts.store_candidate, Answer(finding=AWAY))
 
-    assert changed["next_check_at"] == HEALING["next_check_at"]
+    assert changed["candidate_next_check_at"] == HEALING["next_check_at"]
     assert (changed["candidate_reason"], changed["candidate_detail"]) == (Reason.UNAVAILABLE, "timeout")
-
-
-@pytest.mark.parametrize(
-    ("values", "planned"),
-    [
-        ({"status": Status.INVALID, "reason": Reason.REJECTED, "failed_checks": 1}, NOON.replace(minute=5)),
-        ({"status": Status.INVALID, "reason": Reason.REJECTED, "probe_stage_id": 7}, None),
-        ({}, None),
-    ],
-)
-def test_a_refused_candidate_gives_the_planned_look_back_to_the_live_setting_where_that_needs_one(
-    values: dict[str, Any], planned: object
-) -> None:
-    row = candidate_section(**values)
-
-    verdicts.store_candidate(row, Answer(finding=REFUSED), utc_now())
-    db.session.commit()
-
-    assert section().next_check_at == planned
 
 
 def test_a_candidate_that_was_proven_takes_the_place_of_what_was_live(clock: StoppedClock) -> None:
@@ -248,7 +229,7 @@ def test_a_check_that_finds_a_new_model_says_that_and_nothing_else() -> None:
 
 
 def test_a_list_does_not_lift_what_a_generation_has_found_and_is_taken_all_the_same(clock: StoppedClock) -> None:
-    row = refused_section(NO_CREDIT)
+    row = refused_section(NO_CREDIT, next_check_at=utc_now())
     before = told()
     clock.shift(7)
 

@@ -305,7 +305,8 @@ def test_what_is_let_go_is_as_new_and_says_so_in_every_column(clock: StoppedCloc
         assert waiting.release(POEM, utc_now()) == ready_of(order)
 
     now = utc_now()
-    assert changed == {"state": StageState.QUEUED, "due_at": now, "published_at": now, "passing_failures": 0}
+    went = {"state": StageState.QUEUED, "reason": None, "due_at": now, "published_at": now}
+    assert changed == {**went, "passing_failures": 0}
     assert stage_of(order).updated_at == now
     assert state_of(order.id) is OrderState.RUNNING
 
@@ -319,7 +320,8 @@ def test_what_is_let_go_later_gets_its_message_later(monkeypatch: pytest.MonkeyP
     with changes_of(second) as changed:
         assert waiting.release(POEM, utc_now()) == ready_of(first)
 
-    assert changed == {"state": StageState.QUEUED, "due_at": utc_now() + SECOND / 5, "published_at": None}
+    due_at = utc_now() + SECOND / 5
+    assert changed == {"state": StageState.QUEUED, "reason": None, "due_at": due_at, "published_at": None}
 
 
 @on_one_database
