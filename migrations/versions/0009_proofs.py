@@ -27,12 +27,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     # The release before knows none of these words, and could not read a row that has one.
-    op.execute("UPDATE provider_configs SET found_by = 'generation' WHERE found_by = 'proof'")
-    for column in ("reason", "candidate_reason", "models_reason"):
-        op.execute(
-            f"UPDATE provider_configs SET {column} = 'unavailable'"  # noqa: S608  # names of our own
-            f" WHERE {column} IN ('model_not_chosen', 'model_unfit', 'no_list')"
-        )
+    names = ("found_by", "reason", "candidate_reason", "models_reason")
+    sections = sa.table("provider_configs", *(sa.column(name) for name in names))
+    op.execute(sections.update().where(sections.c.found_by == "proof").values(found_by="generation"))
+    for name in names[1:]:
+        is_new = sections.c[name].in_(("model_not_chosen", "model_unfit", "no_list"))
+        op.execute(sections.update().where(is_new).values({name: "unavailable"}))
     with op.batch_alter_table("provider_configs", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_provider_configs_candidate_next_check_at"))
         batch_op.drop_column("candidate_next_check_at")
