@@ -156,7 +156,7 @@ def _want(row: ProviderConfig, now: datetime) -> bool:
         row.resume_healing(now)
         return False
     row.proof_requested = row.proof_requested or (row.is_refused and heals)
-    row.check_requested_at = row.check_requested_at or now
+    row.check_requested_at = now
     return True
 
 
@@ -170,7 +170,8 @@ def _begin(stage_type: StageType, now: datetime) -> Question | None:
     question = _question(row, row.provider_kind, row.check_requested_at, now)
     if not question.is_candidate and _is_past(row.next_check_at, now) and (question.proof or not row.is_refused):
         row.next_check_at = None
-    quotas.note(question.provider_kind, CALLS_OF_A_CHECK, now)
+    if has_adapter(question.provider_kind):
+        quotas.note(question.provider_kind, CALLS_OF_A_CHECK, now)
     db.session.commit()
     return question
 
@@ -239,7 +240,7 @@ def _finding(error: ProviderError, found_by: FoundBy = FoundBy.CHECK) -> Finding
     """What an error of a check says; one that is not about the settings has learnt nothing of them."""
     if found_by is FoundBy.PROOF and isinstance(error, RequestRefused):
         return Finding(Reason.MODEL_UNFIT, error.detail or error.code, found_by)
-    known = error.code in Reason.__members__.values() and not isinstance(error, UnreadableAnswer)
+    known = error.code in Reason.__members__.values()
     return Finding(Reason(error.code) if known else Reason.UNAVAILABLE, error.detail or error.code, found_by)
 
 
@@ -252,13 +253,13 @@ def _open_key(question: Question) -> str:
 def _patiently(provider: Provider, question: Question) -> Answer:
     """Ask all that the question wants, trying again while a failure may pass: 4 attempts within 30 s.
 
-    What has been answered is not asked again.
+    What has been answered is not asked again, and nobody sleeps for a provider that asks for more than is left.
     """
     asking = _Asking(provider, question)
     try:
         for attempt in tenacity.Retrying(
             retry=tenacity.retry_if_exception(asking.may_pass),
-            stop=_stop,
+            stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_before_delay(BUDGET_SECONDS),
             wait=_wait,
             reraise=True,
         ):
@@ -325,7 +326,7 @@ class _Asking:
         try:
             return self.provider.list_models(self.question.stage_type)
         except ProviderError as error:
-            if not (self.question.proof and (self._is_about_the_list(error) or self._has_no_list(error))):
+            if not (self._is_about_the_list(error) or self._has_no_list(error)):
                 raise
             self.answer = replace(self.answer, list_finding=self._finding_of_list(error))
             return ()
@@ -342,42 +343,37 @@ class _Asking:
         return Finding(Reason.NO_LIST, error.detail) if self._has_no_list(error) else _finding(error)
 
     def _prove(self) -> None:
-        model, lacks = self._model()
-        if lacks is None:
-            with suppress(ContentBlocked):
-                # Whoever dislikes the words has read them, with a key and a model that serve.
-                balance = self.provider.prove(self.question.stage_type, model)
-                self.answer = replace(self.answer, balance=balance)
-            self.answer = replace(self.answer, proven=model)
-        else:
-            self.answer = replace(self.answer, finding=lacks)
+        model = self._model()
+        if isinstance(model, Finding):
+            self.answer = replace(self.answer, finding=model)
+            return
+        with suppress(ContentBlocked):
+            # Whoever dislikes the words has read them, with a key and a model that serve.
+            balance = self.provider.prove(self.question.stage_type, model)
+            self.answer = replace(self.answer, balance=balance)
+        self.answer = replace(self.answer, proven=model)
 
-    def _model(self) -> tuple[str, Finding | None]:
+    def _model(self) -> str | Finding:
         """The model to be proven, or why there is none."""
         chosen, models = self.question.model, self.answer.models
         listed = spelled_as_listed(chosen, models)
         if listed or (chosen and (self.question.model_is_kept or self.answer.list_finding)):
-            return listed or chosen, None
+            return listed or chosen
         if chosen and models:
-            return "", Finding(Reason.MODEL_NOT_LISTED, chosen)
+            return Finding(Reason.MODEL_NOT_LISTED, chosen)
         if models:
-            return models[0], None
+            return models[0]
         if self.answer.list_finding:
-            return "", Finding(Reason.MODEL_NOT_CHOSEN, self.answer.list_finding.detail)
-        return "", Finding(Reason.UNAVAILABLE, "empty list")
+            return Finding(Reason.MODEL_NOT_CHOSEN, self.answer.list_finding.detail)
+        return Finding(Reason.UNAVAILABLE, "empty list")
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
-    """Seconds: what the provider asked for, else 1, 2, 4 with jitter."""
-    error = state.outcome.exception() if state.outcome else None
-    asked_for = error.retry_after if isinstance(error, ProviderError) else None
-    return asked_for if asked_for is not None else tenacity.wait_exponential_jitter(initial=1, max=8, jitter=1)(state)
-
-
-def _stop(state: tenacity.RetryCallState) -> bool:
-    """Whether the attempts are used up, or the next would begin after the budget: no sleeping for a long hint."""
-    late = (state.seconds_since_start or 0) + state.upcoming_sleep > BUDGET_SECONDS
-    return late or state.attempt_number >= ATTEMPTS
+    """Seconds: what the provider asked for, else 1, 2, 4, each with up to a second more."""
+    error = state.outcome and state.outcome.exception()
+    if isinstance(error, ProviderError) and error.retry_after is not None:
+        return error.retry_after
+    return tenacity.wait_exponential_jitter()(state)
 
 
 def _forget_if_answered(row: ProviderConfig, question: Question) -> None:
@@ -407,13 +403,12 @@ def _store(question: Question, answer: Answer) -> bool:
         verdicts.store_live(row, answer, now)
     works = row.status is Status.ACTIVE
     db.session.commit()
-    finding = answer.finding
     log.info(
         "check finished",
         stage_type=question.stage_type,
         provider=question.provider_kind,
         candidate=question.is_candidate,
-        outcome=finding.reason if finding else "passed",
+        outcome=answer.finding.reason if answer.finding else "passed",
         models=len(answer.models),
     )
     return works

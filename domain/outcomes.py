@@ -6,6 +6,7 @@ changes nothing, and commits.
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import bindparam, select, update
@@ -113,9 +114,9 @@ def record_error(job: Called, error: ProviderError, *, paid: bool) -> StageType 
     unreadable = isinstance(error, UnreadableAnswer)
     stages.lock_order(job.order_id)
     _close_attempt(job, AttemptState.LOST if lost or (unreadable and paid) else AttemptState.REFUSED, now, error=error)
-    stage = db.session.get(Stage, job.id, populate_existing=True)
+    stage = _awaiting(job)
     check: StageType | None = None
-    if stage is None or stage.claim != job.claim or stage.state not in second_tries.AWAITING:
+    if stage is None:
         pass
     elif lost:
         second_tries.lose_answer(stage, now, paid=True)
@@ -134,6 +135,10 @@ def record_error(job: Called, error: ProviderError, *, paid: bool) -> StageType 
     return check
 
 
+#: As ``record_error``, of a call that cannot have been charged.
+record_refusal = partial(record_error, paid=False)
+
+
 @persisted
 def record_failed_job(job: Called, error: ProviderError, *, charged: bool) -> StageType | None:
     """A job that the provider had taken has ended there without a work; returns as ``record_error``.
@@ -141,17 +146,18 @@ def record_failed_job(job: Called, error: ProviderError, *, charged: bool) -> St
     What was charged is not tried again unasked. What was not is: at once where the words are not at fault.
     """
     if not charged and not isinstance(error, JobFailed):
-        return record_error(job, error, paid=False)
+        return record_refusal(job, error)
     now = utc_now()
     stages.lock_order(job.order_id)
     _close_attempt(job, AttemptState.REFUSED, now, error=error)
-    stage = db.session.get(Stage, job.id, populate_existing=True)
-    check = None
-    if stage is not None and stage.claim == job.claim and stage.state in second_tries.AWAITING:
-        if charged:
-            second_tries.fail(stage, error.code, now, **second_tries.said(error))
-        else:
-            check = second_tries.count_passing_failure(stage, error, now)
+    stage = _awaiting(job)
+    check: StageType | None = None
+    if stage is None:
+        pass
+    elif charged:
+        second_tries.fail(stage, error.code, now, **second_tries.said(error))
+    else:
+        check = second_tries.count_passing_failure(stage, error, now)
     db.session.commit()
     return check
 
@@ -165,10 +171,18 @@ def record_full_disk(job: Called, *, paid: bool) -> None:
     now = utc_now()
     stages.lock_order(job.order_id)
     _close_attempt(job, AttemptState.LOST, now, code=works.STORAGE_FULL)
-    stage = db.session.get(Stage, job.id, populate_existing=True)
-    if stage is not None and stage.claim == job.claim and stage.state in second_tries.AWAITING:
+    stage = _awaiting(job)
+    if stage is not None:
         second_tries.lose_answer(stage, now, paid=paid, pause=BACKOFF[-1], reason=works.STORAGE_FULL)
     db.session.commit()
+
+
+def _awaiting(job: Called) -> Stage | None:
+    """The stage, if it still waits for what came of this call; the order has to be locked."""
+    stage = db.session.get(Stage, job.id, populate_existing=True)
+    if stage is None or stage.claim != job.claim or stage.state not in second_tries.AWAITING:
+        return None
+    return stage
 
 
 def doubt_section(job: Called, error: ProviderError, now: datetime) -> StageType | None:

@@ -7,6 +7,9 @@ import pytest
 from tests.domain.checks.openai_section import KEY, OTHER_KEY
 from tests.emulator.server import Emulator
 
+#: Far more than all checks of a test take together.
+MOST_NAPS = 100
+
 
 @pytest.fixture(autouse=True)
 def keys(emulator: Emulator) -> None:
@@ -18,5 +21,10 @@ def keys(emulator: Emulator) -> None:
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that a check would have slept between its attempts."""
     slept: list[float] = []
-    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=slept.append))
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        assert len(slept) < MOST_NAPS, "this check does not end"
+
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=sleep))
     return slept
