@@ -69,11 +69,13 @@ def save(new: NewSettings) -> Saved:
     """
     key, form = _fit_key(new), _form_digest(new)
     try:
-        again = _saved_before(new.stage_type, form)
+        # Looked at once: a section that another one saves first between two looks would count as changed by somebody.
+        found = find(new.stage_type, lock=True)
+        again = _saved_before(found, form)
         if again is not None:
             db.session.commit()
             return again
-        row = _locked_row(new.stage_type, new.version)
+        row = _row_of_version(found, new)
         if key or (not needs_key(new.provider_kind) and row.provider_kind != new.provider_kind):
             saved = _save_new_key(row, new, key)
         else:
@@ -86,7 +88,7 @@ def save(new: NewSettings) -> Saved:
     except IntegrityError:
         # Two first saves of a section at the same moment: the other one was first.
         db.session.rollback()
-        again = _saved_before(new.stage_type, form)
+        again = _saved_before(find(new.stage_type, lock=True), form)
         db.session.commit()
         if again is not None:
             return again
@@ -244,9 +246,8 @@ def _form_digest(new: NewSettings) -> str | None:
     return hmac.new(new.form_key.encode(), values.encode(), hashlib.sha256).hexdigest()
 
 
-def _saved_before(stage_type: StageType, form: str | None) -> Saved | None:
-    """What that form has done, where the section is still as it saved it; holds the row until the transaction ends."""
-    row = find(stage_type, lock=True) if form is not None else None
+def _saved_before(row: ProviderConfig | None, form: str | None) -> Saved | None:
+    """What that form has done, where the section is still as it saved it."""
     if row is None or form is None or not hmac.compare_digest(row.saved_form or "", form):
         return None
     if row.candidate_status is Status.INVALID and not row.is_checking:
@@ -256,13 +257,12 @@ def _saved_before(stage_type: StageType, form: str | None) -> Saved | None:
     return Saved(changed=True, check_needed=row.is_checking)
 
 
-def _locked_row(stage_type: StageType, version: int | None) -> ProviderConfig:
-    """The section's row, held until the transaction ends; new where there was none."""
-    row = find(stage_type, lock=True)
-    if version is not None and version != (row.version if row else 0):
+def _row_of_version(row: ProviderConfig | None, new: NewSettings) -> ProviderConfig:
+    """The section's row, if it is as it was on the page; a new one where there is none."""
+    if new.version is not None and new.version != (row.version if row else 0):
         raise ChangeRefused("changed_meanwhile", who=row.updated_by if row else "")
     if row is None:
-        row = ProviderConfig(stage_type=stage_type, version=0)
+        row = ProviderConfig(stage_type=new.stage_type, version=0)
         db.session.add(row)
         db.session.flush()
     return row

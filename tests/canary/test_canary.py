@@ -123,7 +123,9 @@ def let_calls_for_orders_fail(house: House) -> None:
     """A key that is revoked under an order, answers that never come, and a worker that is killed meanwhile."""
     key = house.plants.keys[OPENAI]
     house.emulator.openai.fail("chat", status=401, body={"error": {"message": key, "code": key}})
-    house.shop.place(POEM)
+    refused = house.shop.place(POEM).json()["id"]
+    # The check would meet the refusal in its place, and the section be blocked for longer.
+    wait_until(lambda: house.shop.order(refused)["state"] == "waiting", "a poem is refused")
     house.check(POEM)
     said = {"choices": [{"message": {"content": f"Море\n{key}"}, "finish_reason": "stop"}], "model": key, "id": key}
     house.emulator.openai.fail("chat", status=200, body=said)

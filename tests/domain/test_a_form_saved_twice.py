@@ -11,11 +11,11 @@ from sqlalchemy import func, inspect, select
 from domain import checks, section_changes
 from domain.db import db
 from domain.history import HistoryEntry
-from domain.provider_configs import ProviderConfig
+from domain.provider_configs import ProviderConfig, find
 from domain.section_changes import ChangeRefused
 from providers.kinds import ProviderKind, StageType
 from tests.builders import save_section, section, working_section
-from tests.database_kinds import on_one_database
+from tests.database_kinds import POSTGRESQL, on_one_database
 
 POEM = StageType.POEM
 OPENAI = ProviderKind.OPENAI
@@ -31,6 +31,12 @@ def entries() -> int:
 def facts() -> dict[str, object]:
     row = section()
     return {column.key: getattr(row, column.key) for column in inspect(ProviderConfig).column_attrs}
+
+
+def click(app: Flask) -> bool:
+    """Send the form in a request of its own; whether that says "saved"."""
+    with app.app_context():
+        return save_section(POEM, OPENAI, api_key=KEY, version=0, form_key=FORM).changed
 
 
 def is_refused(**sent: str | int) -> bool:
@@ -141,13 +147,29 @@ def test_what_is_stored_of_a_form_holds_neither_its_name_nor_its_key() -> None:
 def test_many_clicks_at_the_same_moment_save_once(app: Flask) -> None:
     start = threading.Barrier(6)
 
-    def click() -> bool:
-        with app.app_context():
-            start.wait(60)
-            return save_section(POEM, OPENAI, api_key=KEY, version=0, form_key=FORM).changed
+    def click_together() -> bool:
+        start.wait(60)
+        return click(app)
 
     with ThreadPoolExecutor(6) as threads:
-        answers = [each.result() for each in [threads.submit(click) for _ in range(6)]]
+        answers = [each.result() for each in [threads.submit(click_together) for _ in range(6)]]
 
     assert answers == [True] * 6
+    assert (entries(), section().version) == (1, 1)
+
+
+@pytest.mark.parametrize("migrated_app", [POSTGRESQL], indirect=True)
+def test_a_click_that_another_one_overtakes_before_there_is_a_section_to_hold_is_saved_too(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(stage_type: StageType, *, lock: bool = False) -> ProviderConfig | None:
+        found = find(stage_type, lock=lock)
+        monkeypatch.undo()
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(click, app).result()
+        return found
+
+    monkeypatch.setattr(section_changes, "find", overtaken)
+
+    assert click(app)
     assert (entries(), section().version) == (1, 1)
