@@ -1,5 +1,6 @@
 """The Chromium of this machine, and what is asked of it everywhere; with patience, as machines are busy."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ def sign_in(chromium: Browser, system: RunningSystem) -> StorageState:
         page.fill("input[name=username]", "admin")
         page.fill("input[name=password]", PASSWORD)
         page.click("main form button")
-        page.wait_for_url("**/admin")
+        expect(page).to_have_url(re.compile(r"/admin$"))
         return context.storage_state()
 
 
