@@ -294,6 +294,10 @@ class Settings(BaseSettings):
             found += [password, unquote(password)] if password else []
         return [secret for each in found for secret in {each, each.strip()}]
 
+    def provider_keys(self) -> list[str]:
+        """The keys of providers among them."""
+        return [key for kind in FALLBACK_KEYS if (key := self.fallback_key(kind))]
+
     def base_url(self, kind: ProviderKind) -> str:
         """Where ``kind`` is reached; empty for DUMMY, which is reached nowhere."""
         return str(getattr(self, f"{kind.lower()}_base_url", "")).rstrip("/")

@@ -5,10 +5,11 @@ typed it in or the vault opened it here, for as long as a call with it may go on
 forms in which libraries and vendors repeat them (``providers/redaction.py``, which takes a key out of its own
 provider's answers before anybody reads them). What merely has the shape of a key is taken out of logs, too.
 
-Everything that a text of others can get out by asks here: logs and tracebacks (``web/logs.py``), columns that hold what
-providers say (``RedactedText``, ``RedactedJSON``; ids of models, which have to stay what they are, only lose the key
-that they were asked for with), answers to browsers and programs (``web/security.py``), alerts
-(``domain/alert_delivery.py``).
+Everything that a text of others can get out by asks here: logs and tracebacks (``web/logs.py``), alerts
+(``domain/alert_delivery.py``), and columns that hold what providers say (``RedactedText``, ``RedactedJSON``; ids of
+models, which have to stay what they are, only lose the key that they were asked for with). These columns are shown,
+so they lose providers' keys alone, which nobody guesses: whoever gets a password of ours quoted, and sees it blanked,
+has found it out. Answers are not touched at all: a secret stays away from our pages because none of them has it.
 """
 
 import math
@@ -16,12 +17,12 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import JSON, Dialect, Text, TypeDecorator
 
-from providers.redaction import SHORTEST_SECRET, forms_of, written_forms_of
+from providers.redaction import SHORTEST_SECRET, forms_of
 
 HIDDEN = "***"
 #: Keys that came into this process beside the environment's; the ones that were not used for longest are forgotten.
@@ -46,15 +47,20 @@ class Redactor:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._of_environment: tuple[str, ...] = ()
+        self._keys_of_environment: tuple[str, ...] = ()
         #: Until when each is known, on the clock of ``time.monotonic``; the one that was used last stands last.
         self._keys: dict[str, float] = {}
         self._forget_at = math.inf
-        self._spellings = _Spellings(())
+        self._of_all = self._of_keys = _Spellings(())
 
-    def know_environment(self, secrets: Iterable[str]) -> None:
-        """Know these for good, and nothing that was known before: so a process begins."""
+    def know_environment(self, secrets: Iterable[str], provider_keys: Iterable[str] = ()) -> None:
+        """Know these for good, and nothing that was known before: so a process begins.
+
+        ``provider_keys`` are those among the secrets that providers know as well.
+        """
         with self._lock:
             self._of_environment = tuple(_worth_knowing(secrets))
+            self._keys_of_environment = tuple(_worth_knowing(provider_keys))
             self._keys = {}
             self._rebuild()
 
@@ -72,19 +78,18 @@ class Redactor:
 
     def clean(self, text: str) -> str:
         """``text`` without secrets that are known."""
-        known = self._known()
-        # Most texts are states, names and numbers, and shorter than any key.
-        return text if len(text) < known.shortest else known.pattern.sub(HIDDEN, text)
+        self._forget_keys()
+        return self._of_all.blank(text)
 
     def clean_all(self, value: Any) -> Any:
         """What JSON can hold, with every text in it cleaned, names of members as well."""
-        if isinstance(value, str):
-            return self.clean(value)
-        if isinstance(value, dict):
-            return {self.clean_all(name): self.clean_all(each) for name, each in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.clean_all(each) for each in value]
-        return value
+        self._forget_keys()
+        return _in_every_text(value, self._of_all.blank)
+
+    def without_keys(self, value: Any) -> Any:
+        """What JSON can hold, without providers' keys; other secrets stay, for providers know none of them."""
+        self._forget_keys()
+        return _in_every_text(value, self._of_keys.blank)
 
     def clean_for_log(self, value: Any) -> Any:
         """``value`` without secrets and without what looks like one; all but plain numbers and flags become text."""
@@ -94,36 +99,45 @@ class Redactor:
         # Only quicker: in a shorter one no shape is found.
         return text if len(text) < _SHORTEST_SHAPE else _SHAPES.sub(HIDDEN, text)  # pragma: no mutate
 
-    def clean_body(self, body: bytes) -> bytes:
-        """An answer's body without secrets that are known; in the spellings in which we would write them."""
-        if not any(each in body for each in self._known().as_written):
-            return body
-        return self.clean(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-
-    def _known(self) -> "_Spellings":
+    def _forget_keys(self) -> None:
+        """Those whose time is over."""
         now = time.monotonic()
         if now >= self._forget_at:
             with self._lock:
                 self._keys = {key: until for key, until in self._keys.items() if now < until}
                 self._rebuild()
-        return self._spellings
 
     def _rebuild(self) -> None:
         """The lock has to be held."""
-        self._spellings = _Spellings((*self._of_environment, *self._keys))
+        self._of_all = _Spellings((*self._of_environment, *self._keys_of_environment, *self._keys))
+        self._of_keys = _Spellings((*self._keys_of_environment, *self._keys))
         self._forget_at = min(self._keys.values(), default=math.inf)
 
 
 class _Spellings:
-    """How some secrets may be written. ``as_written`` are the spellings that our own pages and answers would use."""
+    """How some secrets may be written."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         found = {form for secret in secrets for form in forms_of(secret) if len(form) >= SHORTEST_SECRET}
         # A longer one first, or what is left of it would stand behind the mark.
         longest_first = sorted(found, key=len, reverse=True)
-        self.pattern = re.compile("|".join(map(re.escape, longest_first)))
-        self.shortest = len(longest_first[-1]) if found else sys.maxsize
-        self.as_written = [form.encode() for secret in secrets for form in written_forms_of(secret)]
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        self._shortest = len(longest_first[-1]) if found else sys.maxsize
+
+    def blank(self, text: str) -> str:
+        """``text`` with a mark in place of each of them."""
+        # Most texts are states, names and numbers, and shorter than any key.
+        return text if len(text) < self._shortest else self._pattern.sub(HIDDEN, text)
+
+
+def _in_every_text(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {_in_every_text(name, change): _in_every_text(each, change) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_in_every_text(each, change) for each in value]
+    return value
 
 
 def looks_like_a_key(text: str) -> bool:
@@ -136,13 +150,13 @@ def _worth_knowing(secrets: Iterable[str]) -> Iterator[str]:
 
 
 class RedactedText(TypeDecorator[str]):
-    """A text column for what providers and programs say: a secret that is known never gets in."""
+    """A text column for what providers say: a key that is known never gets in."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return value if value is None else redactor.clean(value)
+        return value if value is None else str(redactor.without_keys(value))
 
 
 class RedactedJSON(TypeDecorator[Any]):
@@ -152,7 +166,7 @@ class RedactedJSON(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
-        return redactor.clean_all(value)
+        return redactor.without_keys(value)
 
 
 #: That of this process: its secrets are nobody else's.

@@ -76,6 +76,7 @@ def save(new: NewSettings) -> Saved:
             db.session.commit()
             return again
         row = _row_of_version(found, new)
+        _refuse_keys_as_models(row, new.model)
         if key or (not needs_key(new.provider_kind) and row.provider_kind != new.provider_kind):
             saved = _save_new_key(row, new, key)
         else:
@@ -266,6 +267,21 @@ def _row_of_version(row: ProviderConfig | None, new: NewSettings) -> ProviderCon
         db.session.add(row)
         db.session.flush()
     return row
+
+
+def _refuse_keys_as_models(row: ProviderConfig, model: str) -> None:
+    """A model is kept in clear and shown: none may hold a key of the section."""
+    if not model or model in {row.model, row.candidate_model, *row.models_cache, *row.candidate_models}:
+        # Each opening of a key is one more: none for what is there already.
+        return
+    sealed = (
+        (row.api_key_encrypted, row.provider_kind),
+        (row.candidate_api_key_encrypted, row.candidate_provider_kind),
+        (row.previous_api_key_encrypted, row.previous_provider_kind),
+    )
+    stands_in = current_vault().stands_in
+    if any(stands_in(token, live_place(row.stage_type, kind), model) for token, kind in sealed if token and kind):
+        raise ChangeRefused("key_as_model", "model")
 
 
 def _save_new_key(row: ProviderConfig, new: NewSettings, key: str) -> Saved:

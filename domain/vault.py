@@ -108,6 +108,13 @@ class Vault:
             return False
         return True
 
+    def stands_in(self, token: str, place: Place, text: str) -> bool:
+        """Whether what is sealed is a part of ``text``; of what cannot be opened nobody knows."""
+        try:
+            return self.open(token, place) in text
+        except Unreadable:
+            return False
+
 
 def key_id_of(token: str) -> str | None:
     """Id of the key that ``token`` was sealed with; None if it is no token."""

@@ -10,6 +10,8 @@ from datetime import datetime
 from honcho.colour import get_colours
 from honcho.printer import Message, Printer
 
+from escaping import escape_controls
+
 OURS = "system"
 
 
@@ -24,7 +26,8 @@ class Output:
     def add(self, name: str, line: str | bytes) -> None:
         """A line that the process ``name`` has printed."""
         now = datetime.now()  # noqa: DTZ005  # the clock on the wall of who reads it
-        self._lines.put(Message("line", line, now, name, self._colours.get(name)))
+        text = line.decode(errors="replace") if isinstance(line, bytes) else line
+        self._lines.put(Message("line", escape_controls(text), now, name, self._colours.get(name)))
 
     def say(self, sentence: str) -> None:
         """A line of our own."""

@@ -65,14 +65,19 @@ def forms_of(key: str) -> tuple[str, ...]:
     """``key`` as it is and as libraries and vendors repeat it; the longest first: one may be a part of another."""
     quoted = {quote(key, safe=""), quote(key), "".join(f"%{ord(letter):02X}" for letter in key)}
     in_small_letters = {_ESCAPE.sub(lambda escape: escape[0].lower(), each) for each in quoted}
-    written = written_forms_of(key) | {repr(key)[1:-1], key.encode().hex()}
-    forms = written | quoted | in_small_letters | _in_base64(key)
+    written = {key, json.dumps(key)[1:-1], repr(key)[1:-1], key.encode().hex()}
+    forms = written | _in_html(key) | quoted | in_small_letters | _in_base64(key)
     return tuple(sorted(forms, key=len, reverse=True))
 
 
-def written_forms_of(key: str) -> set[str]:
-    """``key`` as plain text, a page and JSON would hold it."""
-    return {key, html.escape(key), json.dumps(key)[1:-1]}
+def _in_html(key: str) -> set[str]:
+    """The key as pages hold it: there are several names for a quotation mark, and between tags it needs none."""
+    marks = html.escape(key, quote=False)
+    return {
+        marks.replace('"', double).replace("'", single)
+        for double in ('"', "&quot;", "&#34;", "&#x22;")
+        for single in ("'", "&#x27;", "&#39;", "&apos;")
+    }
 
 
 def _in_base64(key: str) -> set[str]:

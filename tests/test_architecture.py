@@ -31,7 +31,7 @@ def sources() -> list[Path]:
     """Every module of the product that runs in its processes."""
     return [
         path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")) if "node_modules" not in path.parts
-    ] + [ROOT / "wsgi.py", ROOT / "celeryconfig.py", ROOT / "settings.py"]
+    ] + [ROOT / "wsgi.py", ROOT / "celeryconfig.py", ROOT / "settings.py", ROOT / "escaping.py"]
 
 
 def beyond_adapters() -> list[Path]:

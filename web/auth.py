@@ -109,6 +109,8 @@ def _log_refusal(username: str) -> None:
 
 
 def _login_page(form: LoginForm, status: int) -> ResponseReturnValue:
+    # Nothing that a stranger has sent is repeated.
+    form.username.data = None
     with reading():
         nobody = not accounts.has_administrators()
     return render_template("login.html", form=form, nobody_can_sign_in=nobody, is_over=sessions.is_over()), status

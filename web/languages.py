@@ -4,10 +4,11 @@ Times on pages are those of the shop, in its time zone; what is for programs tel
 """
 
 import math
+import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from urllib.parse import urlencode
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from flask_babel import format_date, format_datetime, format_decimal, format_timedelta, get_locale
 from flask_babel import gettext as _
 from markupsafe import Markup
@@ -21,6 +22,10 @@ LANGUAGES = ("ru", "en")
 DEFAULT_LANGUAGE = "ru"
 COOKIE = "lang"
 COOKIE_LIVES = timedelta(days=365)
+#: What is searched for, and ids, states and kinds.
+_ASKED_BY_OUR_LINKS = re.compile(
+    r"q=.*|(?:before|like|stuck)=\d{1,19}|(?:state|another_key_for)=[A-Za-z_]{1,20}", re.DOTALL
+)
 JUST_NOW = timedelta(seconds=2)
 SHORTEST = timedelta(seconds=1)
 
@@ -48,8 +53,12 @@ def page_language() -> str:
 
 
 def language_url(language: str) -> str:
-    """The present page in another language, relative to it."""
-    return "?" + urlencode([*((k, v) for k, v in request.args.items(multi=True) if k != COOKIE), (COOKIE, language)])
+    """The present page in another language, relative to it.
+
+    No page repeats what a stranger has asked for, nor, to those who are signed in, what none of our own links asks for.
+    """
+    asked = {name: value for name, value in request.args.items() if _ASKED_BY_OUR_LINKS.fullmatch(f"{name}={value}")}
+    return "?" + urlencode({**(asked if g.get("actor") else {}), COOKIE: language})
 
 
 def zone_name() -> str:

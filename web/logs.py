@@ -1,5 +1,6 @@
 """One line of JSON per event on standard error, with everything that looks like a key taken out."""
 
+import json
 import logging
 import sys
 import threading
@@ -10,6 +11,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from domain.redaction import redactor
+from escaping import escape_controls
 from settings import Settings
 
 #: What these say of each message or request is said once by our own events; of sweeps, every few seconds otherwise.
@@ -38,12 +40,17 @@ def _without_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:
     return {name: redactor.clean_for_log(value) for name, value in event.items()}
 
 
+def _as_json(value: Any, **options: Any) -> str:
+    """JSON in readable letters; those that a terminal would obey are written out, as somebody reads the log in one."""
+    return escape_controls(json.dumps(value, ensure_ascii=False, **options))
+
+
 def configure_logs(settings: Settings) -> None:
     """Send every log of this process, ours and the libraries', through one formatter, and what crashes as well.
 
     May be called again.
     """
-    redactor.know_environment(settings.secrets())
+    redactor.know_environment(settings.secrets(), settings.provider_keys())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -57,7 +64,7 @@ def configure_logs(settings: Settings) -> None:
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(_as_json),
         ],
     )
     structlog.configure(

@@ -1,13 +1,8 @@
 """The headers that every answer carries."""
 
-import structlog
 from flask import Flask, Response, request
 from werkzeug.exceptions import BadHost, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
-
-from domain.redaction import redactor
-
-log = structlog.get_logger(__name__)
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -38,8 +33,6 @@ HEADERS = {
 PRIVATE_PATH = "/admin"
 #: A name that is not ours, or can be nobody's: under it there are no addresses, for links and redirects alike.
 NAMELESS = (SecurityError, BadHost)
-#: What we write ourselves; media files are passed on as they are.
-WRITTEN_TYPES = ("text/html", "text/plain", "application/json")
 
 
 def init_app(app: Flask, *, https: bool, proxies: int) -> None:
@@ -64,16 +57,4 @@ def init_app(app: Flask, *, https: bool, proxies: int) -> None:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
         if request.path.startswith(PRIVATE_PATH):
             response.headers["Cache-Control"] = "no-store"
-        _hide_secrets(response)
         return response
-
-
-def _hide_secrets(response: Response) -> None:
-    """The last door: no answer carries a secret that this process knows, whatever has put it there."""
-    if response.is_streamed or response.direct_passthrough or response.mimetype not in WRITTEN_TYPES:
-        return
-    body = response.get_data()
-    clean = redactor.clean_body(body)
-    if clean is not body:
-        log.error("a secret was taken out of an answer", path=request.path)
-        response.set_data(clean)

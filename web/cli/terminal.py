@@ -10,12 +10,19 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.exc import SQLAlchemyError
 
+from escaping import escape_controls
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """A line on standard output, or standard error; what others have written in it cannot steer the terminal."""
+    click.echo(escape_controls(text), err=err)
+
 
 class Refused(click.ClickException):
     """The command did nothing: one sentence on standard error, exit code 1. Wrong usage exits with 2."""
 
     def show(self, file: Any = None) -> None:
-        click.echo(self.message, file=file, err=True)
+        click.echo(escape_controls(self.message), file=file, err=True)
 
 
 class DatabaseGroup(AppGroup):
@@ -38,7 +45,7 @@ def read_secret(prompt: str) -> str:
 
 def print_json(value: Any) -> None:
     """``value`` for machines; times in ISO 8601."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+    echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 
 def print_table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
@@ -46,7 +53,7 @@ def print_table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     lines = [list(heads), *([shown(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def shown(value: object) -> str:
@@ -55,7 +62,8 @@ def shown(value: object) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return _plain(value) if isinstance(value, datetime) else str(value)
+    # In one line, and as wide as it is shown.
+    return _plain(value) if isinstance(value, datetime) else escape_controls(str(value)).replace("\n", "\\n")
 
 
 def _plain(value: object) -> str:
