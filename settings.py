@@ -4,8 +4,10 @@
 ``celeryconfig.py`` and ``launch``; everything else asks ``current_settings()``.
 """
 
+import os
 import re
 import warnings
+from collections.abc import Collection
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -30,6 +32,10 @@ BETWEEN_ADDRESSES = re.compile(r"[\s,]*\s[\s,]*|,+(?=[a-z][a-z0-9]*://)", re.IGN
 ADDRESS = re.compile(r"[a-z][a-z0-9]*://\S+", re.IGNORECASE)
 HOW_TO_MAKE_ONE = 'make one with: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
 SHORTEST_SECRET = 32
+SHORTEST_TOKEN = 16
+#: What the web server and the commands cannot do without. A worker seals and opens keys; beat does neither.
+NEEDED = ("ADMIN_SECRET_KEY", "SECRET_KEY")
+NEEDED_BY_WORKERS = ("ADMIN_SECRET_KEY",)
 #: What Celery is given while REDIS_URL is not set: commands that send no message need no broker.
 NO_BROKER = "redis-url-is-not-set://"
 #: Files in the folder of zones that are no places: what they hold differs from machine to machine, or is no time.
@@ -62,11 +68,15 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
-    admin_secret_key: SecretStr = Field(description="Seals the providers' keys in the database. 32 characters or more.")
+    admin_secret_key: SecretStr | None = Field(
+        None, description="Seals the providers' keys in the database. 32 characters or more."
+    )
     admin_secret_key_previous: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="Earlier values of ADMIN_SECRET_KEY, comma-separated: they open, they never seal."
     )
-    secret_key: SecretStr = Field(description="Signs sessions and forms. Never equal to ADMIN_SECRET_KEY.")
+    secret_key: SecretStr | None = Field(
+        None, description="Signs sessions and forms. Never equal to ADMIN_SECRET_KEY. Workers and beat need none."
+    )
     admin_username: str = Field("admin", description="Name of the first administrator.")
     admin_password: SecretStr | None = Field(
         None, description="Password of the first administrator; read only while there is no administrator."
@@ -205,7 +215,9 @@ class Settings(BaseSettings):
 
     @field_validator("admin_secret_key", "secret_key")
     @classmethod
-    def _refuse_a_weak_secret(cls, value: SecretStr) -> SecretStr:
+    def _refuse_a_weak_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
         text = value.get_secret_value().strip()
         if len(text) < SHORTEST_SECRET:
             raise ValueError(f"is shorter than {SHORTEST_SECRET} characters; {HOW_TO_MAKE_ONE}")
@@ -215,6 +227,13 @@ class Settings(BaseSettings):
         if len(set(text)) < 8 or text.lower().replace("-", "_") in KNOWN_SECRETS:
             raise ValueError(f"can be guessed; {HOW_TO_MAKE_ONE}")
         return SecretStr(text)
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _refuse_a_short_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value.get_secret_value().strip()) < SHORTEST_TOKEN:
+            raise ValueError(f"is shorter than {SHORTEST_TOKEN} characters; {HOW_TO_MAKE_ONE}")
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -248,7 +267,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fill_in_the_paths(self) -> "Settings":
-        if self.admin_secret_key.get_secret_value() == self.secret_key.get_secret_value():
+        if self.secret_key and self.admin_secret_key == self.secret_key:
             raise ValueError("SECRET_KEY must not be equal to ADMIN_SECRET_KEY; " + HOW_TO_MAKE_ONE)
         self.var_dir = self.var_dir.resolve()
         self.media_dir = (self.media_dir or self.var_dir / "media").resolve()
@@ -256,12 +275,19 @@ class Settings(BaseSettings):
         return self
 
     @classmethod
-    def from_env(cls) -> "Settings":
-        """Read the process's environment. Raises ``SettingsFault`` that lists every fault at once."""
+    def from_env(cls, needed: Collection[str] = NEEDED) -> "Settings":
+        """Read the process's environment. Raises ``SettingsFault`` that lists every fault at once.
+
+        ``needed`` are the secrets without which this process cannot do its work.
+        """
+        faults = [f"{name} is not set; {HOW_TO_MAKE_ONE}." for name in needed if not os.environ.get(name)]
         try:
-            return cls()  # type: ignore[call-arg]  # pydantic-settings fills the fields from the environment
+            settings = cls()  # type: ignore[call-arg]  # pydantic-settings fills the fields from the environment
         except ValidationError as fault:
-            raise SettingsFault("\n".join(_sentence(error) for error in fault.errors())) from None
+            faults += [_sentence(error) for error in fault.errors()]
+        if faults:
+            raise SettingsFault("\n".join(faults))
+        return settings
 
     @property
     def broker(self) -> str:
@@ -353,10 +379,6 @@ def _sentence(error: object) -> str:
     fault = cast(dict[str, object], error)
     name = "_".join(str(part) for part in cast(tuple[object, ...], fault["loc"])).upper()
     text = str(fault["msg"]).removeprefix("Value error, ")
-    if fault["type"] == "missing":
-        text = "is not set"
-        if name in {"ADMIN_SECRET_KEY", "SECRET_KEY"}:
-            text += f"; {HOW_TO_MAKE_ONE}"
     return f"{name} {text}".strip() + "."
 
 

@@ -1,4 +1,8 @@
-"""The application and its Celery: what gunicorn, celery and flask start from."""
+"""The application and its Celery: what gunicorn, celery and flask start from.
+
+Each is made when it is asked for, as they need different secrets: ``app`` signs sessions, a worker seals keys, and beat
+does neither (``launch/least_environment.py``).
+"""
 
 import gc
 
@@ -6,18 +10,38 @@ import gc
 gc.disable()
 
 import sys  # noqa: E402
+from collections.abc import Collection  # noqa: E402
+from typing import Any  # noqa: E402
 
-from settings import Settings, SettingsFault  # noqa: E402
+from flask import Flask  # noqa: E402
+
+from private_files import write_for_ourselves_alone  # noqa: E402
+from settings import NEEDED, Settings, SettingsFault  # noqa: E402
 from web import create_app  # noqa: E402
 
-try:
-    settings = Settings.from_env()
-except SettingsFault as fault:
-    sys.exit(str(fault))
-
-app = create_app(settings)
-celery_app = app.extensions["celery"]
-
-# Also, processes that gunicorn forks share what is never looked at.
-gc.freeze()
 gc.enable()
+write_for_ourselves_alone()
+
+
+def __getattr__(name: str) -> Any:
+    """``app``, or the ``celery_app`` of one that needs no secrets; each is made once (PEP 562)."""
+    if name == "app":
+        globals()["app"] = _create(NEEDED)
+    elif name == "celery_app":
+        globals()["celery_app"] = _create(()).extensions["celery"]
+    else:
+        raise AttributeError(name)
+    return globals()[name]
+
+
+def _create(needed: Collection[str]) -> Flask:
+    try:
+        settings = Settings.from_env(needed)
+    except SettingsFault as fault:
+        sys.exit(str(fault))
+    gc.disable()
+    app = create_app(settings)
+    # Also, processes that gunicorn forks share what is never looked at.
+    gc.freeze()
+    gc.enable()
+    return app

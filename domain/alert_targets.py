@@ -36,7 +36,7 @@ class Target:
 
     #: That of the address, counted from 1 as they stand in ``ALERT_URLS``; with several receivers, 1.1, 1.2 and so on.
     number: str
-    #: What the database knows it by: a digest that tells nobody the address, and changes with it and with SECRET_KEY.
+    #: What the database knows it by: a digest that tells nobody the address, and changes with ADMIN_SECRET_KEY too.
     id: str
     address: SecretStr
     #: Which of the address' receivers it is; None where there is one.
@@ -46,7 +46,8 @@ class Target:
 def configured() -> list[Target]:
     """The targets of the application at work."""
     settings = current_settings()
-    key = b"alert target " + settings.secret_key.get_secret_value().encode()
+    secret = settings.admin_secret_key
+    key = b"alert target " + (secret.get_secret_value().encode() if secret else b"")
 
     def digest(*texts: SecretStr) -> str:
         known = "\n".join(each.get_secret_value() for each in texts)

@@ -29,6 +29,7 @@ from launch.checks import (
 from launch.embedded_redis import EmbeddedRedis, RedisFault
 from launch.procfile import read_procfile, run_release
 from launch.supervisor import Supervisor
+from private_files import write_for_ourselves_alone
 from settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +39,7 @@ LINES_OF_A_LOG = 5
 
 def main() -> int:
     """Run until stopped; return the exit code."""
+    write_for_ourselves_alone()
     parser = argparse.ArgumentParser(description="Start Quatrain: web, worker, beat and, if needed, Redis.")
     parser.add_argument("--folder", type=Path, default=ROOT, help="where .env and var/ are (default: here)")
     folder = parser.parse_args().folder

@@ -2,11 +2,15 @@
 
 import os
 import secrets
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 
 from dotenv import dotenv_values
+
+from private_files import OURS_ALONE
 
 PASSWORD_BYTES = 12
 SECRET_BYTES = 32
@@ -16,13 +20,18 @@ HEADING = (
 
 
 def load(env_file: Path, example: Path) -> bool:
-    """Put ``env_file`` into the environment, which wins over it. True when the file had to be made first.
+    """Put ``env_file`` into the environment, which wins over it, and let nobody else read it.
+
+    True when the file had to be made first.
 
     Raises ``OSError`` when it can be neither read nor written.
     """
     made = not env_file.exists()
     if made:
         _write_for_owner_only(env_file, first_env(example.read_text(), fresh_values()))
+    with suppress(OSError):
+        # One that was written by hand; where it is somebody else's, he decides.
+        env_file.chmod(stat.S_IMODE(env_file.stat().st_mode) & ~OURS_ALONE)
     # Given a path that cannot be read, dotenv says nothing.
     for name, value in dotenv_values(stream=StringIO(env_file.read_text()), interpolate=False).items():
         # An empty variable counts as unset, as in settings.py.

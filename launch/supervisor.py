@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from launch.least_environment import environment_of
 from launch.output import Output
 from launch.procfile import ProcfileProcess
 
@@ -75,7 +76,7 @@ class Supervisor:
         self.gave_up_because = ""
         self._output = Output(commands)
         self._processes = [
-            ProcfileProcess(name, command, env=env, cwd=cwd, print_line=self._output.add)
+            ProcfileProcess(name, command, env=environment_of(name, env), cwd=cwd, print_line=self._output.add)
             for name, command in commands.items()
         ]
         self._watched = [_Watched(program, new_pause(), due_at=None) for program in others]

@@ -17,6 +17,7 @@ import requests
 from domain.accounts import new_api_token
 from launch.child_process import end_group
 from launch.embedded_redis import EmbeddedRedis
+from launch.least_environment import environment_of
 from launch.procfile import read_procfile
 from tests.held_socket import HeldSocket
 from tests.http_session import Api, Browser, Hearer
@@ -140,7 +141,7 @@ class RunningSystem:
             self._processes[name] = subprocess.Popen(
                 command,
                 cwd=self._code,
-                env=self._env,
+                env=environment_of(name, self._env),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

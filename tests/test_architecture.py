@@ -31,7 +31,13 @@ def sources() -> list[Path]:
     """Every module of the product that runs in its processes."""
     return [
         path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")) if "node_modules" not in path.parts
-    ] + [ROOT / "wsgi.py", ROOT / "celeryconfig.py", ROOT / "settings.py", ROOT / "escaping.py"]
+    ] + [
+        ROOT / "wsgi.py",
+        ROOT / "celeryconfig.py",
+        ROOT / "settings.py",
+        ROOT / "escaping.py",
+        ROOT / "private_files.py",
+    ]
 
 
 def beyond_adapters() -> list[Path]:

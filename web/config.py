@@ -26,7 +26,7 @@ def config_of(settings: Settings) -> dict[str, Any]:
     https = is_https(settings)
     return {
         "SETTINGS": settings,
-        "SECRET_KEY": settings.secret_key.get_secret_value(),
+        "SECRET_KEY": settings.secret_key.get_secret_value() if settings.secret_key else None,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings.database_url),
         "TRUSTED_HOSTS": [*settings.trusted_hosts, *OWN_NAMES] if settings.trusted_hosts else None,

@@ -14,10 +14,9 @@ import time
 import unicodedata
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from flask_limiter import Limiter
 
-from settings import current_settings
 from web import steady_storage  # noqa: F401  # registers the storage
 
 SIGN_INS_OF_ADDRESS = "5/minute; 20/hour"
@@ -41,7 +40,7 @@ def address_of_caller() -> str:
 def name_that_is_tried() -> str:
     """The name of the form, unrecognizable: what stands in that field is a password at times."""
     name = unicodedata.normalize("NFKC", request.form.get("username", "")).strip().casefold()
-    key = current_settings().secret_key.get_secret_value().encode()
+    key = str(current_app.secret_key).encode()
     return hmac.digest(key, name.encode(errors="surrogatepass"), hashlib.sha256).hex()
 
 

@@ -1,0 +1,70 @@
+"""Each process is told what it needs, and no secret more."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from launch.least_environment import environment_of
+from launch.procfile import read_procfile
+from settings import Settings
+
+ROOT = Path(__file__).parents[2]
+SECRET = "fake-secret-0123456789-abcdefghijklmnop"
+NOBODYS = "redis://127.0.0.1:1/0"
+#: Every variable that holds a secret, or may.
+EVERYTHING = {name.upper(): f"{SECRET}-{name}" for name in Settings.model_fields} | {"PATH": "/bin"}
+SIGN_IN = {"SECRET_KEY", "ADMIN_PASSWORD", "METRICS_TOKEN"}
+KEYS = {name for name in EVERYTHING if name.endswith("_API_KEY")} | {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+SEALING = {"ADMIN_SECRET_KEY", "ADMIN_SECRET_KEY_PREVIOUS"}
+ALERTS = {"ALERT_WEBHOOK_URL", "ALERT_URLS"}
+
+
+@pytest.mark.parametrize(
+    ("process", "withheld"),
+    [
+        ("release", set()),
+        ("web", {"ADMIN_PASSWORD"} | ALERTS),
+        ("worker", SIGN_IN),
+        ("beat", SIGN_IN | SEALING | KEYS | ALERTS),
+    ],
+)
+def test_a_process_gets_all_but_secrets_that_it_has_no_use_for(process: str, withheld: set[str]) -> None:
+    given = environment_of(process, EVERYTHING)
+
+    assert EVERYTHING.keys() - given.keys() == withheld
+    assert given.items() <= EVERYTHING.items()
+
+
+def test_every_process_of_the_procfile_is_known() -> None:
+    assert set(read_procfile(ROOT / "Procfile")) == {"release", "web", "worker", "beat"}
+
+
+def test_a_secret_is_withheld_however_its_name_is_written() -> None:
+    assert environment_of("worker", {"secret_key": SECRET, "Metrics_Token": SECRET}) == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "secrets", "sentences"),
+    [
+        ("from wsgi import app", {}, ["ADMIN_SECRET_KEY is not set", "SECRET_KEY is not set"]),
+        ("from wsgi import app", {"ADMIN_SECRET_KEY": SECRET}, ["SECRET_KEY is not set"]),
+        ("from wsgi import celery_app", {}, []),
+        ("from wsgi import celery_app as it; it.Worker(app=it)", {}, ["ADMIN_SECRET_KEY is not set"]),
+        ("from wsgi import celery_app as it; it.Worker(app=it)", {"ADMIN_SECRET_KEY": SECRET}, []),
+    ],
+    ids=["web without any", "web without one", "beat", "worker without any", "worker"],
+)
+def test_what_is_missing_is_told_by_who_needs_it(
+    asked: str, secrets: dict[str, str], sentences: list[str], tmp_path: Path
+) -> None:
+    environment = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), "REDIS_URL": NOBODYS, **secrets}
+
+    ended = subprocess.run(
+        [sys.executable, "-c", asked], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert [line.partition(";")[0] for line in ended.stderr.splitlines() if "is not set" in line] == sentences
+    assert (ended.returncode == 0) == (not sentences), ended.stderr
