@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import JSON, bindparam, exists, func, select, update
+from sqlalchemy import JSON, Select, bindparam, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -100,7 +100,7 @@ def take_call(stage: Stage, kind: ProviderKind) -> Grant:
         return Grant(0, again_at=utc_now())
     if limits == Limits() and closed is None:
         return Grant(1)
-    quota = _row(kind, lock=limits != Limits())
+    quota = _locked_row(kind) if limits != Limits() else _row(kind)
     # Not before: whoever had to wait for the row calls that much later.
     now = utc_now()
     free, again_at = _free(kind, quota, now)
@@ -132,13 +132,12 @@ def leave(kind: ProviderKind, counted_at: float | None) -> None:
 
 def correct(kind: ProviderKind, counted_at: float, left_at: Sequence[float | None]) -> None:
     """Count calls for when they left, None being now, and no longer for ``counted_at``. The caller commits."""
-    quota = _row(kind, lock=True)
-    if quota is not None:
-        now = utc_now().timestamp()
-        moments = [now if at is None else at for at in left_at]
-        quota.calls = _moved(quota.calls, counted_at, moments)
-        if counted_at in quota.looks:
-            quota.looks = _moved(quota.looks, counted_at, moments)
+    quota = _locked_row(kind)
+    now = utc_now().timestamp()
+    moments = [now if at is None else at for at in left_at]
+    quota.calls = _moved(quota.calls, counted_at, moments)
+    if counted_at in quota.looks:
+        quota.looks = _moved(quota.looks, counted_at, moments)
 
 
 def _moved(counted: list[float], old: float, new: list[float]) -> list[float]:
@@ -156,7 +155,7 @@ def take_looks(kind: ProviderKind, wanted: int) -> Grant:
     window together have what ``SHARE_OF_LOOKS`` leaves them.
     """
     limits = limits_of(kind)
-    quota = _row(kind, lock=limits.calls is not None)
+    quota = _locked_row(kind) if limits.calls is not None else _row(kind)
     now = utc_now()
     again_at = _closed_until(quota, now)
     if again_at:
@@ -181,17 +180,16 @@ def take_looks(kind: ProviderKind, wanted: int) -> Grant:
 def note(kind: ProviderKind, calls: int, now: datetime) -> None:
     """Count calls that nobody waits with, such as those of a check. The caller commits."""
     limits = limits_of(kind)
-    quota = _row(kind, lock=True) if limits.calls is not None else None
-    if quota is not None:
+    if limits.calls is not None:
+        quota = _locked_row(kind)
         quota.calls = [*_recent(quota.calls, limits, now), *[now.timestamp()] * calls]
 
 
 def close(kind: ProviderKind, seconds: float | None, now: datetime) -> None:
     """The provider has said that it is asked too often: nobody asks it for so long. The caller commits."""
     pause = timedelta(seconds=seconds) if seconds else CLOSED_FOR
-    quota = _row(kind, lock=True)
-    if quota is not None:
-        quota.closed_until = max(now + min(pause, LONGEST_CLOSED), _closed_until(quota, now) or now)
+    quota = _locked_row(kind)
+    quota.closed_until = max(now + min(pause, LONGEST_CLOSED), _closed_until(quota, now) or now)
 
 
 def open_all(now: datetime) -> None:
@@ -248,17 +246,23 @@ def _closed_until(quota: Quota | None, now: datetime) -> datetime | None:
     return until if until is not None and now < until <= now + LONGEST_CLOSED else None
 
 
-def _row(kind: ProviderKind, *, lock: bool = False) -> Quota | None:
-    """The provider's row, made where it is to be locked and is not there."""
-    query = select(Quota).where(Quota.provider_kind == kind).execution_options(populate_existing=True)
-    if not lock:
-        return db.session.scalar(query)
-    row = db.session.scalar(query.with_for_update())
+def _row(kind: ProviderKind) -> Quota | None:
+    return db.session.scalar(_of(kind))
+
+
+def _locked_row(kind: ProviderKind) -> Quota:
+    """The provider's row, made where it is not there."""
+    query = _of(kind).with_for_update()
+    row = db.session.scalar(query)
     if row is None:
         try:
             with db.session.begin_nested():
                 db.session.add(Quota(provider_kind=kind))
         except IntegrityError:
             pass  # somebody else was faster
-        row = db.session.scalar(query.with_for_update())
+        row = db.session.scalars(query).one()
     return row
+
+
+def _of(kind: ProviderKind) -> Select[Quota]:
+    return select(Quota).where(Quota.provider_kind == kind).execution_options(populate_existing=True)
