@@ -1,6 +1,5 @@
 """Pages for what goes wrong, each with a way on; the JSON API answers in its own shape."""
 
-from typing import cast
 from urllib.parse import urlsplit
 
 import structlog
@@ -68,8 +67,6 @@ def _answer_http_error(error: HTTPException) -> Response:
         # In plain words: a page has links, and nobody knows where they would lead under that name.
         return Response(str(STRANGE_NAME), status=400, mimetype="text/plain")
     status = error.code or 500
-    if status < 400 or error.response is not None:
-        return cast(Response, Response.force_type(error.get_response()))
     response = _page(status, *_words_for(error, status))
     response.headers.extend(
         (name, value) for name, value in error.get_headers() if name.lower() not in {"content-type", "content-length"}

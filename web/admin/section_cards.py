@@ -238,9 +238,8 @@ def anchor_of(stage_type: StageType) -> str:
 def _remarks(row: ProviderConfig, models: list[str], now: datetime) -> dict[str, str]:
     """What to say of the models that are new, and of those that end on a day that is known."""
     remarks = {model: _("new") for model in models if model_lists.is_new(row, model, now)}
-    for model in set(models) & row.models_retiring.keys():
-        day = model_lists.retires_on(row, model)
-        if day:
+    for model in models:
+        if day := model_lists.retires_on(row, model):
             remarks[model] = _("until %(day)s", day=format_date(day, "short"))
     return remarks
 

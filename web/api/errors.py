@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import cast
 
 from flask import Response
 from flask_babel import lazy_gettext as _
@@ -88,13 +87,12 @@ def answer_fault(fault: ApiFault) -> Response:
 
 def answer_http_error(error: HTTPException) -> Response:
     """The answer to an error of the framework; its headers (Allow, Content-Range) go with it."""
-    if error.code is None or error.code < 400 or error.response is not None:
-        return cast(Response, Response.force_type(error.get_response()))
+    status = error.code or 500
     headers = {name: value for name, value in error.get_headers() if name.lower() != "content-type"}
-    code = CODES_OF_STATUSES.get(error.code, "bad_request" if error.code < 500 else "internal_error")
+    code = CODES_OF_STATUSES.get(status, "bad_request" if status < 500 else "internal_error")
     with in_callers_language():
         message = str(FAULTS[code][1])
-    return error_answer(error.code, code, message, headers=headers)
+    return error_answer(status, code, message, headers=headers)
 
 
 def error_answer(
