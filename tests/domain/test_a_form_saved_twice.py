@@ -33,10 +33,10 @@ def facts() -> dict[str, object]:
     return {column.key: getattr(row, column.key) for column in inspect(ProviderConfig).column_attrs}
 
 
-def click(app: Flask) -> bool:
+def click(app: Flask, form_key: str = FORM) -> bool:
     """Send the form in a request of its own; whether that says "saved"."""
     with app.app_context():
-        return save_section(POEM, OPENAI, api_key=KEY, version=0, form_key=FORM).changed
+        return save_section(POEM, OPENAI, api_key=KEY, version=0, form_key=form_key).changed
 
 
 def is_refused(**sent: str | int) -> bool:
@@ -158,18 +158,32 @@ def test_many_clicks_at_the_same_moment_save_once(app: Flask) -> None:
     assert (entries(), section().version) == (1, 1)
 
 
-@pytest.mark.parametrize("migrated_app", [POSTGRESQL], indirect=True)
-def test_a_click_that_another_one_overtakes_before_there_is_a_section_to_hold_is_saved_too(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def overtaken(stage_type: StageType, *, lock: bool = False) -> ProviderConfig | None:
+@pytest.fixture
+def overtaken(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at a section that is not there yet and its first save, the form is saved by another click."""
+
+    def find_and_wait(stage_type: StageType, *, lock: bool = False) -> ProviderConfig | None:
         found = find(stage_type, lock=lock)
         monkeypatch.undo()
         with ThreadPoolExecutor(1) as thread:
             thread.submit(click, app).result()
         return found
 
-    monkeypatch.setattr(section_changes, "find", overtaken)
+    monkeypatch.setattr(section_changes, "find", find_and_wait)
 
+
+@pytest.mark.usefixtures("overtaken")
+@pytest.mark.parametrize("migrated_app", [POSTGRESQL], indirect=True)
+def test_a_click_that_another_one_overtakes_before_there_is_a_section_to_hold_is_saved_too(app: Flask) -> None:
     assert click(app)
+    assert (entries(), section().version) == (1, 1)
+
+
+@pytest.mark.usefixtures("overtaken")
+@pytest.mark.parametrize("migrated_app", [POSTGRESQL], indirect=True)
+@pytest.mark.parametrize("form_key", [OTHER_FORM, ""], ids=["another form", "no form"])
+def test_whoever_else_is_overtaken_before_there_is_a_section_to_hold_is_late(app: Flask, form_key: str) -> None:
+    with pytest.raises(ChangeRefused, match="changed_meanwhile"):
+        click(app, form_key)
+
     assert (entries(), section().version) == (1, 1)

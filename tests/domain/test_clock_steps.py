@@ -114,6 +114,29 @@ def test_a_clock_that_is_set_back_in_the_middle_of_a_sweep_takes_no_stage_from_a
     assert state_of(lease.stage_id) is StageState.RUNNING
 
 
+def test_a_clock_that_is_set_back_in_the_middle_of_a_sweep_takes_no_job_from_a_worker_that_fetches_it(
+    clock: StoppedClock, process: StepDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage_at_work()
+    fetching = stage_at_work()
+    db.session.execute(update(Stage).where(Stage.id == fetching.stage_id).values(state=StageState.FETCHING))
+    db.session.commit()
+    lock_order = stages.lock_order
+
+    def set_back_and_renew(order_id: int) -> None:
+        clock.set(-2 * LEASE)
+        leases.renew([fetching])
+        lock_order(order_id)
+
+    monkeypatch.setattr(stages, "lock_order", set_back_and_renew)
+    clock.shift(2 * LEASE)
+    process.note()
+
+    recovery.sweep(utc_now())
+
+    assert state_of(fetching.stage_id) is StageState.FETCHING
+
+
 def test_what_was_planned_by_a_clock_that_was_ahead_goes_on_when_it_is_set_back(
     clock: StoppedClock, process: StepDetector
 ) -> None:

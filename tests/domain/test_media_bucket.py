@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +13,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import obstore
 import pytest
 from pydantic import SecretStr
 
 from domain import media_bucket, works
 from domain.db import utc_now
-from domain.media_bucket import CONNECT_TIMEOUT, MediaStoreAway, open_bucket
+from domain.media_bucket import CONNECT_TIMEOUT, MediaBucket, MediaStoreAway, open_bucket
+from domain.media_folder import MediaFolder
 from domain.orders import Order, StageState, Work
 from providers.base import GenerationRequest, GenerationResult
 from providers.kinds import StageType
@@ -238,6 +241,78 @@ def test_a_store_that_says_nothing_is_away_within_seconds(
             assert not asked.result(60)
         finally:
             own_bucket.stop()  # nobody waits for it any more
+
+
+def test_a_file_whose_store_goes_away_as_it_is_read_says_so(own_bucket: Gate | LocalS3) -> None:
+    media = random.Random(7).randbytes(2 * media_bucket.READ_BYTES)
+    stored = works.store(1, 1, GenerationResult(model="m", media=media, content_type="audio/mpeg"))
+    assert stored.file_name is not None
+
+    with works.media_store().open(stored.file_name) as file:
+        assert file.read(10) == media[:10]
+        own_bucket.stop()
+        with pytest.raises(MediaStoreAway) as caught:
+            file.read()
+
+    assert caught.value.__context__ is None
+
+
+class WatchedLock:
+    """A lock that tells when somebody comes while another one has it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.is_wanted = threading.Event()
+
+    def acquire(self, *, blocking: bool) -> bool:
+        if self._lock.locked():
+            self.is_wanted.set()
+        return self._lock.acquire(blocking)
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+@pytest.mark.usefixtures("bucket")
+def test_two_that_want_to_know_first_ask_the_store_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, lock, asked = works.media_store(), WatchedLock(), []
+    assert isinstance(store, MediaBucket)
+    probe = store.probe
+
+    def probe_as_another_one_comes() -> None:
+        asked.append("")
+        assert lock.is_wanted.wait(60)
+        probe()
+
+    monkeypatch.setattr(store, "_lock", lock)
+    monkeypatch.setattr(store, "probe", probe_as_another_one_comes)
+    with ThreadPoolExecutor(2) as threads:
+        answers = [each.result(60) for each in [threads.submit(store.answers) for _ in range(2)]]
+
+    assert (answers, len(asked)) == ([True, True], 1)
+
+
+@pytest.mark.parametrize(("region", "place"), [("", "eu-north-1"), ("eu-west-1", "eu-west-1")])
+def test_without_an_address_and_keys_of_ours_it_is_a_bucket_of_amazon_reached_as_the_machine_may(
+    region: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-this-machine")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "fake")
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+
+    bucket = open_bucket(
+        "s3://gifts/works",
+        MediaFolder(tmp_path, min_free_mb=0),
+        endpoint="",
+        region=region,
+        access_key_id=None,
+        secret_access_key=None,
+    )
+
+    # Nobody is asked: that is what a request would be.
+    signed = obstore.sign(bucket._store, "GET", "name.mp3", timedelta(minutes=1))
+    assert signed.startswith(f"https://s3.{place}.amazonaws.com/gifts/works/name.mp3?")
+    assert "X-Amz-Credential=of-this-machine%2F" in signed
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from sqlalchemy import func, inspect, select
 
 from domain import checks, section_changes
 from domain.context import current_vault
-from domain.db import db
+from domain.db import db, utc_now
 from domain.history import HistoryEntry
-from domain.provider_configs import ProviderConfig, Status, find, live_place
+from domain.provider_configs import Finding, ProviderConfig, Reason, Status, find, live_place
 from domain.section_changes import ChangeRefused
+from domain.verdicts import Answer
 from providers.kinds import ProviderKind, StageType
 from tests.builders import save_section, section, working_section
 from tests.database_kinds import on_one_database
@@ -102,6 +103,26 @@ def test_a_change_of_model_alone_needs_no_check() -> None:
 
 
 @on_one_database
+def test_a_change_of_model_while_a_check_is_under_way_has_another_one_made(clock: StoppedClock) -> None:
+    working_section()
+    section_changes.request_check(POEM, "admin", proof=False)
+    begun = checks._begin(POEM, utc_now())
+    assert begun is not None
+    clock.shift(1)
+
+    saved = save_section(POEM, ProviderKind.DUMMY, model="dummy-haiku")
+
+    assert saved.check_needed
+    row = section()
+    assert (row.check_requested_at, row.check_claimed_until) == (utc_now(), None)
+    # What the first one finds out is about the model before.
+    assert not checks._store(begun, Answer(finding=Finding(Reason.REJECTED, "of the model before")))
+    assert section().status is Status.ACTIVE
+    checks.check(POEM)
+    assert not section().is_checking
+
+
+@on_one_database
 def test_a_model_that_is_not_in_the_list_is_refused_and_nothing_is_saved() -> None:
     working_section()
     before = facts()
@@ -171,6 +192,22 @@ def test_the_candidates_model_can_be_changed_without_typing_its_key_again() -> N
     assert (row.candidate_model, row.candidate_api_key_last4) == ("gpt-here", "a1b2")
     assert row.candidate_status is Status.UNKNOWN
     assert row.check_requested_at is not None
+
+
+@on_one_database
+def test_a_candidates_model_that_is_not_in_its_list_is_refused_and_nothing_is_saved() -> None:
+    working_section()
+    save_section(POEM, ProviderKind.OPENAI, api_key=KEY, model="gpt-gone")
+    row = section()
+    row.candidate_status, row.candidate_models = Status.INVALID, ["gpt-here"]
+    db.session.commit()
+    before = facts()
+
+    with pytest.raises(ChangeRefused) as refused:
+        save_section(POEM, ProviderKind.OPENAI, model="gpt-typed")
+
+    assert (refused.value.code, refused.value.field) == ("model_not_listed", "model")
+    assert facts() == before
 
 
 @on_one_database
@@ -311,6 +348,26 @@ def test_previous_settings_that_passed_at_once_are_not_replaced_again_by_a_secon
     section_changes.restore_previous(POEM, "admin")
     checks.check(POEM)
     assert section().model == "dummy-verse"
+
+
+@on_one_database
+def test_previous_settings_of_a_provider_that_was_switched_off_since_are_refused_and_nothing_changes(
+    change_settings: Callable[..., None],
+) -> None:
+    working_section()
+    row = section()
+    row.keep_as_previous()
+    row.provider_kind = ProviderKind.OPENAI
+    db.session.commit()
+    save_section(POEM, ProviderKind.OPENAI, api_key=KEY)
+    before = facts()
+    change_settings(dummy_provider=False)
+
+    with pytest.raises(ChangeRefused) as refused:
+        section_changes.restore_previous(POEM, "admin")
+
+    assert (refused.value.code, refused.value.field) == ("provider_not_allowed", "provider_kind")
+    assert facts() == before
 
 
 @on_one_database

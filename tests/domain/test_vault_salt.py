@@ -1,6 +1,7 @@
 """The salt of an installation: there from the start, made where it is missing, and one for everybody."""
 
 import threading
+from collections.abc import Iterator
 from secrets import token_hex, token_urlsafe
 
 import pytest
@@ -85,16 +86,34 @@ def test_two_processes_that_make_it_at_once_share_one(app: Flask) -> None:
     assert StoredSalt().read() == first
 
 
-def test_a_random_secret_asks_for_no_salt() -> None:
-    vault = Vault(token_hex(32), salt=StoredSalt())
-    statements: list[str] = []
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """What the database is asked."""
+    asked: list[str] = []
 
     def note(*arguments: object) -> None:
-        statements.append(str(arguments[2]))
+        asked.append(str(arguments[2]))
 
     event.listen(db.engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(db.engine, "before_cursor_execute", note)
+
+
+def test_to_open_it_is_read_once_in_a_process(passphrase: str, statements: list[str]) -> None:
+    token = Vault(passphrase, salt=StoredSalt()).seal(KEY, POEM)
+    db.session.commit()
+    vault = Vault(passphrase, salt=StoredSalt())
+    statements.clear()
+
+    assert [vault.open(token, POEM) for _ in range(3)] == [KEY] * 3
+
+    assert len([each for each in statements if "FROM salts" in each]) == 1
+
+
+def test_a_random_secret_asks_for_no_salt(statements: list[str]) -> None:
+    vault = Vault(token_hex(32), salt=StoredSalt())
+
     vault.opens(vault.seal(KEY, POEM), POEM)
     vault.opens("v1.00000000.AAAA", POEM)
-    event.remove(db.engine, "before_cursor_execute", note)
 
     assert statements == []

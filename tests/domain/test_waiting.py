@@ -426,6 +426,15 @@ def test_a_key_of_the_environment_is_tried_again_after_a_quarter_of_an_hour(
 
 
 @on_one_database
+def test_whoever_waited_for_a_key_goes_when_the_environment_has_one(change_settings: Callable[..., None]) -> None:
+    order = waits()
+    assert waiting.release(POEM, utc_now()) == []
+    change_settings(openai_api_key=SecretStr("sk-fake-environment-0123456789-a1b2"))
+
+    assert waiting.release(POEM, utc_now()) == ready_of(order)
+
+
+@on_one_database
 @pytest.mark.parametrize(
     ("state", "reason", "seconds", "pauses"),
     [

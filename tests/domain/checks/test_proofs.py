@@ -336,6 +336,20 @@ def test_a_refused_candidate_does_not_end_the_healing_of_what_is_in_use(emulator
     assert section().status is Status.ACTIVE
 
 
+def test_a_proof_that_is_asked_for_as_a_candidate_waits_is_made_once_that_has_been_checked(emulator: Emulator) -> None:
+    working_openai()
+    save_section(POEM, OPENAI, api_key=WRONG_KEY)
+    section_changes.request_check(POEM, "admin")
+
+    check(POEM)
+    assert section().candidate_status is Status.INVALID
+    assert section().is_checking
+    emulator.openai.play("insufficient_quota", times=None)
+    check(POEM)
+
+    assert (section().reason, section().is_checking) == (Reason.NO_CREDIT, False)
+
+
 def test_another_listed_model_is_proven_where_an_order_was_refused(emulator: Emulator) -> None:
     working_openai()
     emulator.openai.play("project_without_model", times=1)

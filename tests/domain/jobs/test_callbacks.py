@@ -11,7 +11,9 @@ from domain import callbacks, polling, stages
 from domain.callbacks import Heard
 from domain.db import db, utc_now
 from domain.orders import Attempt, AttemptState, Order, StageState
+from providers.base import GenerationRequest, Ticket
 from providers.kinds import ProviderKind, StageType
+from providers.registry import JOB_ADAPTERS
 from tests.builders import place_order, run, set_state, stage_of
 from tests.database_kinds import on_one_database
 from tests.domain.jobs.job_orders import POEM, SONG, attempts_of, charges, look, suno_says
@@ -226,6 +228,31 @@ def test_a_job_that_is_named_while_it_is_handed_over_is_remembered_and_moves_not
     assert changed == {}
     named = "named" if stage_type is SONG else None
     assert attempts_of(order, stage_type)[0].hinted_job_id == named
+
+
+@on_one_database
+def test_a_job_that_was_named_before_its_submit_lost_its_answer_is_confirmed_at_once(
+    emulator: Emulator, change_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_settings(public_url="https://gifts.example")
+    order = place_order(frozenset({SONG}), poem=POEM)
+    emulator.suno.fail("generate", cut=True)
+    adapter = JOB_ADAPTERS[ProviderKind.SUNO]
+    submit = adapter.submit
+
+    def submit_and_be_called(provider: Any, request: GenerationRequest) -> Ticket:
+        try:
+            return submit(provider, request)
+        finally:
+            [job_id] = emulator.suno.jobs
+            callbacks.note(request.token, suno_says(job_id), utc_now())
+
+    monkeypatch.setattr(adapter, "submit", submit_and_be_called)
+    run(order, SONG)
+    assert stage_of(order, SONG).state is StageState.UNCERTAIN
+    polling.poll_due(utc_now())
+
+    assert (stage_of(order, SONG).state, charges(emulator)) == (StageState.DONE, 1)
 
 
 @on_one_database
