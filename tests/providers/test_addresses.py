@@ -251,7 +251,17 @@ def test_a_redirect_to_no_link_at_all_is_not_followed(target: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "file", "file:///etc/passwd", "ftp://127.0.0.1/", "https://u:p@a.example/x", "http://[/"]
+    "url",
+    [
+        "",
+        "file",
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/",
+        "https://u:p@a.example/x",
+        "http://[/",
+        "https://a.example:99999/x",
+        "https://*.a.example/x",
+    ],
 )
 def test_what_is_no_link_is_not_followed(names: Names, url: str) -> None:
     with pytest.raises(UnreadableAnswer, match="bad link") as caught:

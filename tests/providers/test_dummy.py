@@ -65,6 +65,8 @@ def test_every_stage_has_models_of_its_own(dummy: Dummy) -> None:
 def test_a_model_that_is_not_listed_for_the_stage_is_not_found(dummy: Dummy, model: str) -> None:
     with pytest.raises(errors.ModelNotFound):
         dummy.generate(replace(request(), model=model))
+    with pytest.raises(errors.ModelNotFound):
+        dummy.prove(StageType.POEM, model)
 
 
 @pytest.mark.parametrize("stage_type", list(StageType))

@@ -190,3 +190,10 @@ def test_a_check_blames_no_model_and_no_words(gemini: Gemini, gemini_room: Gemin
             call(StageType.POEM)
         assert type(caught.value) is Unavailable
         assert caught.value.detail == f"http_{fault.status}"
+
+
+def test_a_project_that_is_limited_proves_no_key(gemini: Gemini, gemini_room: GeminiRoom) -> None:
+    gemini_room.fail("generate", shape="finish:PUP_LIMITED_DISABLED")
+
+    with pytest.raises(PermissionMissing, match="PUP_LIMITED_DISABLED"):
+        gemini.prove(StageType.POEM, "gemini-2.5-flash")

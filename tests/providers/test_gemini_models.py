@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from providers import gemini as gemini_adapter
+from providers.answers import MOST_MODELS
 from providers.errors import RateLimited, Unavailable, UnreadableAnswer
 from providers.gemini import MOST_PAGES, Gemini
 from providers.gemini_models import text_models
@@ -123,6 +124,19 @@ def test_a_page_that_nobody_can_ask_for_fails_the_list(
         gemini.list_models(StageType.POEM)
 
     assert len(emulator.requests) == 1
+
+
+def test_pages_of_more_than_anybody_reads_are_no_list(gemini: Gemini, gemini_room: GeminiRoom) -> None:
+    half = MOST_MODELS // 2 + 1
+    for page in range(2):
+        rows = [
+            {"name": f"models/gemini-{page}-{number}", "supportedGenerationMethods": ["generateContent"]}
+            for number in range(half)
+        ]
+        gemini_room.fail("models", status=200, body={"models": rows, "nextPageToken": "more"})
+
+    with pytest.raises(UnreadableAnswer, match="too many models"):
+        gemini.list_models(StageType.POEM)
 
 
 def test_a_token_travels_as_it_is(gemini: Gemini, gemini_room: GeminiRoom, emulator: Emulator) -> None:

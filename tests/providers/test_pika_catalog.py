@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from providers.answers import MOST_MODELS
 from providers.base import Credentials
 from providers.errors import CreditExhausted, UnreadableAnswer
 from providers.kinds import ProviderKind, StageType
@@ -84,4 +85,13 @@ def test_half_a_catalogue_is_none(pika: Pika, room: PikaRoom, rows: Any) -> None
     room.fail("catalogue", status=200, body={"apis": rows})
 
     with pytest.raises(UnreadableAnswer, match="not a catalogue"):
+        pika.list_models(StageType.CLIP)
+
+
+def test_a_catalogue_of_more_than_anybody_reads_is_none(pika: Pika, room: PikaRoom) -> None:
+    films = {"category": "video", "function": "text-to-video"}
+    rows = [{**films, "api_id": f"pika/{number}"} for number in range(MOST_MODELS + 1)]
+    room.fail("catalogue", status=200, body={"apis": rows})
+
+    with pytest.raises(UnreadableAnswer, match="too many models"):
         pika.list_models(StageType.CLIP)

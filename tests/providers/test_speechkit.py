@@ -146,6 +146,8 @@ def test_every_voice_reads(reader: SpeechKit, emulator: Emulator, voice: str) ->
 def test_a_voice_that_nobody_has_is_refused_unsent(reader: SpeechKit, emulator: Emulator, voice: str) -> None:
     with pytest.raises(ModelNotFound, match="no such voice"):
         reader.generate(replace(VOICE, model=voice))
+    with pytest.raises(ModelNotFound, match="no such voice"):
+        reader.prove(StageType.VOICE, voice)
 
     assert emulator.requests == []
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from providers.answers import MOST_MODELS
 from providers.base import Credentials
 from providers.errors import KeyRejected, UnreadableAnswer
 from providers.kinds import ProviderKind, StageType
@@ -154,4 +155,13 @@ def test_half_a_list_is_no_list(yandex: YandexGPT, yandex_room: YandexGPTRoom, a
     yandex_room.fail("models", status=200, body=body)
 
     with pytest.raises(UnreadableAnswer, match="not a list of models"):
+        ask(yandex, StageType.POEM)
+
+
+@ASKS
+def test_a_list_of_more_than_anybody_reads_is_none(yandex: YandexGPT, yandex_room: YandexGPTRoom, ask: Ask) -> None:
+    rows = [{"id": f"gpt://{FOLDER}/{number}"} for number in range(MOST_MODELS + 1)]
+    yandex_room.fail("models", status=200, body={"data": rows})
+
+    with pytest.raises(UnreadableAnswer, match="too many models"):
         ask(yandex, StageType.POEM)
