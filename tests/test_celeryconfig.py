@@ -3,6 +3,7 @@
 import re
 import runpy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -88,6 +89,9 @@ def test_another_broker_is_told_nothing_that_only_redis_knows(monkeypatch: pytes
     values = runpy.run_path(str(ROOT / "celeryconfig.py"))
 
     assert (values["broker_url"], values["broker_transport_options"]) == ("amqp://host//", {})
+    of_a_worker = SimpleNamespace(broker_transport_options={})
+    values["be_patient_as_a_worker"](of_a_worker)
+    assert of_a_worker.broker_transport_options == {}
 
 
 def test_without_a_broker_it_loads_and_only_sending_fails(monkeypatch: pytest.MonkeyPatch) -> None:

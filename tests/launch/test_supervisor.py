@@ -1,5 +1,7 @@
 """One that ends is started again after a pause, and what a supervisor has started does not outlive it."""
 
+import errno
+import os
 import re
 import signal
 import subprocess
@@ -12,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from launch.supervisor import RestartPause
+from launch.supervisor import RestartPause, Supervisor
 from tests.launch.starts import ENDS_WITHIN_SECONDS, READY_WITHIN_SECONDS
 from tests.launch.warm_python import ROOT
 from tests.running_system import wait_until
@@ -48,6 +50,82 @@ def test_the_pause_is_short_again_after_a_steady_minute() -> None:
         pause.seconds_after(59)
 
     assert [pause.seconds_after(lived) for lived in (60, 59, 59)] == [0.5, 1, 2]
+
+
+class FakeProgram:
+    """One that runs until ``code`` is set, and does what the test says when it is to be started."""
+
+    printed_where = "see its log"
+
+    def __init__(self, name: str, code: int | None = None) -> None:
+        self.name = name
+        self.code = code
+        self.spawned: list[Callable[[], None]] = []
+
+    def spawn(self) -> None:
+        self.spawned.pop(0)()
+
+    def exit_code(self) -> int | None:
+        return self.code
+
+
+def wait_for(event: threading.Event) -> None:
+    event.wait(READY_WITHIN_SECONDS)
+
+
+class NoPause(RestartPause):
+    def seconds_after(self, lived_seconds: float) -> float:
+        return 0
+
+
+@pytest.fixture
+def our_signals() -> Iterator[None]:
+    """What a supervisor does with them here is undone."""
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
+
+
+@pytest.mark.usefixtures("our_signals")
+def test_one_that_cannot_be_started_for_want_of_memory_is_tried_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = FakeProgram("store")
+
+    def lack_memory() -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    def succeed() -> None:
+        program.code = None
+        signal.raise_signal(signal.SIGTERM)
+
+    def end() -> None:
+        program.code = 1
+
+    program.spawned = [lack_memory, succeed]
+    supervisor = Supervisor({}, {}, tmp_path, [program], NoPause)
+
+    supervisor.run(lambda: None, end)
+
+    said = re.findall(r"system \| (.+)", capsys.readouterr().out)
+    assert said == [
+        "store ended (exit code 1), is started again in 0 s",
+        "store cannot be started (Cannot allocate memory), is started again in 0 s",
+        "store started again",
+    ]
+    assert supervisor.gave_up_because == ""
+
+
+@pytest.mark.usefixtures("our_signals")
+def test_of_several_that_end_before_all_was_ready_the_first_is_named(tmp_path: Path) -> None:
+    supervisor = Supervisor({}, {}, tmp_path, [FakeProgram("store", 3), FakeProgram("other", 4)], NoPause)
+    is_over = threading.Event()
+
+    supervisor.run(lambda: wait_for(is_over), lambda: None)
+    is_over.set()
+
+    assert supervisor.gave_up_because == "store ended (exit code 3) before all was ready; see its log"
 
 
 @pytest.fixture
