@@ -205,6 +205,19 @@ def test_a_section_is_set_with_a_key_from_standard_input(run: Run, messages: Mes
     assert "sk-fake" not in run("providers", "history", "POEM").stdout
 
 
+def test_a_section_that_is_set_to_what_it_is_already_says_so_and_is_not_checked(run: Run, messages: Messages) -> None:
+    run("providers", "set", "POEM", "DUMMY")
+    messages.clear()
+
+    again = run("providers", "set", "POEM", "DUMMY")
+
+    assert (again.exit_code, again.stdout) == (
+        0,
+        "POEM: Nothing has changed: these settings are stored already.\n",
+    )
+    assert messages == []
+
+
 def test_a_section_cannot_be_set_with_what_is_no_key(run: Run) -> None:
     refused = run("providers", "set", "POEM", "OPENAI", typed="two words\n")
 

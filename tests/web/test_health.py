@@ -122,6 +122,13 @@ def test_not_ready_with_a_broker_that_cannot_be_used(
 
 
 @pytest.mark.usefixtures("ready")
+def test_ready_with_a_broker_that_is_no_redis(client: FlaskClient, change_settings: ChangeSettings) -> None:
+    change_settings(broker_url="memory://")
+
+    assert checks(client) == (200, {"database": "ok", "broker": "ok", "worker": "ok"})
+
+
+@pytest.mark.usefixtures("ready")
 def test_not_ready_without_a_database_or_without_its_tables(
     client: FlaskClient, change_settings: ChangeSettings, tmp_path: Path
 ) -> None:

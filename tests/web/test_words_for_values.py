@@ -4,9 +4,11 @@ import pytest
 from flask import Flask
 from flask_babel import force_locale
 
+from providers.kinds import ProviderKind
 from web.admin.plots import duration
 from web.cli.terminal import print_json, shown
 from web.languages import file_size
+from web.sentences import balance_words
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,24 @@ def test_a_time_is_said_as_short_as_it_can_be(app: Flask, seconds: float, in_eng
 def test_a_size_is_said_in_units_of_a_thousand(app: Flask, size: int, words: str) -> None:
     with app.test_request_context(), force_locale("en"):
         assert file_size(size).replace("\N{NO-BREAK SPACE}", " ") == words
+
+
+@pytest.mark.parametrize(
+    ("kind", "balance", "words"),
+    [
+        (ProviderKind.SUNO, 1, "1 credit left"),
+        (ProviderKind.SUNO, 1234.5, "1,234 credits left"),
+        (ProviderKind.PIKA, 2_500_000, "$2.50 left"),
+        # It is what was left at the provider before.
+        (ProviderKind.DUMMY, 12, ""),
+        (None, 12, ""),
+    ],
+)
+def test_what_is_left_is_said_in_the_unit_of_its_provider(
+    app: Flask, kind: ProviderKind | None, balance: float, words: str
+) -> None:
+    with app.test_request_context(), force_locale("en"):
+        assert balance_words(kind, balance) == words
 
 
 @pytest.mark.parametrize(("value", "words"), [(None, "-"), ("", "-"), (True, "yes"), (False, "no"), (7, "7")])

@@ -48,6 +48,17 @@ def test_the_form_shows_what_is_in_use_and_the_box_what_was_refused(admin: Flask
     assert "Сами новые больше не проверяются." in box
 
 
+def test_of_a_short_key_nothing_is_shown(app: Flask, admin: FlaskClient) -> None:
+    with app.app_context():
+        builders.save_section(StageType.POEM, ProviderKind.OPENAI, api_key="short-a1b2")
+
+    answer = admin.get(PROVIDERS)
+
+    hint = "Оставьте пустым, чтобы не менять сохранённый ключ; он никогда не показывается."
+    assert Page(answer).by_id("poem-api-key-hint").text == hint
+    assert "a1b2" not in answer.text
+
+
 @pytest.mark.usefixtures("refused_gemini")
 def test_another_key_can_be_tried_for_what_was_refused(admin: FlaskClient) -> None:
     link = str(Page(admin.get(PROVIDERS)).by_id("poem-another-key").get("href"))
