@@ -1,8 +1,6 @@
 """The environment: faults all at once, secrets never shown, and .env.example tells the truth about it."""
 
-import gc
 import re
-import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -54,19 +52,6 @@ def test_all_faults_are_listed_together(monkeypatch: pytest.MonkeyPatch) -> None
 
     names = [line.partition(" ")[0] for line in str(caught.value).splitlines()]
     assert sorted(names) == ["ADMIN_SECRET_KEY", "LOG_LEVEL", "PORT", "SECRET_KEY"]
-
-
-def test_what_starts_from_wsgi_ends_with_the_faults_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SECRET_KEY")
-    monkeypatch.setenv("PORT", "70000")
-
-    try:
-        with pytest.raises(SystemExit) as ended:
-            runpy.run_path(str(EXAMPLE.parent / "wsgi.py"))
-    finally:
-        gc.enable()  # it is off while the application is made
-
-    assert {line.partition(" ")[0] for line in str(ended.value.code).splitlines()} == {"PORT", "SECRET_KEY"}
 
 
 def test_a_missing_secret_says_how_to_make_one(monkeypatch: pytest.MonkeyPatch) -> None:

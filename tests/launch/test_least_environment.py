@@ -46,6 +46,21 @@ def test_a_secret_is_withheld_however_its_name_is_written() -> None:
     assert environment_of("worker", {"secret_key": SECRET, "Metrics_Token": SECRET}) == {}
 
 
+def begin(asked: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """A process that takes what is asked for from ``wsgi.py``."""
+    told = {"PATH": os.environ["PATH"], "VAR_DIR": str(folder), "REDIS_URL": NOBODYS, **environment}
+    return subprocess.run(
+        [sys.executable, "-c", asked], cwd=ROOT, env=told, capture_output=True, text=True, check=False
+    )
+
+
+def test_all_faults_are_told_together_and_without_a_traceback(tmp_path: Path) -> None:
+    ended = begin("from wsgi import app", tmp_path, {"ADMIN_SECRET_KEY": SECRET, "PORT": "70000"})
+
+    assert ended.returncode == 1
+    assert {line.partition(" ")[0] for line in ended.stderr.splitlines()} == {"PORT", "SECRET_KEY"}
+
+
 @pytest.mark.parametrize(
     ("asked", "secrets", "sentences"),
     [
@@ -60,11 +75,7 @@ def test_a_secret_is_withheld_however_its_name_is_written() -> None:
 def test_what_is_missing_is_told_by_who_needs_it(
     asked: str, secrets: dict[str, str], sentences: list[str], tmp_path: Path
 ) -> None:
-    environment = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), "REDIS_URL": NOBODYS, **secrets}
-
-    ended = subprocess.run(
-        [sys.executable, "-c", asked], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
+    ended = begin(asked, tmp_path, secrets)
 
     assert [line.partition(";")[0] for line in ended.stderr.splitlines() if "is not set" in line] == sentences
     assert (ended.returncode == 0) == (not sentences), ended.stderr
