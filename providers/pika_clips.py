@@ -38,17 +38,13 @@ def clip_payload(request: GenerationRequest) -> dict[str, Any]:
 
 
 def prompt_of(request: GenerationRequest) -> str:
-    """Scene and mood from the brief, then as many whole lines of the poem as there is room for.
+    """Occasion and mood from the brief, then as many whole lines of the poem as there is room for.
 
+    For whom it is, and what was told about them, is in the poem as far as the film needs it.
     Our own words are English, which these models know best; the customer's stay in their language.
     """
     brief = request.brief
-    told = (
-        ("Occasion", brief.occasion),
-        ("Mood", brief.tone),
-        ("For", brief.recipient),
-        ("About them", brief.details),
-    )
+    told = (("Occasion", brief.occasion), ("Mood", brief.tone))
     head = "A short cinematic film made as a personal gift. No writing anywhere in the picture.\n"
     head += "".join(f"{label}: {_shortened(text)}.\n" for label, text in told if text.strip())
     head += "It shows what this poem tells:\n"

@@ -12,7 +12,6 @@ from typing import Any
 from providers.answers import dig, number
 from providers.base import Brief, GenerationRequest, MediaLink
 
-LONGEST_TITLE = 80
 SHORTEST_SECONDS, LONGEST_SECONDS = 10, 360
 
 #: A sung line takes about five seconds, and the music before, between and after the verses about twenty.
@@ -21,7 +20,8 @@ SECONDS_WITHOUT_VOICE = 20
 CHARACTERS_OF_A_LINE = 45
 
 _LANGUAGES = {"ru": "Russian", "en": "English"}
-_UNTITLED = {"ru": "Песня", "en": "A song"}
+#: One has to be given. Nobody needs to know there for whom the song is.
+_TITLES = {"ru": "Песня в подарок", "en": "A song as a gift"}
 
 _URL = re.compile(r"https?://[\x21-\x7e]{1,2000}")
 _CONTENT_TYPES = {".m4a": "audio/mp4", ".mp4": "audio/mp4", ".wav": "audio/wav", ".ogg": "audio/ogg"}
@@ -56,7 +56,7 @@ def song_payload(request: GenerationRequest) -> dict[str, Any]:
         "model": request.model,
         rules.lyrics_field: request.poem,
         "style": style_of(request.brief, rules.longest_style),
-        "title": title_of(request.brief),
+        "title": _TITLES.get(request.brief.language, _TITLES["en"]),
         # Refused without one, even where we only ask.
         "callBackUrl": request.callback_url,
     }
@@ -64,12 +64,6 @@ def song_payload(request: GenerationRequest) -> dict[str, Any]:
         # Left out, it would be 20 seconds.
         payload["duration"] = seconds_of(request.poem)
     return payload
-
-
-def title_of(brief: Brief) -> str:
-    """The occasion and for whom, 80 characters at most."""
-    said = " — ".join(part for part in (_one_line(brief.occasion), _one_line(brief.recipient)) if part)
-    return _cut(said, LONGEST_TITLE) or _UNTITLED.get(brief.language, _UNTITLED["en"])
 
 
 def style_of(brief: Brief, longest: int) -> str:

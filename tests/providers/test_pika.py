@@ -39,8 +39,6 @@ PROMPT = """\
 A short cinematic film made as a personal gift. No writing anywhere in the picture.
 Occasion: юбилей.
 Mood: warm.
-For: Аделаида Семёновна.
-About them: любит флоксы.
 It shows what this poem tells:
 Аделаида Семёновна, с юбилеем!
 Цветут в саду флоксы."""

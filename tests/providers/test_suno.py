@@ -46,7 +46,7 @@ def test_the_newest_models_get_the_poem_as_lyrics(suno: Suno, emulator: Emulator
         "model": "V6",
         "lyrics": SONG.poem,
         "style": "vocal song in Russian, clear diction, melodic, warm, юбилей",
-        "title": "юбилей — Аделаида Семёновна",
+        "title": "Песня в подарок",
         "callBackUrl": SONG.callback_url,
         "duration": 30,
     }

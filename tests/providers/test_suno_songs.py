@@ -1,37 +1,13 @@
-"""SUNO: title, style and length of a song."""
+"""SUNO: style and length of a song."""
 
 from dataclasses import replace
 
 import pytest
 
-from providers.suno_songs import first_song, rules_of, seconds_of, style_of, title_of
+from providers.suno_songs import first_song, rules_of, seconds_of, style_of
 from tests.providers.wires import SONG
 
 BRIEF = SONG.brief
-
-
-@pytest.mark.parametrize(
-    ("occasion", "recipient", "title"),
-    [
-        ("юбилей", "Аделаида", "юбилей — Аделаида"),
-        ("", "Аделаида", "Аделаида"),
-        ("юбилей\nи  свадьба", "", "юбилей и свадьба"),
-        ("", "", "Песня"),
-    ],
-)
-def test_a_title_names_the_occasion_and_the_person(occasion: str, recipient: str, title: str) -> None:
-    assert title_of(replace(BRIEF, occasion=occasion, recipient=recipient)) == title
-
-
-def test_a_long_title_ends_after_a_whole_word() -> None:
-    title = title_of(replace(BRIEF, occasion="день рождения и новоселье " * 8))
-
-    assert title == "день рождения и новоселье день рождения и новоселье день рождения и новоселье"
-    assert len(title) <= 80
-
-
-def test_a_title_of_one_word_is_cut_through_it() -> None:
-    assert title_of(replace(BRIEF, occasion="ж" * 200)) == "ж" * 80
 
 
 def test_a_style_has_tone_and_occasion_but_not_the_person() -> None:
