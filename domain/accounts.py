@@ -1,8 +1,7 @@
-"""Administrators, who sign in to the pages, and API tokens, which the shop's programs carry."""
+"""Administrators, who sign in to the pages. What programs sign in with is in ``api_tokens``."""
 
-import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Text, func, select, update
@@ -14,9 +13,6 @@ from domain.db import Base, UtcDateTime, db, utc_now, write_if_free
 from domain.ended_sessions import was_ended
 from domain.passwords import hash_password, is_outdated, is_right
 
-TOKEN_PREFIX = "qt_"  # noqa: S105  # the start of every token, so that scanners of leaked secrets can name it
-#: How exactly the last use of a token is known.
-USE_NOTED_EVERY = timedelta(minutes=1)
 LARGEST_FIRST_EPOCH = 2**30
 
 
@@ -32,19 +28,6 @@ class Administrator(Base):
     epoch: Mapped[int] = mapped_column(default=lambda: secrets.randbelow(LARGEST_FIRST_EPOCH))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     last_signed_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-
-
-class ApiToken(Base):
-    """What a program signs in with; only its SHA-256 is kept, which suffices for 256 random bits."""
-
-    __tablename__ = "api_tokens"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(Text, unique=True)
-    token_hash: Mapped[str] = mapped_column(Text, unique=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
-    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 def create_administrator(username: str, password: str) -> Administrator:
@@ -143,66 +126,8 @@ def has_administrators() -> bool:
     return bool(db.session.scalar(select(func.count()).select_from(Administrator)))
 
 
-def new_api_token(name: str) -> tuple[str, ApiToken]:
-    """A token that was never seen before, and the row that will know it again; not stored yet.
-
-    Raises ``AccountRefused`` for an unfit name.
-    """
-    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    return token, ApiToken(name=clean_name(name), token_hash=_digest(token))
-
-
-def create_api_token(name: str) -> str:
-    """Store a new token's hash and commit; returns the token, which cannot be shown again.
-
-    Raises ``AccountRefused`` for a taken or unfit name.
-    """
-    token, row = new_api_token(name)
-    db.session.add(row)
-    try:
-        db.session.commit()
-    except IntegrityError:
-        db.session.rollback()
-        raise AccountRefused(f"There is a token called {clean_name(name)} already.") from None
-    return token
-
-
-def find_api_token(token: str) -> ApiToken | None:
-    """The token's row, or None for one that was never issued or was revoked."""
-    return db.session.scalar(
-        select(ApiToken).where(ApiToken.token_hash == _digest(token), ApiToken.revoked_at.is_(None))
-    )
-
-
-def note_use(token: ApiToken, now: datetime) -> None:
-    """Write down that the token was used, once in each ``USE_NOTED_EVERY``.
-
-    Nobody waits for it: while somebody else writes, it is left to the next request.
-    """
-    if token.last_used_at is None or not timedelta(0) <= now - token.last_used_at < USE_NOTED_EVERY:
-        write_if_free(update(ApiToken).where(ApiToken.id == token.id).values(last_used_at=now))
-
-
-def revoke_api_token(name: str) -> None:
-    """Refuse the token from now on, and commit; twice is as good as once. Raises ``AccountRefused`` if unknown."""
-    token = db.session.scalar(select(ApiToken).where(ApiToken.name == clean_name(name)))
-    if token is None:
-        raise AccountRefused(f"There is no token called {name}.")
-    token.revoked_at = token.revoked_at or utc_now()
-    db.session.commit()
-
-
-def list_api_tokens() -> list[ApiToken]:
-    """All tokens, newest first."""
-    return list(db.session.scalars(select(ApiToken).order_by(ApiToken.id.desc())))
-
-
 def _existing_administrator(username: str) -> Administrator:
     administrator = find_by_name(username)
     if administrator is None:
         raise AccountRefused(f"There is no administrator called {username}.")
     return administrator
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

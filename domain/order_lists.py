@@ -23,6 +23,14 @@ def find(order_id: int) -> Order | None:
     return db.session.get(Order, order_id, options=[_WITH_WORKS]) if 0 < order_id <= LARGEST_ID else None
 
 
+def find_of_token(order_id: int, api_token_id: int) -> Order | None:
+    """The same, where that token has placed it: an order of anybody else is none."""
+    if not 0 < order_id <= LARGEST_ID:
+        return None
+    its_own = select(Order).where(Order.id == order_id, Order.api_token_id == api_token_id)
+    return db.session.scalar(its_own.options(_WITH_WORKS))
+
+
 def find_stage(order_id: int, stage_type: StageType) -> Stage | None:
     """One stage of one order, or None."""
     return db.session.scalar(select(Stage).where(Stage.order_id == order_id, Stage.stage_type == stage_type))

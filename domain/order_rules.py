@@ -35,7 +35,7 @@ class OrderInvalid(Exception):
         self.faults = faults
 
 
-def read_order(values: Mapping[str, object], placed_by: str) -> NewOrder:
+def read_order(values: Mapping[str, object], placed_by: str, api_token_id: int | None = None) -> NewOrder:
     """The order that ``values`` asks for: texts in NFC without outer white space, line ends as newlines.
 
     ``stages`` is a list of names; the other fields are texts, and None is as good as leaving one out.
@@ -52,7 +52,7 @@ def read_order(values: Mapping[str, object], placed_by: str) -> NewOrder:
     if faults:
         raise OrderInvalid(faults)
     brief = Brief(texts["recipient"], texts["occasion"], texts["details"], texts["tone"], language)
-    return NewOrder(brief, stages, texts["poem"] or None, placed_by)
+    return NewOrder(brief, stages, texts["poem"] or None, placed_by, api_token_id)
 
 
 def _text(name: str, value: object, faults: list[Fault]) -> str:

@@ -81,6 +81,9 @@ class Order(Base):
     poem: Mapped[str | None] = mapped_column(Text)
     state: Mapped[OrderState] = mapped_column(enum_type(OrderState), default=OrderState.RUNNING)
     placed_by: Mapped[str] = mapped_column(Text)
+    #: The token that has placed it, None from the pages. No foreign key: on SQLite there would be no way back from one,
+    #: and tokens are never deleted.
+    api_token_id: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 

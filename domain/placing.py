@@ -12,7 +12,7 @@ from sqlalchemy import ForeignKey, Text, UniqueConstraint, delete, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain import works
+from domain import api_tokens, works
 from domain.db import Base, UtcDateTime, db, has_no_room, utc_now
 from domain.orders import Order, Ready, Stage, StageState
 from providers.base import Brief
@@ -53,6 +53,14 @@ class OrderedBefore(Exception):
         self.order = order
 
 
+class QuotaUsedUp(Exception):
+    """The token has placed all the orders that it may place today. It may again at ``ends_at``."""
+
+    def __init__(self, ends_at: datetime) -> None:
+        super().__init__(f"until {ends_at.isoformat()}")
+        self.ends_at = ends_at
+
+
 class StorageFull(Exception):
     """There is no room for another order: nothing of it was stored."""
 
@@ -65,6 +73,8 @@ class NewOrder:
     stages: frozenset[StageType]
     poem: str | None
     placed_by: str
+    #: The token that places it, whose quota it counts against; None from the pages.
+    api_token_id: int | None = None
 
 
 def add(new: NewOrder) -> Order:
@@ -80,6 +90,7 @@ def add(new: NewOrder) -> Order:
         language=new.brief.language,
         poem=new.poem,
         placed_by=new.placed_by,
+        api_token_id=new.api_token_id,
     )
     now = utc_now()
     for stage_type in StageType:
@@ -94,8 +105,9 @@ def add(new: NewOrder) -> Order:
 
 
 def place(new: NewOrder) -> Order:
-    """Write the order and commit. Raises ``StorageFull``."""
+    """Write the order and commit. Raises ``QuotaUsedUp`` and ``StorageFull``."""
     with _refused_without(works.has_room()):
+        _count(new)
         order = add(new)
         db.session.commit()
     return order
@@ -105,7 +117,7 @@ def place_once(new: NewOrder, key: str) -> Order:
     """Write the order and commit; the same ``key`` and request give the same order for 24 hours.
 
     Two at the same moment give one order as well: the key is unique in the table. Raises ``KeyUsedForAnother``, and
-    ``StorageFull`` for an order that is not there yet.
+    ``QuotaUsedUp`` and ``StorageFull`` for an order that is not there yet.
     """
     return _place_once(new, key)[0]
 
@@ -136,12 +148,14 @@ def _place_once(new: NewOrder, key: str) -> tuple[Order, bool]:
         return known, False
     try:
         with _refused_without(has_room):
+            _count(new)
             order = add(new)
             db.session.add(
                 IdempotencyKey(placed_by=new.placed_by, key=key, request_hash=_request_hash(new), order_id=order.id)
             )
             db.session.commit()
-    except IntegrityError:
+    except (IntegrityError, QuotaUsedUp):
+        # Of a quota too: while we waited to be counted, a repeat of our own may have used up the rest of it.
         db.session.rollback()
         winner = _order_of_key(new, key)
         if winner is None:
@@ -158,6 +172,13 @@ def forget_old_keys(now: datetime) -> None:
 def ready_stages(order: Order) -> list[Ready]:
     """The stages of ``order`` that can start."""
     return [Ready(stage.id, stage.stage_type) for stage in order.stages if stage.state is StageState.QUEUED]
+
+
+def _count(new: NewOrder) -> None:
+    now = utc_now()
+    if new.api_token_id is not None and not api_tokens.count_order(new.api_token_id, now):
+        db.session.rollback()
+        raise QuotaUsedUp(api_tokens.next_day(now))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import String, cast, func, literal, select, union_all
 
 from domain.db import db
-from domain.orders import Attempt, AttemptState, Stage, StageState
+from domain.orders import Attempt, AttemptState, Order, Stage, StageState
 from domain.provider_configs import REFUSALS, ProviderConfig, Reason
 from domain.resolver import environment_provider, why_blocked
 from providers.kinds import ProviderKind, StageType, makes_samples
@@ -56,16 +56,21 @@ class Section:
         return self.row.model if self.row else None
 
 
-def overview() -> dict[StageType, Section]:
-    """All four sections, in the order of ``StageType``, from one query."""
+def overview(*, waiting_of: int | None = None) -> dict[StageType, Section]:
+    """All four sections, in the order of ``StageType``, from one query.
+
+    With ``waiting_of``, the id of an API token, only what that token has ordered is counted among what waits.
+    """
     kinds = union_all(*(select(literal(stage_type.value, String).label("stage_type")) for stage_type in StageType))
     kind = kinds.subquery()
-    waiting = (
+    waits = (
         select(Stage.stage_type, func.count().label("count"), func.min(Stage.waiting_since).label("since"))
         .where(Stage.state == StageState.WAITING)
         .group_by(Stage.stage_type)
-        .subquery()
     )
+    if waiting_of is not None:
+        waits = waits.join(Order, Order.id == Stage.order_id).where(Order.api_token_id == waiting_of)
+    waiting = waits.subquery()
     before = (
         select(Stage.stage_type, func.count().label("count"))
         .join(Attempt, Attempt.stage_id == Stage.id)

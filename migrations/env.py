@@ -6,11 +6,11 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import Enum
 
-from domain import accounts, heartbeats, history, orders, placing, provider_configs, vault_salt
+from domain import accounts, api_tokens, heartbeats, history, orders, placing, provider_configs, vault_salt
 from domain.db import Base, UtcDateTime
 
 # Every module with a table has to be imported, or Alembic would take its table for one to drop.
-TABLE_MODULES = (accounts, heartbeats, history, orders, placing, provider_configs, vault_salt)
+TABLE_MODULES = (accounts, api_tokens, heartbeats, history, orders, placing, provider_configs, vault_salt)
 
 
 def render_item(kind: str, item: object, _context: object) -> str | Literal[False]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from domain import checks, generation, placing, section_changes, stages, works
+from domain.api_tokens import Rights, Scope
 from domain.db import db, utc_now
 from domain.orders import Order, Stage, StageState, Work
 from domain.outcomes import Outcome
@@ -16,6 +17,8 @@ from providers.kinds import ProviderKind, StageType
 from settings import current_settings
 
 ALL_STAGES = frozenset(StageType)
+#: Those of a token that also sees what a test has not ordered with it.
+ALL_RIGHTS = Rights(frozenset(Scope))
 
 
 def save_section(

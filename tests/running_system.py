@@ -14,7 +14,7 @@ from typing import Self, TypeVar
 
 import requests
 
-from domain.accounts import new_api_token
+from domain.api_tokens import Rights, Scope, new_api_token
 from launch.child_process import end_group
 from launch.embedded_redis import EmbeddedRedis
 from launch.least_environment import environment_of
@@ -202,8 +202,8 @@ class RunningSystem:
         return Api(self.url, self._tokens[name], on_answer)
 
     def _new_token(self, name: str) -> str:
-        """As the operator's command does it, without the seconds that a command takes to start."""
-        token, row = new_api_token(name)
+        """One that may do everything, made as the operator's command does it but without the seconds of its start."""
+        token, row = new_api_token(name, Rights(frozenset(Scope)))
         add_row(self.database_url, row)
         return token
 

@@ -192,36 +192,3 @@ def test_an_unknown_administrator_can_be_neither_changed_nor_removed(name: str) 
         accounts.set_password(name, "another-password")
     with pytest.raises(AccountRefused):
         accounts.remove_administrator(name, even_the_last=True)
-
-
-@pytest.mark.parametrize("name", ODD_NAMES)
-def test_a_token_has_a_name_that_can_be_printed(name: str) -> None:
-    with pytest.raises(AccountRefused):
-        accounts.create_api_token(name)
-
-    assert accounts.list_api_tokens() == []
-
-
-def test_a_token_is_found_until_it_is_revoked_and_is_not_stored() -> None:
-    token = accounts.create_api_token("shop")
-
-    found = accounts.find_api_token(token)
-    assert found is not None
-    assert found.name == "shop"
-    assert token not in found.token_hash
-
-    accounts.revoke_api_token("shop")
-    accounts.revoke_api_token("shop")
-    assert accounts.find_api_token(token) is None
-
-
-def test_a_tokens_name_is_taken_once() -> None:
-    accounts.create_api_token("shop")
-
-    with pytest.raises(AccountRefused):
-        accounts.create_api_token("shop")
-
-
-def test_an_unknown_token_cannot_be_revoked() -> None:
-    with pytest.raises(AccountRefused):
-        accounts.revoke_api_token("nobody")

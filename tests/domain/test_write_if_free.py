@@ -7,16 +7,16 @@ from typing import Any
 
 from sqlalchemy import Connection, event, select, text, update
 
-from domain import accounts
-from domain.accounts import ApiToken
+from domain import api_tokens
+from domain.api_tokens import ApiToken
 from domain.db import BUSY_TIMEOUT_MS, NO_WAIT_MS, db, reading, utc_now, write_if_free
 
 NOW = utc_now()
 
 
 def new_token() -> int:
-    accounts.create_api_token("shop")
-    (token,) = accounts.list_api_tokens()
+    api_tokens.create_api_token("shop")
+    (token,) = api_tokens.list_api_tokens()
     token_id = token.id
     db.session.rollback()
     return token_id
@@ -88,13 +88,13 @@ def test_who_writes_something_that_counts_waits_as_long_as_before() -> None:
 
 
 def test_the_use_of_a_token_is_noted_once_a_minute() -> None:
-    token = accounts.create_api_token("shop")
+    token = api_tokens.create_api_token("shop")
     seen = []
     for seconds in (0, 59, 60, 61, -300):
         with reading():
-            found = accounts.find_api_token(token)
+            found = api_tokens.identify(token)
             assert found is not None
-            accounts.note_use(found, NOW + timedelta(seconds=seconds))
+            api_tokens.note_use(found, NOW + timedelta(seconds=seconds))
         db.session.rollback()
         seen.append(last_used(found.id))
 

@@ -18,7 +18,7 @@ from sqlalchemy import ExceptionContext, event, func, select
 
 from domain import db as database
 from domain import generation, polling, recovery
-from domain.accounts import create_api_token
+from domain.api_tokens import create_api_token
 from domain.db import db, reading, utc_now
 from domain.orders import Order, OrderState, Stage, StageState
 from settings import Settings

@@ -1,4 +1,4 @@
-"""Administrators and tokens on the command line: never a secret in an argument, never one shown twice."""
+"""Administrators on the command line: never a secret in an argument, never one shown twice."""
 
 import os
 import pty
@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from flask import Flask
-from flask.testing import FlaskClient
 from pydantic import SecretStr
 
 from domain import accounts
@@ -174,53 +173,11 @@ def test_the_list_says_who_signed_in_when(run: Run, app: Flask) -> None:
     assert run("admin", "list").stdout.rstrip().endswith("2026-11-27T09:30:00Z")
 
 
-def test_the_list_of_tokens_says_which_is_used(run: Run, app: Flask, client: FlaskClient) -> None:
-    token = run("api-token", "create", "shop").stdout.strip()
-    run("api-token", "create", "idle")
-    client.get("/api/v1/stages", headers={"Authorization": f"Bearer {token}"})
-
-    lines = run("api-token", "list").stdout.splitlines()
-
-    time = r"\d{4}-\d\d-\d\dT[\d:]+Z"
-    assert re.split(r"  +", lines[0]) == ["NAME", "CREATED", "LAST USED", "REVOKED"]
-    assert re.fullmatch(rf"idle +{time} +- +-", lines[1])
-    assert re.fullmatch(rf"shop +{time} +{time} +-", lines[2])
-
-
-@pytest.mark.parametrize("name", ["", "two\nlines", "x" * 201])
-def test_a_token_needs_a_name_that_can_be_printed(run: Run, name: str) -> None:
-    result = run("api-token", "create", name)
-
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("The name ")
-
-
 @pytest.mark.usefixtures("administrator")
 def test_administrators_are_listed_without_their_hashes(run: Run) -> None:
     result = run("admin", "list")
 
     assert re.fullmatch(r"NAME +CREATED +LAST SIGN-IN\nadmin +\d{4}-\d\d-\d\dT[\d:]+Z +-\n", result.stdout)
-
-
-def test_a_token_is_printed_once_and_then_only_its_name(run: Run, app: Flask) -> None:
-    created = run("api-token", "create", "shop")
-    listed = run("api-token", "list")
-
-    token = created.stdout.strip()
-    assert re.fullmatch(r"qt_[\w-]{43}\n", created.stdout)
-    assert "shop" in listed.stdout
-    assert token not in listed.stdout
-    with app.app_context():
-        assert accounts.find_api_token(token) is not None
-
-
-def test_a_revoked_token_no_longer_serves(run: Run, app: Flask) -> None:
-    token = run("api-token", "create", "shop").stdout.strip()
-
-    assert run("api-token", "revoke", "shop").exit_code == 0
-    assert run("api-token", "revoke", "bot").exit_code == 1
-    with app.app_context():
-        assert accounts.find_api_token(token) is None
 
 
 @pytest.fixture(scope="module")

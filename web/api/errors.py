@@ -13,11 +13,21 @@ from web.api.shapes import ErrorAnswer, ErrorBody
 
 #: When to come back, in seconds, for what passes without the caller's doing.
 RETRY_AFTER = {"too_many_unknown_tokens": 60, "database_away": 5, "media_away": 5, "storage_full": 60}
+#: What tells it too, each time anew.
+TELL_WHEN = {*RETRY_AFTER, "quota_used_up"}
 LONGEST_FIELD = 100
 
 FAULTS: dict[str, tuple[HTTPStatus, LazyString]] = {
     "token_missing": (HTTPStatus.UNAUTHORIZED, _("Send an API token: “Authorization: Bearer …”.")),
-    "token_unknown": (HTTPStatus.UNAUTHORIZED, _("This API token was never issued or has been revoked.")),
+    "token_unknown": (HTTPStatus.UNAUTHORIZED, _("This API token was never issued, has been revoked or has ended.")),
+    "scope_missing": (
+        HTTPStatus.FORBIDDEN,
+        _("This API token has no scope %(scope)s. The operator can give it one."),
+    ),
+    "quota_used_up": (
+        HTTPStatus.TOO_MANY_REQUESTS,
+        _("This API token has placed all the orders that it may place today. Retry-After says when it may again."),
+    ),
     "too_many_unknown_tokens": (
         HTTPStatus.TOO_MANY_REQUESTS,
         _("Too many requests with unknown tokens come from this address. Requests with a good one are answered."),
@@ -67,20 +77,30 @@ CODES_OF_STATUSES = {
 
 
 class ApiFault(Exception):
-    """The request is refused; ``code`` is one of ``FAULTS``, ``field`` what in the request is at fault."""
+    """The request is refused; ``code`` is one of ``FAULTS``, ``field`` what in the request is at fault.
 
-    def __init__(self, code: str, field: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+    ``facts`` fill the gaps of its sentence.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        field: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        facts: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.field = field
         self.headers = dict(headers or {})
+        self.facts = dict(facts or {})
 
 
 def answer_fault(fault: ApiFault) -> Response:
     """The answer to a request that we refuse."""
     status, sentence = FAULTS[fault.code]
     with in_callers_language():
-        message = str(sentence)
+        message = str(sentence) % fault.facts if fault.facts else str(sentence)
     pause = {"Retry-After": str(RETRY_AFTER[fault.code])} if fault.code in RETRY_AFTER else {}
     return error_answer(status, fault.code, message, fault.field, {**pause, **fault.headers})
 

@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from werkzeug.routing import Rule
 
+from domain.api_tokens import Scope
 from providers.kinds import StageType
-from web.api.errors import FAULTS, RETRY_AFTER
+from web.api.errors import FAULTS, TELL_WHEN
 from web.api.shapes import ErrorAnswer
 
 PREFIX = "/api/v1/"
@@ -23,6 +24,7 @@ MEDIA_TYPES = ("text/plain", "audio/*", "video/*")
 ALWAYS_REFUSED = (
     "token_missing",
     "token_unknown",
+    "scope_missing",
     "too_many_unknown_tokens",
     "internal_error",
     "database_away",
@@ -32,8 +34,18 @@ ALWAYS_REFUSED = (
 INTRODUCTION = """\
 Place orders for personal gifts and fetch the works that were made: a poem, the poem read aloud, sung, and filmed.
 
-Every request carries a token, made by the operator with `flask --app wsgi api-token create NAME`. Every error, from 400
-on, has one shape. An order that was answered with 202 is made whatever happens to this server or to a provider."""
+Every request carries a token, made by the operator with `flask --app wsgi api-token create NAME`. A token sees the
+orders that it has placed itself and no others, unless its scopes have `admin:read`. What a request needs is said with
+it: `orders:read` (which `admin:read` includes) or `orders:write`. A token may have an end, after which it is unknown,
+and a number of orders that it may place on a day, which begins at the shop's midnight.
+
+Every error, from 400 on, has one shape. An order that was answered with 202 is made whatever happens to this server or
+to a provider."""
+
+SCOPES_IN_WORDS = (
+    "An API token. Its scopes: `orders:read` looks at its own orders and works, `orders:write` places orders,"
+    " `admin:read` looks at everybody's orders and works."
+)
 
 PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "order_id": {"type": "integer", "format": "int32", "minimum": 1},
@@ -49,6 +61,8 @@ class Operation:
 
     answer: type[BaseModel] | str
     answer_words: str
+    #: What a token needs, one of them: whoever adds a view has to say it.
+    scopes: tuple[Scope, ...]
     answer_status: int = 200
     body: type[BaseModel] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -77,6 +91,11 @@ def described(operation: Operation) -> Callable[[View], View]:
     return note
 
 
+def scopes_of(view: Callable[..., Any]) -> tuple[Scope, ...]:
+    """Of which scopes a token needs one for ``view``."""
+    return _operations[view].scopes
+
+
 def document(app: Flask) -> dict[str, Any]:
     """The description of the API that ``app`` serves, as OpenAPI 3.1.1."""
     paths: dict[str, dict[str, Any]] = {}
@@ -95,7 +114,7 @@ def document(app: Flask) -> dict[str, Any]:
         "security": [{"token": []}],
         "paths": dict(sorted(paths.items())),
         "components": {
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": SCOPES_IN_WORDS}},
             "schemas": schemas["$defs"],
         },
     }
@@ -112,6 +131,8 @@ def _described(rule: Rule, view: Callable[..., Any], operation: Operation) -> di
         "operationId": rule.endpoint.rpartition(".")[2],
         "summary": summary.removesuffix("."),
         "description": more,
+        # OpenAPI 3.1.1, 4.8.30: each entry suffices by itself, and a bearer token's may name the roles that it needs.
+        "security": [{"token": [scope.value]} for scope in operation.scopes],
         "parameters": _parameters(rule, operation),
         "responses": _responses(operation),
     }
@@ -161,6 +182,6 @@ def _refusals(operation: Operation) -> dict[str, Any]:
 def _refusal(status: HTTPStatus, codes: list[str]) -> dict[str, Any]:
     content = {"application/json": {"schema": {"$ref": SCHEMAS + ErrorAnswer.__name__}}}
     described: dict[str, Any] = {"description": f"{status.phrase}: {', '.join(codes)}.", "content": content}
-    if set(codes) <= set(RETRY_AFTER):
+    if set(codes) <= TELL_WHEN:
         described["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
     return described

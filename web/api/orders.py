@@ -1,13 +1,16 @@
 """Placing an order and looking at it."""
 
+import math
+
 from flask import Response, url_for
 from pydantic import BaseModel
 
 from domain import order_lists
-from domain.db import db, reading
+from domain.api_tokens import Scope
+from domain.db import db, reading, utc_now
 from domain.order_rules import OrderInvalid, read_order
 from domain.orders import Order, Stage, StageState
-from domain.placing import KeyUsedForAnother, NewOrder, StorageFull, place, place_once, ready_stages
+from domain.placing import KeyUsedForAnother, NewOrder, QuotaUsedUp, StorageFull, place, place_once, ready_stages
 from tasks.messages import send_stages
 from web.api.blueprint import blueprint
 from web.api.errors import ApiFault, error_answer
@@ -16,12 +19,14 @@ from web.api.openapi import Operation, described
 from web.api.request_body import read_idempotency_key, read_json_object
 from web.api.shapes import OrderAccepted, OrderBody, OrderShown, StageError, StageShown
 from web.api.tokens import caller
+from web.refusals import log_refusal
 from web.sentences import ORDER_FAULTS, order_fault, reason_advice, reason_words
 
 
 @blueprint.post("/orders")
 @described(
     Operation(
+        scopes=(Scope.ORDERS_WRITE,),
         answer_status=202,
         answer=OrderAccepted,
         answer_words="Accepted: stored, and being made. `Location` is the order's address.",
@@ -33,6 +38,7 @@ from web.sentences import ORDER_FAULTS, order_fault, reason_advice, reason_words
             "doubled_name",
             "idempotency_key_unfit",
             "idempotency_key_reused",
+            "quota_used_up",
             "too_large",
             "not_sent_as_json",
             "not_an_object",
@@ -44,10 +50,11 @@ def place_order() -> Response:
     """Place an order.
 
     The same Idempotency-Key with the same body gives the same order for 24 hours, however often it is sent; with
-    another body it is refused with 409. So a program that got no answer can simply send its request again.
+    another body it is refused with 409. So a program that got no answer can simply send its request again. Keys are the
+    token's own: what another one has ordered with the same key has nothing to do with it.
     """
     key = read_idempotency_key()
-    order = _place(read_order(read_json_object(), caller()), key)
+    order = _place(read_order(read_json_object(), caller().name, caller().token_id), key)
     with reading():
         url = url_for(".show_order", order_id=order.id)
         accepted = OrderAccepted(id=order.id, state=order.state, url=url)
@@ -60,7 +67,14 @@ def place_order() -> Response:
 
 
 @blueprint.get("/orders/<order_id>")
-@described(Operation(answer=OrderShown, answer_words="The order as it stands.", refusals=("order_not_found",)))
+@described(
+    Operation(
+        scopes=(Scope.ORDERS_READ,),
+        answer=OrderShown,
+        answer_words="The order as it stands.",
+        refusals=("order_not_found",),
+    )
+)
 def show_order(order_id: str) -> Response:
     """Look at an order.
 
@@ -81,9 +95,13 @@ def answer_invalid_order(invalid: OrderInvalid) -> Response:
 
 
 def find_order(order_id: str) -> Order:
-    """The order, or ``ApiFault`` with 404 for anything that is not the id of one."""
+    """The order, or ``ApiFault`` with 404 for anything that is not the id of one, and for an order of somebody else.
+
+    Of those a token with ``admin:read`` may look at all, in a request that only reads.
+    """
     number = int(order_id) if order_id.isascii() and order_id.isdecimal() and len(order_id) < 20 else 0
-    order = order_lists.find(number)
+    by = caller()
+    order = order_lists.find(number) if by.reaches_all_orders else order_lists.find_of_token(number, by.token_id)
     if order is None:
         raise ApiFault("order_not_found")
     return order
@@ -99,6 +117,10 @@ def _place(new: NewOrder, key: str | None) -> Order:
         return place_once(new, key) if key is not None else place(new)
     except KeyUsedForAnother:
         raise ApiFault("idempotency_key_reused", "Idempotency-Key") from None
+    except QuotaUsedUp as used_up:
+        log_refusal("order", "quota used up", token=caller().token_name)
+        seconds = math.ceil((used_up.ends_at - utc_now()).total_seconds())
+        raise ApiFault("quota_used_up", headers={"Retry-After": str(max(seconds, 1))}) from None
     except StorageFull:
         raise ApiFault("storage_full") from None
 

@@ -83,7 +83,7 @@ class SectionShown(BaseModel):
     )
     message: str | None = Field(description="The reason as a sentence, in the language of Accept-Language (en, ru).")
     since: datetime | None = Field(description="Since when the reason holds, where that is known.")
-    waiting: int = Field(description="Stages of this type that wait now.")
+    waiting: int = Field(description="Stages of this type that wait now, of the orders that the token may see.")
 
 
 class StagesShown(RootModel[dict[StageType, SectionShown]]):

@@ -5,6 +5,7 @@ from typing import Literal
 from flask import Response
 
 from domain import sections, works
+from domain.api_tokens import Scope
 from domain.provider_configs import Reason, Status
 from domain.sections import Section
 from web.api.blueprint import blueprint
@@ -12,6 +13,7 @@ from web.api.language import in_callers_language
 from web.api.openapi import Operation, described
 from web.api.orders import answer
 from web.api.shapes import SectionShown, StagesShown
+from web.api.tokens import caller
 from web.sentences import reason_words
 
 #: What happens outside the section, so that its row does not say since when.
@@ -19,15 +21,18 @@ NOBODY_NOTED = (Reason.PROVIDER_OFF, works.STORAGE_FULL)
 
 
 @blueprint.get("/stages")
-@described(Operation(answer=StagesShown, answer_words="The four stage types."))
+@described(
+    Operation(scopes=(Scope.ORDERS_READ, Scope.ORDERS_WRITE), answer=StagesShown, answer_words="The four stage types.")
+)
 def list_stages() -> Response:
     """Ask whether an order placed now would be made, on what, and if not, why and since when.
 
     Answers from what is stored; no provider is asked.
     """
     has_room = works.has_room()
+    found = sections.overview(waiting_of=None if caller().reaches_all_orders else caller().token_id)
     with in_callers_language():
-        shown = {stage_type: _shown(section, has_room) for stage_type, section in sections.overview().items()}
+        shown = {stage_type: _shown(section, has_room) for stage_type, section in found.items()}
     return answer(StagesShown(shown))
 
 

@@ -2,6 +2,7 @@
 
 from flask import Response
 
+from domain.api_tokens import Scope
 from domain.db import db
 from domain.orders import StageState, Work
 from web.api.blueprint import blueprint
@@ -14,6 +15,7 @@ from web.media_files import send_media, send_text
 @blueprint.get("/orders/<order_id>/works/<stage_type>")
 @described(
     Operation(
+        scopes=(Scope.ORDERS_READ,),
         answer=MEDIA,
         answer_words="The work: a text in UTF-8, or a media file. `ETag` is its SHA-256.",
         headers={"Range": "A part of the work, as in RFC 9110: the answer is 206 then."},

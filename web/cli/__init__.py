@@ -2,8 +2,9 @@
 
 from flask import Flask
 
-from web.cli.accounts import administrators, api_tokens
+from web.cli.accounts import administrators
 from web.cli.alerts import alerts
+from web.cli.api_tokens import api_tokens
 from web.cli.orders import orders
 from web.cli.prepare import prepare
 from web.cli.providers import providers

@@ -1,4 +1,4 @@
-"""`flask admin …` and `flask api-token …`: who may sign in."""
+"""`flask admin …`: who may sign in to the pages."""
 
 import click
 
@@ -10,7 +10,6 @@ from web.cli.terminal import DatabaseGroup, Refused, print_table, read_secret
 PASSWORD_PROMPT = f"Password of {SHORTEST_PASSWORD} characters or more, better {ADVISED_PASSWORD}"
 
 administrators = DatabaseGroup("admin", help="Administrators: who signs in to the pages.")
-api_tokens = DatabaseGroup("api-token", help="API tokens: what a shop's programs sign in with.")
 
 
 @administrators.command("create")
@@ -69,41 +68,6 @@ def list_administrators() -> None:
     """List the administrators."""
     rows = ((each.username, each.created_at, each.last_signed_in_at) for each in accounts.list_administrators())
     print_table(("NAME", "CREATED", "LAST SIGN-IN"), rows)
-
-
-@api_tokens.command("create")
-@click.argument("name")
-def create_api_token(name: str) -> None:
-    """Create a token called NAME and print it, once: only a hash of it is kept.
-
-    Example: flask --app wsgi api-token create shop
-    """
-    try:
-        click.echo(accounts.create_api_token(name))
-    except AccountRefused as refused:
-        raise Refused(str(refused)) from None
-
-
-@api_tokens.command("list")
-def list_api_tokens() -> None:
-    """List the tokens, newest first, each with its last use to the minute; the tokens themselves are not known."""
-    tokens = accounts.list_api_tokens()
-    rows = ((each.name, each.created_at, each.last_used_at, each.revoked_at) for each in tokens)
-    print_table(("NAME", "CREATED", "LAST USED", "REVOKED"), rows)
-
-
-@api_tokens.command("revoke")
-@click.argument("name")
-def revoke_api_token(name: str) -> None:
-    """Refuse the token called NAME from now on; orders that it placed go on.
-
-    Example: flask --app wsgi api-token revoke shop
-    """
-    try:
-        accounts.revoke_api_token(name)
-    except AccountRefused as refused:
-        raise Refused(str(refused)) from None
-    click.echo(f"The token {name} is revoked.")
 
 
 def create_first_administrator() -> None:

@@ -10,13 +10,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from domain.accounts import create_api_token
+from domain.api_tokens import create_api_token
 from domain.checks import check
 from domain.db import Base, db
 from domain.orders import StageState
 from domain.provider_configs import Status
 from providers.kinds import ProviderKind, StageType
-from tests.builders import place_order, run, save_section, section, stage_of
+from tests.builders import ALL_RIGHTS, place_order, run, save_section, section, stage_of
 from tests.emulated_sections import KEY, order_of, works_with
 from tests.emulator.openai_answers import Model
 from tests.emulator.server import Emulator
@@ -94,7 +94,7 @@ def test_a_poem_of_anything_is_stored_and_shown_as_text(app: Flask, admin: Flask
         order = order_of(POEM)
         run(order)
         assert stage_of(order).state is StageState.DONE
-        token = create_api_token("shop")
+        token = create_api_token("shop", ALL_RIGHTS)
         order_id = order.id
 
     page = admin.get(f"/admin/orders/{order_id}")
@@ -120,7 +120,7 @@ def test_counts_out_of_all_proportion_hinder_no_poem(app: Flask, admin: FlaskCli
         run(order)
 
         assert (stage_of(order).state, stage_of(order).usage.get("total_tokens", 0)) == (StageState.DONE, 0)
-        token = create_api_token("shop")
+        token = create_api_token("shop", ALL_RIGHTS)
         order_id = order.id
     assert answer_of(admin, f"/orders/{order_id}", token)["stages"]["POEM"]["state"] == "done"
 

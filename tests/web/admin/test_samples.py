@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain.accounts import create_api_token
+from domain.api_tokens import create_api_token
 from domain.orders import StageState
 from providers.kinds import ProviderKind, StageType
 from tests import builders
@@ -38,7 +38,7 @@ def test_a_work_that_is_a_sample_carries_a_badge_for_good(app: Flask, admin: Fla
         order_id = builders.place_order(frozenset({POEM, VOICE})).id
         builders.run(order_id)
         builders.save_section(POEM, ProviderKind.OPENAI, api_key=KEY)
-        signed = {"Authorization": f"Bearer {create_api_token('shop')}"}
+        signed = {"Authorization": f"Bearer {create_api_token('shop', builders.ALL_RIGHTS)}"}
 
     page = Page(admin.get(f"/admin/orders/{order_id}"))
     stages = json_of(admin.get(f"/api/v1/orders/{order_id}", headers=signed))["stages"]

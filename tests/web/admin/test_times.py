@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain import history
-from domain.accounts import create_api_token
+from domain.api_tokens import create_api_token
 from domain.db import db, utc_now
 from domain.orders import Order, StageState
 from providers.kinds import StageType
@@ -88,7 +88,7 @@ def test_every_page_tells_the_shops_time_and_the_api_tells_utc(
         builders.working_section()
         order_id = builders.place_order().id
         builders.run(order_id)
-        signed = {"Authorization": f"Bearer {create_api_token('shop')}"}
+        signed = {"Authorization": f"Bearer {create_api_token('shop', builders.ALL_RIGHTS)}"}
         for _ in range(2):
             history.record_check(StageType.POEM, "section_invalid", reason="rejected")
             db.session.commit()

@@ -9,18 +9,19 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from domain.accounts import create_api_token
+from domain.api_tokens import create_api_token
 from domain.db import db
 from domain.orders import Order
+from tests.builders import ALL_RIGHTS
 
 ORDER = {"recipient": "Анна", "occasion": "60 лет", "stages": ["POEM"]}
 
 
 @pytest.fixture
 def token(app: Flask) -> str:
-    """A token of the program called ``shop``."""
+    """A token of the program called ``shop``, which may do everything."""
     with app.app_context():
-        return create_api_token("shop")
+        return create_api_token("shop", ALL_RIGHTS)
 
 
 @pytest.fixture

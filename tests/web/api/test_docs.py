@@ -56,6 +56,25 @@ def test_the_document_is_whole(document: dict[str, Any]) -> None:
             assert all(response["description"] for response in operation["responses"].values())
 
 
+def test_each_request_says_which_scope_it_needs_and_what_happens_without(document: dict[str, Any]) -> None:
+    needs = {
+        operation["operationId"]: [scope for each in operation["security"] for scope in each["token"]]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+    }
+    placing = document["paths"]["/api/v1/orders"]["post"]["responses"]
+
+    assert needs == {
+        "list_stages": ["orders:read", "orders:write"],
+        "place_order": ["orders:write"],
+        "show_order": ["orders:read"],
+        "show_work": ["orders:read"],
+    }
+    assert placing["403"]["description"] == "Forbidden: scope_missing."
+    assert placing["429"]["description"] == "Too Many Requests: too_many_unknown_tokens, quota_used_up."
+    assert "Retry-After" in placing["429"]["headers"]
+
+
 def test_every_reference_leads_to_a_schema_and_every_schema_is_used(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     references = {node["$ref"] for node in nodes(document) if "$ref" in node}
