@@ -1,7 +1,7 @@
 """Signing in and out, and the guard before every page under /admin."""
 
 import structlog
-from flask import Blueprint, Flask, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
@@ -13,6 +13,7 @@ from domain.db import db, reading, utc_now
 from web import sessions
 from web.form_requests import accept_form
 from web.limits import SIGN_INS_OF_ADDRESS, SIGN_INS_OF_NAME, keep_count, limiter, name_that_is_tried
+from web.refusals import log_refusal
 from web.typed_form import TypedForm
 
 log = structlog.get_logger(__name__)
@@ -124,6 +125,8 @@ def _require_sign_in() -> ResponseReturnValue | None:
     with reading():
         administrator = sessions.find_signed_in()
     if administrator is None:
+        if "administrator_id" in session:
+            log_refusal("session", "over", administrator_id=session["administrator_id"])
         sessions.note_that_it_is_over()
         return redirect(url_for("auth.login"), code=303)
     sessions.note_use()

@@ -10,6 +10,7 @@ from domain.callbacks import Heard
 from domain.db import utc_now
 from tasks.messages import send_poll
 from web.extensions import csrf
+from web.refusals import log_refusal
 
 LARGEST_BODY_BYTES = 64 * 1024
 LONGEST_TOKEN = 64
@@ -28,10 +29,10 @@ def hear(token: str) -> ResponseReturnValue:
     """Look at the job soon. 204 for any address of ours, however often and with whatever body; 404 for others."""
     request.max_content_length = LARGEST_BODY_BYTES
     body = _parsed(request.get_data())
-    if len(token) > LONGEST_TOKEN or not token.isalnum():
-        abort(404)
-    heard = callbacks.note(token, body, utc_now())
+    fits = len(token) <= LONGEST_TOKEN and token.isalnum()
+    heard = callbacks.note(token, body, utc_now()) if fits else Heard.NOBODYS
     if heard is Heard.NOBODYS:
+        log_refusal("callback", "unknown")
         abort(404)
     if heard is Heard.LOOK_NOW:
         send_poll()

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, render_template, request, session
 from flask_babel import format_timedelta, gettext
 from flask_babel import lazy_gettext as _
 from flask_limiter import RateLimitExceeded
@@ -16,6 +16,7 @@ from domain.db import has_no_room
 from domain.media_bucket import MediaStoreAway
 from web import limits
 from web.api.errors import FAULTS, RETRY_AFTER, ApiFault, answer_fault, answer_http_error
+from web.refusals import asked_path, log_refusal, where_from
 from web.security import NAMELESS
 
 log = structlog.get_logger(__name__)
@@ -66,6 +67,9 @@ def _answer_http_error(error: HTTPException) -> Response:
     if isinstance(error, NAMELESS):
         # In plain words: a page has links, and nobody knows where they would lead under that name.
         return Response(str(STRANGE_NAME), status=400, mimetype="text/plain")
+    if isinstance(error, CSRFError):
+        # Whose session it is stands in its cookie; the database need not be asked for a name.
+        log_refusal("form token", str(error.description), administrator_id=session.get("administrator_id"))
     status = error.code or 500
     response = _page(status, *_words_for(error, status))
     response.headers.extend(
@@ -86,13 +90,13 @@ def _words_for(error: HTTPException, status: int) -> tuple[object, object]:
 
 def _answer_limit(error: RateLimitExceeded) -> Response:
     error.retry_after = limits.seconds_to_wait()
-    facts = {"path": request.path, "address": request.remote_addr, "limit": str(error.limit.limit)}
-    log.warning("too many failures", **facts, retry_after=error.retry_after)
+    facts = {"limit": str(error.limit.limit), "retry_after": error.retry_after}
+    log.warning("too many failures", **facts, **where_from())
     return _answer_http_error(error)
 
 
 def _answer_crash(error: Exception) -> Response:
-    log.error("request failed", path=request.path, method=request.method, exc_info=error)
+    log.error("request failed", path=asked_path(), method=request.method, exc_info=error)
     return _answer_http_error(_InternalError())
 
 
@@ -100,12 +104,12 @@ def _answer_database_failure(error: Exception) -> Response:
     code = "storage_full" if has_no_room(error) else "database_away"
     # The driver's first line says what is wrong; the rest is the statement.
     reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
-    log.error("database fails", code=code, path=request.path, error=type(error).__name__, reason=reason)
+    log.error("database fails", code=code, path=asked_path(), error=type(error).__name__, reason=reason)
     return _answer_outage(code, *PAGES[FAULTS[code][0]])
 
 
 def _answer_store_away(error: Exception) -> Response:
-    log.error("media store does not answer", path=request.path, reason=str(error))
+    log.error("media store does not answer", path=asked_path(), reason=str(error))
     return _answer_outage("media_away", *STORE_AWAY)
 
 

@@ -15,7 +15,7 @@ from escaping import escape_controls
 from settings import Settings
 
 #: What these say of each message or request is said once by our own events; of sweeps, every few seconds otherwise.
-CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.beat", "flask-limiter")
+CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.beat", "flask-limiter", "flask_wtf.csrf")
 #: Below these levels they write whole addresses, statements or rows.
 TALKATIVE = {
     "urllib3": logging.INFO,

@@ -22,6 +22,7 @@ from domain.orders import StageState
 from domain.tallies import Tally
 from settings import current_settings
 from web.quick_redis import open_redis, speaks_redis
+from web.refusals import log_refusal
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,7 @@ def show() -> Response:
         abort(404)
     shown = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if not hmac.compare_digest(shown.encode(), token.get_secret_value().encode()):
+        log_refusal("METRICS_TOKEN", "wrong" if shown else "missing")
         return Response("Show METRICS_TOKEN as a bearer token.\n", 401, {"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures())

@@ -16,8 +16,12 @@ LONGEST_PATH = 200
 
 def log_refusal(what: str, why: str, **who: object) -> None:
     """Note that ``what`` was refused and ``why``: both are words of ours. ``who``: names that we know, if any."""
-    where = {"address": address_of_caller(), "method": request.method, "path": asked_path()}
-    log.warning("authentication refused", what=what, why=why, **who, **where)
+    log.warning("authentication refused", what=what, why=why, **who, **where_from())
+
+
+def where_from() -> dict[str, str]:
+    """The address of the caller as the limits know it, and what was asked for."""
+    return {"address": address_of_caller(), "method": request.method, "path": asked_path()}
 
 
 def asked_path() -> str:

@@ -50,8 +50,9 @@ def require_token() -> None:
         raise ApiFault("token_missing", headers={"WWW-Authenticate": CHALLENGE})
     found, standing = _look_up(authorization.token)
     if found is None or standing is not Standing.SERVES:
-        log_refusal("API token", standing or "unknown", token=found.token_name if found else None)
+        # One too many is told as that.
         count_unknown_token()
+        log_refusal("API token", standing or "unknown", token=found.token_name if found else None)
         raise ApiFault("token_unknown", headers={"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'})
     g.api_caller = found
     _require_scope(found)
