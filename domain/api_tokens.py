@@ -195,6 +195,12 @@ def list_api_tokens() -> list[ApiToken]:
     return list(db.session.scalars(select(ApiToken).order_by(ApiToken.id.desc())))
 
 
+def unrevoked_tokens(most: int) -> list[ApiToken]:
+    """The newest ``most`` tokens that nobody has revoked, those that have ended too."""
+    unrevoked = select(ApiToken).where(ApiToken.revoked_at.is_(None))
+    return list(db.session.scalars(unrevoked.order_by(ApiToken.id.desc()).limit(most)))
+
+
 def _adopt_orders(row: ApiToken) -> None:
     """Give the token what it has ordered from a process of the release before, which wrote down no more than its name.
 

@@ -107,7 +107,8 @@ def list_api_tokens(as_json: bool) -> None:
     if everybodys:
         click.echo(
             f"Reading the orders of everybody (admin:read): {', '.join(everybodys)}. To leave a token those that it has"
-            " placed itself: flask --app wsgi api-token set NAME --scope orders:read --scope orders:write",
+            " placed itself: flask --app wsgi api-token set NAME --scope orders:read, and --scope orders:write if it"
+            " places any.",
             err=True,
         )
 

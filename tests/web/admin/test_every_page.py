@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
+from domain.api_tokens import create_api_token
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.admin.browser import Page, post, token_of
@@ -31,12 +32,13 @@ PATHS = [
 
 @pytest.fixture
 def filled(app: Flask, admin: FlaskClient) -> FlaskClient:
-    """A signed-in browser, sections in several states, and an order."""
+    """A signed-in browser, sections in several states, an order and a token."""
     with app.app_context():
         builders.working_section(StageType.VOICE)
         builders.save_section(StageType.VOICE, ProviderKind.DUMMY, model="dummy-voice-high")
         builders.save_section(StageType.POEM, ProviderKind.OPENAI, api_key="sk-0123456789abcdef")
         builders.place_order(frozenset(StageType))
+        create_api_token("shop", builders.ALL_RIGHTS)
     return admin
 
 
