@@ -166,6 +166,9 @@ class Settings(BaseSettings):
     )
     web_workers: Threads = Field(2, description="Processes of the web server.")
     web_threads: Threads = Field(8, description="Threads of each web process.")
+    web_patience_seconds: Seconds = Field(
+        20, description="How long a client may take to send a request, all of it; who takes longer is hung up on."
+    )
     stage_wait_hours: Hours = Field(72, description="How long a stage waits for its section before it fails.")
     sweep_interval_seconds: Seconds = Field(2, description="How often work that stands still is looked for.")
     poll_interval_seconds: Seconds = Field(3, description="How often due jobs at providers are looked for.")

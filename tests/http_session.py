@@ -10,7 +10,7 @@ from requests.adapters import HTTPAdapter
 
 from providers.kinds import ProviderKind, StageType
 
-#: Half of what gunicorn keeps a connection for.
+#: Half of what the web server keeps a connection for.
 LONGEST_IDLE_SECONDS = 1
 Hearer = Callable[[requests.Response], None]
 #: Also by a web process that is just being deployed, on a machine that is busy.

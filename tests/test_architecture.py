@@ -23,7 +23,7 @@ from tasks.messages import CHECK_TASK, GENERATION_TASKS
 from tests.database_kinds import on_one_database
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("providers", "domain", "tasks", "web")
+ROOMS = ("providers", "domain", "tasks", "web", "wire")
 READS_THE_ENVIRONMENT = {"settings.py"}
 
 

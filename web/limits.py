@@ -12,29 +12,21 @@ import hmac
 import math
 import time
 import unicodedata
-from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from flask import Flask, Response, current_app, g, request
 from flask_limiter import Limiter
 
 from web import steady_storage  # noqa: F401  # registers the storage
+from wire.callers import caller_of
 
 SIGN_INS_OF_ADDRESS = "5/minute; 20/hour"
 SIGN_INS_OF_NAME = "10/hour"
 UNKNOWN_TOKENS_OF_ADDRESS = "30/minute"
-#: What a provider of access gives to one customer.
-IPV6_CUSTOMER_BITS = 64
 
 
 def address_of_caller() -> str:
     """Who is calling, as far as the connection tells; of IPv6 the network, in which one caller has all addresses."""
-    try:
-        address = ip_address(request.remote_addr or "")
-    except ValueError:
-        return request.remote_addr or "unknown"
-    if isinstance(address, IPv6Address):
-        return str(address.ipv4_mapped or IPv6Network((int(address), IPV6_CUSTOMER_BITS), strict=False))
-    return str(address)
+    return caller_of(request.remote_addr or "")
 
 
 def name_that_is_tried() -> str:

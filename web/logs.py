@@ -22,6 +22,8 @@ TALKATIVE = {
     "sqlalchemy": logging.WARNING,
     "oauthlib": logging.INFO,
     "requests_oauthlib": logging.INFO,
+    # One line for each request that waits for a thread.
+    "waitress.queue": logging.ERROR,
 }
 #: They bring handlers of their own, which know no secrets.
 STUBBORN = (

@@ -43,6 +43,10 @@ def init_app(app: Flask, *, https: bool, proxies: int) -> None:
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]  # as Flask says
 
+    headers = HEADERS | ({"Strict-Transport-Security": "max-age=31536000; includeSubDomains"} if https else {})
+    # For what the web server answers by itself, too.
+    app.config["HEADERS_OF_EVERY_ANSWER"] = headers
+
     @app.before_request
     def _refuse_names_that_are_not_ours() -> None:
         # Before anything makes an address.
@@ -51,10 +55,8 @@ def init_app(app: Flask, *, https: bool, proxies: int) -> None:
 
     @app.after_request
     def _add_headers(response: Response) -> Response:
-        for name, value in HEADERS.items():
+        for name, value in headers.items():
             response.headers.setdefault(name, value)
-        if https:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
         if request.path.startswith(PRIVATE_PATH):
             response.headers["Cache-Control"] = "no-store"
         return response
