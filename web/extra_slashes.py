@@ -1,11 +1,16 @@
-"""An address of ours with a slash too many at its end leads to where it leads without, as people type it so.
+"""An address of ours with a slash too many leads to where it leads without, as people type it so.
 
-Only what is looked at: a form would lose what it sends. Programs are told that their address is wrong.
+At its end only what is looked at: a form would lose what it sends. Programs are told that their address is wrong.
+
+No redirect names a host or a scheme: what a request says of them is the word of whoever sent it.
 """
+
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing import RequestRedirect
 
 from web.api.openapi import PREFIX
 
@@ -18,6 +23,8 @@ def init_app(app: Flask) -> None:
 
 
 def _lead_to_the_page() -> ResponseReturnValue | None:
+    if isinstance(request.routing_exception, RequestRedirect):
+        return _redirect_within(request.routing_exception.new_url)
     bare = request.path.rstrip("/")
     is_looked_for = isinstance(request.routing_exception, NotFound) and request.method in LOOKING_METHODS
     if not is_looked_for or bare == request.path or request.path.startswith(PREFIX):
@@ -31,3 +38,10 @@ def _lead_to_the_page() -> ResponseReturnValue | None:
     address = url_for(endpoint, **values)
     asked = request.query_string.decode("latin-1")
     return redirect(f"{address}?{asked}" if asked else address, code=308)
+
+
+def _redirect_within(address: str) -> ResponseReturnValue:
+    """To the path of ``address``, whatever its host: that is the one of the request."""
+    split = urlsplit(address)
+    path = "/" + split.path.lstrip("/")
+    return redirect(f"{path}?{split.query}" if split.query else path, code=308)

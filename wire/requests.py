@@ -15,6 +15,7 @@ BODY_BYTES = 512 * 1024
 
 #: Two of a kind could be understood differently by us and by a proxy before us (RFC 9110, 5.3, and RFC 9112, 6.3).
 ONCE = (b"host", b"content-length", b"content-type", b"transfer-encoding")
+VERSIONS = (b"HTTP/1.0", b"HTTP/1.1")
 SENTENCES = {
     400: "The request cannot be read.",
     431: "The head of the request is too large.",
@@ -44,6 +45,9 @@ class IncomingRequest(HTTPRequestParser):
             super().parse_header(head)
         except ValueError:  # a number of 5000 digits, a bracket without its pair
             raise ParsingError("no number, or no address") from None
+        if "close" in (option.strip(" \t").lower() for option in self.headers.get("CONNECTION", "").split(",")):
+            # waitress knows the word where it stands alone.
+            self.headers["CONNECTION"] = "close"
         if self.proxy_netloc:
             # RFC 9112, 3.2.2: what the line says is what counts, also for who checks under which name we are asked.
             self.headers["HOST"] = self.proxy_netloc
@@ -58,12 +62,15 @@ class IncomingRequest(HTTPRequestParser):
 
 def _refuse_what_is_ambiguous(line: bytes, fields: list[bytes]) -> None:
     """Raises ``ParsingError``. RFC 9112, 3.2 and 6.1; the target is printable ASCII (RFC 3986, 2)."""
-    if any(not 0x20 < byte < 0x7F for byte in line if byte != 0x20):
+    if not all(0x20 <= byte < 0x7F for byte in line):
         raise ParsingError("a target of other letters")
     names = Counter(field.partition(b":")[0].lower() for field in fields)
     if any(names[name] > 1 for name in ONCE):
         raise ParsingError("a field too many")
-    is_current = line.rstrip().endswith(b"HTTP/1.1")
+    version = line.rpartition(b" ")[2]
+    if version not in VERSIONS:
+        raise ParsingError("another version")
+    is_current = version == VERSIONS[-1]
     if names[b"transfer-encoding"] and (names[b"content-length"] or not is_current):
         raise ParsingError("two lengths")
     if is_current and not names[b"host"]:

@@ -1,5 +1,6 @@
 """What is no HTTP, or hardly any, against the web server as it is started in production."""
 
+import re
 import socket
 from collections.abc import Iterator
 
@@ -103,6 +104,33 @@ MALFORMED = {
     "OPTIONS *": get("*", method="OPTIONS"),
     "two hosts": get("/admin", "Host: elsewhere.example"),
     "a host that can be none": b"GET /admin HTTP/1.1\r\nHost: " + b"a" * 64 + b"\r\nConnection: close\r\n\r\n",
+    "no address at all": get("?a=b"),
+    "a host without its bracket": get("http://[/admin"),
+    "a host and a name": get("http://user:password@elsewhere.example/admin"),
+    "chunks of HTTP/1.0": get("/api/v1/orders", "Transfer-Encoding: chunked", method="POST", version="HTTP/1.0"),
+    "chunks twice": chunked("/api/v1/orders", b"0\r\n\r\n", "Transfer-Encoding: chunked"),
+    "chunks that are packed": get("/api/v1/orders", "Transfer-Encoding: gzip, chunked", method="POST") + b"0\r\n\r\n",
+    "chunks that are called so oddly": get("/api/v1/orders", "Transfer-Encoding: \x0bchunked", method="POST"),
+    "a chunk with an odd extension": chunked("/api/v1/orders", b"2;\x00\r\n{}\r\n0\r\n\r\n", JSON),
+    "a chunk that is longer than it says": chunked("/api/v1/orders", b"2\r\n{}{}\r\n0\r\n\r\n", JSON),
+    "a chunk of a size in Python's spelling": chunked("/api/v1/orders", b"0x1_0\r\n{}\r\n0\r\n\r\n", JSON),
+    "an odd word after the last chunk": chunked("/api/v1/orders", b"2\r\n{}\r\n0\r\nno colon\x00\r\n\r\n", JSON),
+    "a form of no chunk": chunked("/admin/login", b"zz\r\n", FORM),
+    "a callback of no chunk": chunked("/callbacks/suno/1/x", b"zz\r\n", JSON),
+    "the same length twice": get("/admin/login", "Content-Length: 1", "Content-Length: 1", method="POST") + b"a",
+    "no length, but a field for it": get("/admin/login", "Content-Length:", method="POST"),
+    "a length in other digits": get("/admin/login", "Content-Length: \xb2", method="POST"),
+    "a length above all": get("/api/v1/orders", JSON, "Content-Length: " + "9" * 20, method="POST"),
+    "a place in the name of the server": get("/healthz", "SCRIPT_NAME: /elsewhere"),
+    "a place of ours": get("/admin", "SCRIPT_NAME: /admin", "X-Forwarded-Prefix: /elsewhere"),
+    "a header in the server's own words": get("/healthz", "wsgi.input: x", "PATH_INFO: /elsewhere"),
+    "hop-by-hop headers that are ours": get("/admin", "Connection: Host, Cookie, Content-Length"),
+    "another protocol": get("/healthz", "Upgrade: h2c", "HTTP2-Settings: AA", "Connection: Upgrade, HTTP2-Settings"),
+    "the first words of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "a body that nobody is to be asked for": get("/healthz", "Expect: 100-continue"),
+    "a line break in the path": get("/admin%0d%0aLocation:%20//elsewhere.example"),
+    "bytes in the query": get("/admin?\xff"),
+    "a tab in the path": get("/admin\t/login"),
     "no host": b"GET /admin HTTP/1.1\r\nConnection: close\r\n\r\n",
     "a way out of the folder": get("/static/../../settings.py"),
     "a way out of the folder, escaped": get("/static/%2e%2e/%2e%2e/settings.py"),
@@ -126,6 +154,48 @@ def test_it_is_answered_or_hung_up_on_and_the_next_one_is_served(web: RunningSys
     )
     assert b"Traceback" not in heard
     assert is_up(web)
+
+
+#: Whatever leads on when it is asked for, or tells an address.
+LEADING = (
+    "/admin",
+    "/admin/orders/",
+    "/static//app.css",
+    "//static/app.css",
+    "/admin//login",
+    "?a=b",
+    "/",
+    "/api/v1/docs/",
+)
+FOREIGN = {
+    "Host": "elsewhere.example",
+    "X-Forwarded-Host": "elsewhere.example",
+    "X-Forwarded-Server": "elsewhere.example",
+    "Forwarded": "host=elsewhere.example;proto=https",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Scheme": "https",
+    "X-Forwarded-Ssl": "on",
+    "X-Forwarded-Protocol": "ssl",
+    "X-Forwarded-Prefix": "/elsewhere",
+    "X-Script-Name": "/elsewhere",
+    "SCRIPT_NAME": "/elsewhere",
+    "Script-Name": "/elsewhere",
+    "X-Original-URL": "/elsewhere",
+    "X-Rewrite-URL": "/elsewhere",
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_no_header_of_a_stranger_leads_elsewhere(web: RunningSystem, tally: Tally, name: str) -> None:
+    for target in LEADING:
+        lines = [f"GET {target} HTTP/1.1", *([] if name == "Host" else ["Host: localhost"])]
+        heard = ask(web, "\r\n".join([*lines, f"{name}: {FOREIGN[name]}", "Connection: close", "", ""]).encode())
+
+        tally.answered((name, target), int(heard.split(b" ", 2)[1]))
+        head = heard.partition(b"\r\n\r\n")[0]
+        assert b"elsewhere" not in heard
+        # To a page of ours, or nowhere.
+        assert re.search(rb"\r\nLocation: (?!/[^/])", head, re.IGNORECASE) is None, head
 
 
 def test_none_of_it_was_a_crash(web: RunningSystem) -> None:

@@ -72,6 +72,19 @@ def test_a_name_in_a_header_leads_nobody_away(client: FlaskClient, name: str) ->
     assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/login")
 
 
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_a_slash_too_many_leads_to_a_path_of_ours_whatever_the_name(
+    served_as: Callable[..., FlaskClient], proxies: int
+) -> None:
+    client = served_as(trusted_proxies=proxies)
+    said = {"Host": EVIL, "X-Forwarded-Host": EVIL, "X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/evil"}
+
+    answer = client.get("/static//app.css?a=b", headers=said)
+
+    assert (answer.status_code, answer.headers["Location"]) == (308, "/static/app.css?a=b")
+    assert EVIL not in answer.text
+
+
 def test_browsers_are_kept_to_https_where_we_are_reached_over_it_alone(served_as: Callable[..., FlaskClient]) -> None:
     header = "Strict-Transport-Security"
 
