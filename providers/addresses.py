@@ -15,9 +15,23 @@ MOST_ADDRESSES = 3
 _PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 #: A translator's addresses for IPv4 (RFC 6052); they end with the address that is meant.
 _NAT64 = ip_network("64:ff9b::/96")
-#: A cloud's own services at addresses that look public (Azure, Oracle) or like a neighbour's (AWS). The others are at
-#: link-local addresses, which are refused as such.
-_METADATA = tuple(map(ip_network, ("168.63.129.16", "192.0.0.0/24", "fd00:ec2::254")))
+#: A cloud's own services at addresses that look public (Azure, Oracle) or like a neighbour's (AWS, Google). The others
+#: are at link-local addresses, which are refused as such.
+_METADATA = ("168.63.129.16", "192.0.0.0/24", "fd00:ec2::/32", "fd20:ce::/32")
+#: Of the registries of special addresses (https://www.iana.org/assignments/iana-ipv4-special-registry and
+#: iana-ipv6-special-registry) what Python calls global, in one version or in all: the relays of 6to4, sinks of AS 112,
+#: AMT; what protocols were given, with names of hosts that are no addresses (2001:20::/28, 2001:30::/28); examples.
+_SPECIAL = (
+    *("192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.175.48.0/24"),
+    *("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"),
+)
+_NOT_FOR_LINKS = tuple(map(ip_network, (*_METADATA, *_SPECIAL)))
+#: All that IPv6 has for the public internet (https://www.iana.org/assignments/ipv6-address-space). Beyond it: local
+#: translators (64:ff9b:1::/48), IPv4 in old disguises (::/96, ::ffff:0:0:0/96), sites (fec0::/10), segments (5f00::).
+_PUBLIC_IPV6 = ip_network("2000::/3")
+#: The middle of an address that ends with one of IPv4, to which a router takes it apart (ISATAP, RFC 5214, 6.1).
+_ISATAP = 0x0000_5EFE
+_ISATAP_MASK = 0xFDFF_FFFF
 
 
 class Reach(Enum):
@@ -37,17 +51,21 @@ def reach_of(address: IPv4Address | IPv6Address) -> Reach:
     """Who can be at ``address``, for an IPv6 address that carries an IPv4 one too."""
     if isinstance(address, IPv6Address) and (address.ipv4_mapped or address in _NAT64):
         return reach_of(IPv4Address(int(address) & 0xFFFFFFFF))
-    if any(address in network for network in _METADATA) or address.is_multicast or _is_a_tunnel(address):
+    if any(address in network for network in _NOT_FOR_LINKS) or address.is_multicast or _is_isatap(address):
         return Reach.NOWHERE
     if address.is_loopback:
         return Reach.THIS_MACHINE
     if any(address in network for network in _PRIVATE):
         return Reach.PRIVATE
-    return Reach.PUBLIC if address.is_global else Reach.NOWHERE
+    return Reach.PUBLIC if address.is_global and _is_given_out(address) else Reach.NOWHERE
 
 
-def _is_a_tunnel(address: IPv4Address | IPv6Address) -> bool:
-    return isinstance(address, IPv6Address) and bool(address.sixtofour or address.teredo)
+def _is_given_out(address: IPv4Address | IPv6Address) -> bool:
+    return isinstance(address, IPv4Address) or address in _PUBLIC_IPV6
+
+
+def _is_isatap(address: IPv4Address | IPv6Address) -> bool:
+    return isinstance(address, IPv6Address) and (int(address) >> 32) & _ISATAP_MASK == _ISATAP
 
 
 class Guard:
