@@ -20,6 +20,7 @@ MODULES = (
     "songs_at_once",
     "jobs_in_flight",
     "waiting_people",
+    "stalled_connections",
     "thousand_orders",
 )
 RESULTS = Path(__file__).parent / "RESULTS.md"

@@ -22,10 +22,13 @@ from domain.alert_targets import Target
 from domain.alerts import Alert, Delivery, sentence
 from domain.db import db, utc_now
 from domain.redaction import redactor
+from providers.deadline import DeadlineAdapter
+from providers.sessions import new_session
 from settings import current_settings
 
 log = structlog.get_logger(__name__)
 
+#: For the connection to a webhook, and for all of its answer, however steadily that drips.
 TIMEOUT_SECONDS = 5.0
 #: Nobody waits longer than that for a target; what arrives later is still written down as delivered.
 LONGEST_SECONDS = 10.0
@@ -212,9 +215,8 @@ def _facts(alert: Alert) -> Facts:
 
 def _post(url: str, facts: Facts) -> str | None:
     try:
-        with requests.Session() as session:
-            # No netrc and no proxy of the environment: the address itself is the target's secret.
-            session.trust_env = False
+        # Without netrc and a proxy of the environment, as the address itself is the target's secret.
+        with new_session(DeadlineAdapter(max_retries=0)) as session:
             answer = session.post(url, json=facts, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True)
             answer.close()
     except (requests.RequestException, OSError, ValueError) as error:

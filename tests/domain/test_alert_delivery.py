@@ -7,12 +7,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
+from domain import alert_delivery
 from domain.alert_delivery import LONGEST, PAUSES, deliver
 from domain.alerts import Alert, Trouble
 from domain.db import db
 from providers.kinds import StageType
 from tests.database_kinds import on_one_database
+from tests.dripping_server import dripping_server
 from tests.emulator.listener import Listener
+
+#: Shorter than what drips can go on for: a head may have 64 kB in a line.
+PATIENCE_SECONDS = 30
 
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 
@@ -112,6 +117,21 @@ def test_a_dead_target_is_asked_once_in_a_round_and_hears_everything_when_it_is_
 
         bodies = [json.loads(listener.next().body) for _ in range(3)]
     assert [body["waiting"] for body in bodies] == [1, 1, 2]
+
+
+@on_one_database
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\nX-Long: "])
+def test_a_target_that_drips_is_hung_up_on(
+    change_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch, first: bytes
+) -> None:
+    monkeypatch.setattr(alert_delivery, "TIMEOUT_SECONDS", 0.2)
+    alert()
+
+    with dripping_server(first, b"x") as (port, hung_up):
+        change_settings(alert_webhook_url=SecretStr(f"http://127.0.0.1:{port}/"))
+
+        assert deliver(NOON) == 0
+        assert hung_up.wait(PATIENCE_SECONDS)
 
 
 @on_one_database

@@ -1,0 +1,68 @@
+"""How long others wait while connections are held: half a request, or an answer that nobody reads."""
+
+import math
+import tempfile
+import time
+from pathlib import Path
+
+import requests
+
+from bench.figure import Figure, repeated
+from tests.running_system import RunningSystem, wait_until
+from tests.stalled_connections import KINDS, StalledConnections
+
+STALLED = 200
+PATHS = ("/healthz", "/admin/login")
+REQUESTS = 200
+#: So that they are held while it is measured; a port on which no broker listens.
+ENV = {"WEB_PATIENCE_SECONDS": "100000", "REDIS_URL": "redis://127.0.0.1:1/0", "PUBLIC_URL": ""}
+#: A processor that others use for a moment strikes both kinds of blocks.
+BLOCKS = 4
+
+
+def measure() -> list[Figure]:
+    """A figure for each way to hold a connection, of web processes as the Procfile starts them."""
+    with tempfile.TemporaryDirectory(prefix="quatrain-bench-") as folder:
+        system = RunningSystem(Path(folder), f"sqlite:///{folder}/quatrain.db", ENV)
+        system.prepare_database()
+        system.start_process("web")
+        try:
+            wait_until(lambda: _is_up(system), "the web processes are up")
+            return [_figure_of(system, kind) for kind in KINDS]
+        finally:
+            system.stop()
+
+
+def _figure_of(system: RunningSystem, kind: str) -> Figure:
+    name = f"GET {' or '.join(PATHS)} while {STALLED} connections hold {kind} / while none does, p95, the worse of both"
+    return Figure(name, 2.0, True, repeated(lambda: _ratio(system, kind)))
+
+
+def _ratio(system: RunningSystem, kind: str) -> float:
+    alone: dict[str, list[float]] = {path: [] for path in PATHS}
+    beside: dict[str, list[float]] = {path: [] for path in PATHS}
+    for _ in range(BLOCKS):
+        _ask(system, alone)
+        with StalledConnections(system.port, kind, STALLED) as stalled:
+            _ask(system, beside)
+            assert stalled.held == STALLED, f"only {stalled.held} were held"
+    return max(_p95(beside[path]) / _p95(alone[path]) for path in PATHS)
+
+
+def _ask(system: RunningSystem, seconds: dict[str, list[float]]) -> None:
+    for path, taken in seconds.items():
+        for _ in range(REQUESTS // BLOCKS):
+            began = time.monotonic()
+            assert requests.get(system.url + path, timeout=60).status_code == 200
+            taken.append(time.monotonic() - began)
+
+
+def _is_up(system: RunningSystem) -> bool:
+    try:
+        return requests.get(f"{system.url}/healthz", timeout=60).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def _p95(values: list[float]) -> float:
+    return sorted(values)[math.ceil(0.95 * len(values)) - 1]
