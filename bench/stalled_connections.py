@@ -3,6 +3,7 @@
 import math
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import requests
@@ -12,6 +13,8 @@ from tests.running_system import RunningSystem, wait_until
 from tests.stalled_connections import KINDS, StalledConnections
 
 STALLED = 200
+#: Of one alone a process would not keep so many.
+ADDRESSES = ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5")
 PATHS = ("/healthz", "/admin/login")
 REQUESTS = 200
 #: So that they are held while it is measured; a port on which no broker listens.
@@ -43,9 +46,14 @@ def _ratio(system: RunningSystem, kind: str) -> float:
     beside: dict[str, list[float]] = {path: [] for path in PATHS}
     for _ in range(BLOCKS):
         _ask(system, alone)
-        with StalledConnections(system.port, kind, STALLED) as stalled:
+        with ExitStack() as stack:
+            stalled = [
+                stack.enter_context(StalledConnections(system.port, kind, STALLED // len(ADDRESSES), address))
+                for address in ADDRESSES
+            ]
             _ask(system, beside)
-            assert stalled.held == STALLED, f"only {stalled.held} were held"
+            held = sum(each.held for each in stalled)
+            assert held == STALLED, f"only {held} were held"
     return max(_p95(beside[path]) / _p95(alone[path]) for path in PATHS)
 
 

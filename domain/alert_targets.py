@@ -20,6 +20,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from domain.alert_clock import give_ends_to
 from settings import current_settings
 
 _loading = threading.Lock()
@@ -190,4 +191,5 @@ def _load() -> Any:
         library.logger.handlers, library.logger.propagate = [logging.NullHandler()], False
         # It loads all services as the first one is asked for.
         library.Apprise.instantiate("json://localhost")
+        give_ends_to("apprise.plugins")
     return library

@@ -16,7 +16,7 @@ import pytest
 from flask import Flask
 from pydantic import SecretStr
 
-from domain import alert_delivery, alert_targets
+from domain import alert_clock, alert_delivery, alert_targets
 from domain.alert_delivery import PAUSES, _channels, deliver, try_out
 from domain.alert_targets import _sender, send, service_name
 from domain.alerts import Alert, Delivery, notice_orders
@@ -25,11 +25,14 @@ from domain.orders import StageState
 from providers.kinds import StageType
 from tests.builders import place_order, set_state
 from tests.database_kinds import on_one_database
+from tests.dripping_server import dripping_server
 from tests.emulator.listener import Listener, until
 from tests.stopped_clock import StoppedClock
 from web.logs import configure_logs
 
 MARK = "Canary7f3a9c21"
+#: Shorter than what drips can go on for: a line may have 64 kB, at a mail server 8 kB.
+PATIENCE_SECONDS = 30
 SET = Callable[..., None]
 
 
@@ -378,3 +381,28 @@ def test_apprise_knows_the_service_of_an_address(address: str, name: str | None)
 @on_one_database
 def test_a_redirect_is_not_followed(open_target: Callable[..., Listener]) -> None:
     assert send(as_json(open_target(302)), "a text", good=True) == "the service did not take it"
+
+
+@on_one_database
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\nX-Long: "])
+def test_a_service_that_drips_is_hung_up_on(first: bytes) -> None:
+    with dripping_server(first, b"x") as (port, hung_up):
+        begin_to_send(f"json://127.0.0.1:{port}/?rto=0.2")
+
+        assert hung_up.wait(PATIENCE_SECONDS)
+
+
+@on_one_database
+@pytest.mark.parametrize("first", [b"", b"220 ready\r\n"])
+def test_a_mail_server_that_drips_is_hung_up_on(monkeypatch: pytest.MonkeyPatch, first: bytes) -> None:
+    monkeypatch.setattr(alert_clock, "LONGEST_TALK_SECONDS", 0.5)
+
+    with dripping_server(first, b"2") as (port, hung_up):
+        begin_to_send(f"mailto://anna:{MARK}@127.0.0.1:{port}/?from=a@example.org&to=b@example.org")
+
+        assert hung_up.wait(PATIENCE_SECONDS)
+
+
+def begin_to_send(address: str) -> None:
+    """In a thread that nobody waits for, as alerts are sent."""
+    threading.Thread(target=send, args=[SecretStr(address), "a text"], kwargs={"good": True}, daemon=True).start()
