@@ -18,6 +18,7 @@ from tests.running_system import free_port
 
 BUCKET = "gifts"
 READY_WITHIN_SECONDS = 60.0
+TRIES = 3
 #: Its parts, each with a port for HTTP and one for gRPC; whatever we do not use is told to stay away.
 PARTS = ("master", "volume", "filer", "s3", "admin")
 HERE = ("-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={BUCKET}", "-s3.autoCreateBucket=false")
@@ -32,7 +33,7 @@ class LocalS3:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.access_key_id, self.secret_access_key = "fake-access-key", "fake-secret-key-of-a-test"
-        self._ports = {(part, kind): free_port() for part in PARTS for kind in ("port", "port.grpc")}
+        self._ports = _free_ports()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -103,6 +104,12 @@ class LocalS3:
         os.waitpid(self._process.pid, os.WUNTRACED)
 
     def __enter__(self) -> "LocalS3":
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(RuntimeError):
+                self.start()
+                return self
+            # It looks by itself whether a port is free, and at times takes one for taken that is only kept for it.
+            self._ports = _free_ports()
         self.start()
         return self
 
@@ -123,3 +130,7 @@ class LocalS3:
             bucket.probe()
             return True
         return False
+
+
+def _free_ports() -> dict[tuple[str, str], int]:
+    return {(part, kind): free_port() for part in PARTS for kind in ("port", "port.grpc")}
