@@ -1,6 +1,7 @@
 """What may be a name and what may be a password, for whoever makes or changes an account."""
 
 import unicodedata
+from enum import StrEnum
 
 LONGEST_NAME = 200
 SHORTEST_PASSWORD = 8
@@ -11,6 +12,30 @@ LONGEST_PASSWORD = 1024
 
 class AccountRefused(Exception):
     """A name or password cannot be taken; the text says why."""
+
+
+class PasswordFault(StrEnum):
+    """What is wrong with a password."""
+
+    LENGTH = "length"
+    NOT_TEXT = "not_text"
+    GUESSABLE = "guessable"
+
+
+_SENTENCES = {
+    PasswordFault.LENGTH: f"The password must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.",
+    PasswordFault.NOT_TEXT: "The password is not text in UTF-8.",
+    PasswordFault.GUESSABLE: "This password is one of the first that somebody would try: it is common, or made of a"
+    " name, a date or a row of keys. Take another one, such as four words that have nothing to do with each other.",
+}
+
+
+class PasswordRefused(AccountRefused):
+    """A password cannot be taken; ``fault`` says why, for who says it in another language."""
+
+    def __init__(self, fault: PasswordFault) -> None:
+        super().__init__(_SENTENCES[fault])
+        self.fault = fault
 
 
 def clean_name(name: str) -> str:
@@ -24,13 +49,13 @@ def clean_name(name: str) -> str:
 
 
 def clean_password(password: str) -> str:
-    """``password`` as it is hashed: composed, and nothing taken off. Raises ``AccountRefused`` if it cannot be one."""
+    """``password`` as it is hashed: composed, and nothing taken off. Raises ``PasswordRefused`` if it cannot be one."""
     clean = composed(password)
     if not SHORTEST_PASSWORD <= len(clean) <= LONGEST_PASSWORD:
-        raise AccountRefused(f"The password must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.")
+        raise PasswordRefused(PasswordFault.LENGTH)
     # Bytes that are not UTF-8 become such halves on their way in, and no browser could send them.
     if any(unicodedata.category(character) == "Cs" for character in clean):
-        raise AccountRefused("The password is not text in UTF-8.")
+        raise PasswordRefused(PasswordFault.NOT_TEXT)
     return clean
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from domain.account_rules import AccountRefused, clean_name
 from domain.db import Base, UtcDateTime, db, utc_now, write_if_free
 from domain.ended_sessions import was_ended
-from domain.passwords import hash_password, is_outdated, is_right
+from domain.passwords import hash_new_password, hash_password, is_outdated, is_right
 
 LARGEST_FIRST_EPOCH = 2**30
 
@@ -33,7 +33,7 @@ class Administrator(Base):
 def create_administrator(username: str, password: str) -> Administrator:
     """Store a new administrator and commit. Raises ``AccountRefused`` for a taken or unfit name or password."""
     username = clean_name(username)
-    administrator = Administrator(username=username, password_hash=hash_password(password))
+    administrator = Administrator(username=username, password_hash=hash_new_password(password, username))
     db.session.add(administrator)
     try:
         db.session.commit()
@@ -46,7 +46,7 @@ def create_administrator(username: str, password: str) -> Administrator:
 def set_password(username: str, password: str) -> None:
     """Replace the password, end every session of that administrator, and commit. Raises ``AccountRefused``."""
     administrator = _existing_administrator(username)
-    administrator.password_hash = hash_password(password)
+    administrator.password_hash = hash_new_password(password, administrator.username)
     administrator.epoch += 1
     db.session.commit()
 

@@ -6,13 +6,24 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from domain.account_rules import LONGEST_PASSWORD, clean_password, composed
+from domain.account_rules import LONGEST_PASSWORD, PasswordFault, PasswordRefused, clean_password, composed
+from domain.guessable_passwords import is_guessable
 
 _hasher = PasswordHasher()
 
 
+def hash_new_password(password: str, username: str) -> str:
+    """What is kept of the password that somebody of that name has chosen. Raises ``PasswordRefused``.
+
+    The only way to a new password: who has an older one that would be refused today keeps it.
+    """
+    if is_guessable(clean_password(password), username):
+        raise PasswordRefused(PasswordFault.GUESSABLE)
+    return hash_password(password)
+
+
 def hash_password(password: str) -> str:
-    """What is kept of ``password``. Raises ``AccountRefused`` for one that cannot be taken."""
+    """What is kept of ``password``, which was chosen before. Raises ``PasswordRefused`` for one that cannot be any."""
     return _hasher.hash(clean_password(password))
 
 

@@ -44,6 +44,19 @@ def test_an_unfit_password_is_refused(run: Run, typed: str) -> None:
     assert result.stderr == "The password must have 8 to 1024 characters.\n"
 
 
+@pytest.mark.parametrize("password", ["password", "12345678", "maria2026", "airam123", "quatrain"])
+def test_a_password_that_somebody_would_try_first_is_refused(run: Run, app: Flask, password: str) -> None:
+    created = run("admin", "create", "maria", typed=password)
+    run("admin", "create", "maria", typed=PASSWORD)
+    replaced = run("admin", "set-password", "maria", typed=password)
+
+    for result in (created, replaced):
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith("This password is one of the first that somebody would try")
+        assert "Take another one" in result.stderr
+    assert can_sign_in(app, "maria", PASSWORD)
+
+
 @pytest.mark.usefixtures("administrator")
 def test_a_taken_name_is_refused(run: Run) -> None:
     result = run("admin", "create", "admin", typed=PASSWORD)
@@ -95,6 +108,29 @@ def test_why_the_first_administrator_was_not_created_is_said(run: Run, change_se
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "The first administrator was not created. The name is empty.\n"
+
+
+@pytest.mark.parametrize("command", [("prepare",), ("admin", "create", "--first")])
+def test_a_first_password_that_somebody_would_try_stops_the_release_with_what_to_do(
+    run: Run, change_settings: Callable[..., None], command: tuple[str, ...]
+) -> None:
+    change_settings(admin_password=SecretStr("12345678"))
+
+    result = run(*command)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("The first administrator was not created. This password is one of the first")
+    assert result.stderr.endswith("Put another one into ADMIN_PASSWORD and start again.\n")
+    assert "12345678" not in result.output
+
+
+@pytest.mark.usefixtures("administrator")
+def test_such_a_password_stops_no_release_once_somebody_can_sign_in(
+    run: Run, change_settings: Callable[..., None]
+) -> None:
+    change_settings(admin_password=SecretStr("12345678"))
+
+    assert run("prepare").exit_code == 0
 
 
 def test_of_two_releases_at_the_same_moment_one_creates_the_first_administrator(

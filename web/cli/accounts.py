@@ -3,7 +3,7 @@
 import click
 
 from domain import accounts
-from domain.account_rules import ADVISED_PASSWORD, SHORTEST_PASSWORD, AccountRefused
+from domain.account_rules import ADVISED_PASSWORD, SHORTEST_PASSWORD, AccountRefused, PasswordRefused
 from settings import current_settings
 from web.cli.terminal import DatabaseGroup, Refused, print_table, read_secret
 
@@ -18,7 +18,8 @@ administrators = DatabaseGroup("admin", help="Administrators: who signs in to th
 def create_administrator(name: str | None, first: bool) -> None:
     """Create the administrator NAME; the password is asked for, or read from standard input.
 
-    A password has 8 to 1024 characters of any kind; 15 or more are advised, such as a few words.
+    A password has 8 to 1024 characters of any kind; 15 or more are advised, such as a few words. What somebody would
+    try first is refused: common passwords, names, dates, rows of keys.
 
     Example: flask --app wsgi admin create maria
     """
@@ -85,5 +86,9 @@ def create_first_administrator() -> None:
         if accounts.has_administrators():
             click.echo("There is an administrator already; nothing was changed.")
             return
-        raise Refused(f"The first administrator was not created. {refused}") from None
+        raise Refused(
+            f"The first administrator was not created. {refused} Put another one into ADMIN_PASSWORD and start again."
+            if isinstance(refused, PasswordRefused)
+            else f"The first administrator was not created. {refused}"
+        ) from None
     click.echo(f"Created the administrator {settings.admin_username}; the password is that of ADMIN_PASSWORD.")
