@@ -10,9 +10,18 @@ from wtforms.validators import InputRequired
 
 from domain import accounts
 from domain.db import db, reading, utc_now
-from web import sessions
+from web import known_devices, sessions
 from web.form_requests import accept_form
-from web.limits import SIGN_INS_OF_ADDRESS, SIGN_INS_OF_NAME, keep_count, limiter, name_that_is_tried
+from web.limits import (
+    SIGN_INS_OF_ADDRESS,
+    SIGN_INS_OF_DEVICE,
+    SIGN_INS_OF_NAME,
+    SIGN_INS_OF_NAME_AT_ADDRESS,
+    keep_count,
+    limiter,
+    name_at_address,
+    name_that_is_tried,
+)
 from web.refusals import log_refusal
 from web.typed_form import TypedForm
 
@@ -49,20 +58,28 @@ def init_app(app: Flask) -> None:
 
 @blueprint.get("/login")
 def login() -> ResponseReturnValue:
-    """The form, or the start page for those who have signed in already."""
+    """The form, or the start page for those who have signed in already.
+
+    With ``?device=…`` it first makes the device known: what `admin let-in` prints.
+    """
+    if "device" in request.args:
+        return _let_in(request.args["device"])
     if sessions.find_signed_in() is not None:
         return redirect(url_for("admin.start"), code=303)
     return _login_page(LoginForm(), 200)
 
 
 @blueprint.post("/login")
-@limiter.limit(SIGN_INS_OF_ADDRESS)
-@limiter.limit(SIGN_INS_OF_NAME, key_func=name_that_is_tried)
+@limiter.limit(SIGN_INS_OF_DEVICE, key_func=known_devices.known_device, exempt_when=known_devices.is_unknown)
+@limiter.limit(SIGN_INS_OF_ADDRESS, exempt_when=known_devices.is_known)
+@limiter.limit(SIGN_INS_OF_NAME_AT_ADDRESS, key_func=name_at_address, exempt_when=known_devices.is_known)
+@limiter.limit(SIGN_INS_OF_NAME, key_func=name_that_is_tried, exempt_when=known_devices.is_known)
 def sign_in() -> ResponseReturnValue:
     """Begin a session, a new one whatever came before.
 
-    Failures are limited by address and by name. While a limit holds, the right password is refused as well (429): it
-    would tell who guesses that it is right. The limit passes by itself, and tries while it holds do not prolong it.
+    Failures are limited, as web/limits.py says; those on a device that is known count for that device alone. While a
+    limit holds, the right password is refused as well (429): it would tell who guesses that it is right. The limit
+    passes by itself, and tries while it holds do not prolong it.
     """
     accept_form(LoginForm.FIELDS)
     form = LoginForm()
@@ -80,7 +97,9 @@ def sign_in() -> ResponseReturnValue:
         accounts.note_sign_in(administrator, password, utc_now())
     sessions.begin(administrator)
     log.info("signed in", administrator=administrator.username, address=request.remote_addr)
-    return redirect(url_for("admin.start"), code=303)
+    response = redirect(url_for("admin.start"), code=303)
+    known_devices.remember(response, administrator.username, administrator.epoch)
+    return response
 
 
 @blueprint.post("/logout")
@@ -101,6 +120,16 @@ def logout_everywhere() -> ResponseReturnValue:
     log.info("signed out everywhere", administrator=g.actor, address=request.remote_addr)
     flash(gettext("You have signed out on all devices."), "success")
     return redirect(url_for("auth.login"), code=303)
+
+
+def _let_in(invitation: str) -> ResponseReturnValue:
+    response = redirect(url_for("auth.login"), code=303)
+    if known_devices.accept_invitation(response, invitation):
+        log.info("a device was let in", address=request.remote_addr)
+        flash(gettext("This device is known now. Sign in."), "success")
+    else:
+        flash(gettext("This address is no longer good. Have a new one made on the server."), "warning")
+    return response
 
 
 def _log_refusal(username: str) -> None:

@@ -3,6 +3,9 @@
 A try is counted before it is made, and taken back unless it failed: who signs in all day is never limited.
 (Flask-Limiter's ``deduct_when`` counts afterwards: of sixteen tries side by side it lets all sixteen through.)
 
+A stranger's failures never keep out who signs in where they have signed in before: such a device (web/known_devices.py)
+has a count of its own, and no other. All other devices are counted by address, by name and address, and by name.
+
 Counts live in Redis and in each web process (``SteadyStorage``); emptying Redis (FLUSHALL) and restarting the web
 processes forgets them. No count locks anybody out for longer than its span.
 """
@@ -19,8 +22,14 @@ from flask_limiter import Limiter
 from web import steady_storage  # noqa: F401  # registers the storage
 from wire.callers import caller_of
 
+SIGN_INS_OF_DEVICE = "5/minute; 20/hour; 50/day"
 SIGN_INS_OF_ADDRESS = "5/minute; 20/hour"
-SIGN_INS_OF_NAME = "10/hour"
+#: So much less than of the name that fewer than five addresses hold up nobody but themselves.
+SIGN_INS_OF_NAME_AT_ADDRESS = "10/hour; 20/day"
+#: Of all unknown devices together, wherever they are. NIST SP 800-63B (5.2.2) lets an account be tried a hundred times.
+SIGN_INS_OF_NAME = "50/hour; 100/day"
+#: Of who has signed in, and gives the password once more.
+PASSWORDS_OF_SESSION = "5/minute; 20/hour"  # no password, but how often one may be wrong
 UNKNOWN_TOKENS_OF_ADDRESS = "30/minute"
 
 
@@ -29,9 +38,24 @@ def address_of_caller() -> str:
     return caller_of(request.remote_addr or "")
 
 
+def typed_name() -> str:
+    """The name of the form, as it was typed."""
+    return request.form.get("username", "")
+
+
 def name_that_is_tried() -> str:
     """The name of the form, unrecognizable: what stands in that field is a password at times."""
-    name = unicodedata.normalize("NFKC", request.form.get("username", "")).strip().casefold()
+    return unrecognizable(typed_name())
+
+
+def name_at_address() -> str:
+    """That name as it is tried from that address."""
+    return f"{name_that_is_tried()} {address_of_caller()}"
+
+
+def unrecognizable(username: str) -> str:
+    """The same for all spellings of a name, and nothing that would tell it."""
+    name = unicodedata.normalize("NFKC", username).strip().casefold()
     key = str(current_app.secret_key).encode()
     return hmac.digest(key, name.encode(errors="surrogatepass"), hashlib.sha256).hex()
 

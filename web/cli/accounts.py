@@ -6,6 +6,7 @@ from domain import accounts
 from domain.account_rules import ADVISED_PASSWORD, SHORTEST_PASSWORD, AccountRefused, PasswordRefused
 from settings import current_settings
 from web.cli.terminal import DatabaseGroup, Refused, print_table, read_secret
+from web.known_devices import INVITATION_LIVES, invitation
 
 PASSWORD_PROMPT = f"Password of {SHORTEST_PASSWORD} characters or more, better {ADVISED_PASSWORD}"
 
@@ -47,6 +48,26 @@ def set_password(name: str) -> None:
     except AccountRefused as refused:
         raise Refused(str(refused)) from None
     click.echo(f"The password of {name} is set; their sessions have ended.")
+
+
+@administrators.command("let-in")
+@click.argument("name")
+def let_in(name: str) -> None:
+    """Print an address that makes a device known for NAME, on which nobody has signed in before.
+
+    For when sign-ins are refused there because somebody guesses the password from many addresses: a device that is
+    known is counted by itself. It opens nothing without the password, and is good for 15 minutes.
+
+    Example: flask --app wsgi admin let-in maria
+    """
+    administrator = accounts.find_by_name(name)
+    if administrator is None:
+        raise Refused(f"There is no administrator called {name}.")
+    settings = current_settings()
+    base = settings.public_url.rstrip("/") or f"http://localhost:{settings.port}"
+    minutes = int(INVITATION_LIVES.total_seconds() / 60)
+    click.echo(f"Open this on the new device within {minutes} minutes, and sign in there as usual:")
+    click.echo(f"{base}/admin/login?device={invitation(administrator.username, administrator.epoch)}")
 
 
 @administrators.command("remove")
