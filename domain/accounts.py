@@ -1,16 +1,17 @@
 """Administrators, who sign in to the pages. What programs sign in with is in ``api_tokens``."""
 
 import secrets
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import Text, func, select, update
+from sqlalchemy import CursorResult, Text, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.account_rules import AccountRefused, clean_name
 from domain.db import Base, UtcDateTime, db, utc_now, write_if_free
 from domain.ended_sessions import was_ended
+from domain.open_sessions import forget_all
 from domain.passwords import hash_new_password, hash_password, is_outdated, is_right
 
 LARGEST_FIRST_EPOCH = 2**30
@@ -48,7 +49,25 @@ def set_password(username: str, password: str) -> None:
     administrator = _existing_administrator(username)
     administrator.password_hash = hash_new_password(password, administrator.username)
     administrator.epoch += 1
+    forget_all(administrator.id)
     db.session.commit()
+
+
+def change_password(administrator: Administrator, password: str) -> bool:
+    """Let who has just given the present password have another one, end all of their sessions, and commit.
+
+    False, with nothing changed, where the password was replaced meanwhile. Raises ``PasswordRefused``.
+    """
+    known = (Administrator.id == administrator.id, Administrator.password_hash == administrator.password_hash)
+    facts = {"password_hash": hash_new_password(password, administrator.username), "epoch": administrator.epoch + 1}
+    administrator_id = administrator.id
+    # Written in a transaction that has read nothing: on SQLite nobody may have written since a first look.
+    db.session.rollback()
+    changed = cast(CursorResult[Any], db.session.execute(update(Administrator).where(*known).values(**facts)))
+    if changed.rowcount:
+        forget_all(administrator_id)
+    db.session.commit()
+    return changed.rowcount == 1
 
 
 def remove_administrator(username: str, *, even_the_last: bool = False) -> None:
@@ -73,6 +92,7 @@ def end_all_sessions(administrator_id: int) -> None:
     db.session.execute(
         update(Administrator).where(Administrator.id == administrator_id).values(epoch=Administrator.epoch + 1)
     )
+    forget_all(administrator_id)
     db.session.commit()
 
 

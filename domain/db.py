@@ -20,7 +20,7 @@ from sqlalchemy import (
     Select,
     Table,
     TypeDecorator,
-    Update,
+    UpdateBase,
     event,
     select,
 )
@@ -128,7 +128,7 @@ def insert_into(table: Table, database: str) -> postgresql.Insert | sqlite.Inser
     return sqlite.insert(table) if database == "sqlite" else postgresql.insert(table)
 
 
-def write_if_free(statement: Update) -> bool:
+def write_if_free(statement: UpdateBase) -> bool:
     """Run ``statement`` in a transaction of its own; false when it would have to wait, or failed.
 
     For what is good to know and not worth anybody's time: nothing that counts may be written so. On SQLite the caller's

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import cast
 
 from sqlalchemy import ColumnElement, Table, Text, delete, exists
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from domain.db import Base, UtcDateTime, db, insert_into
 
@@ -26,6 +26,6 @@ def end_session(session_id: str, until: datetime, now: datetime) -> None:
     db.session.commit()
 
 
-def was_ended(session_id: str) -> ColumnElement[bool]:
+def was_ended(session_id: str | InstrumentedAttribute[str]) -> ColumnElement[bool]:
     """Whether the session was signed out, as a condition of a query."""
     return exists().where(EndedSession.session_id == session_id)

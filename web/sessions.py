@@ -5,15 +5,16 @@ session: its two time limits, whether it was signed out, and whether all of that
 """
 
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import request, session
 
-from domain import accounts
+from domain import accounts, open_sessions
 from domain.db import utc_now
-from domain.ended_sessions import end_session
 from settings import current_settings
+from web.browser_names import browser_name
+from web.limits import address_of_caller
 
 #: What says who has signed in; the rest (the token of forms, messages) is of no account.
 IDENTITY = ("administrator_id", "epoch", "session_id", "signed_in_at", "seen_at")
@@ -25,10 +26,15 @@ LIVE_ARGUMENTS = {"part", "live"}
 
 
 def begin(administrator: accounts.Administrator) -> None:
-    """A new session, whatever came before; it holds who signed in and nothing of theirs."""
+    """A new session, whatever came before; it holds who signed in and nothing of theirs.
+
+    The caller's transaction has to be one of ``reading``.
+    """
     session.clear()
     session.permanent = True
     session.update(contents(administrator.id, administrator.epoch))
+    open_sessions.forget_old(utc_now())
+    _write_down()
 
 
 def contents(administrator_id: int, epoch: int) -> dict[str, Any]:
@@ -46,12 +52,26 @@ def find_signed_in() -> accounts.Administrator | None:
 
 
 def note_use() -> None:
-    """Put off the end of the idle time, unless the page has asked by itself."""
+    """Put off the end of the idle time, unless the page has asked by itself.
+
+    The caller's transaction has to be one of ``reading``.
+    """
     if request.endpoint in LIVE_ENDPOINTS or LIVE_ARGUMENTS & set(request.args):
         return
     now = utc_now().timestamp()
     if not 0 <= now - session["seen_at"] < _idle_seconds() / EXACTNESS:
         session["seen_at"] = now
+        _write_down()
+
+
+def counted_by() -> str:
+    """What the failures of this session are counted by."""
+    return str(session.get("session_id", ""))
+
+
+def is_nobodys() -> bool:
+    """Whether nobody has signed in with this session; whether it is over is not asked."""
+    return not counted_by()
 
 
 def note_that_it_is_over() -> None:
@@ -71,14 +91,27 @@ def end() -> None:
     """Sign out: neither this cookie nor a copy of it serves any more. Commits."""
     session_id, signed_in_at = session["session_id"], session["signed_in_at"]
     session.clear()
-    until = datetime.fromtimestamp(signed_in_at, UTC) + timedelta(hours=current_settings().session_hours)
-    end_session(session_id, until, utc_now())
+    open_sessions.end(session_id, datetime.fromtimestamp(signed_in_at, UTC), utc_now())
 
 
 def end_everywhere() -> None:
     """Sign out this browser and every other one of the same administrator. Commits."""
     accounts.end_all_sessions(session["administrator_id"])
     session.clear()
+
+
+def _write_down() -> None:
+    """For the administrator's own list of sessions."""
+    use = open_sessions.Use(
+        session_id=session["session_id"],
+        administrator_id=session["administrator_id"],
+        epoch=session["epoch"],
+        signed_in_at=datetime.fromtimestamp(session["signed_in_at"], UTC),
+        seen_at=datetime.fromtimestamp(session["seen_at"], UTC),
+        address=address_of_caller(),
+        device=browser_name(request.user_agent.string),
+    )
+    open_sessions.note_use(use)
 
 
 def _is_whole() -> bool:

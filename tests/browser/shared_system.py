@@ -14,7 +14,8 @@ from tests.running_system import RunningSystem, wait_until
 
 PATIENCE_SECONDS = 120
 #: Who may come in, and what the processes note of themselves. All the rest is what somebody has done here.
-KEPT = {"administrators", "api_tokens", "ended_sessions", "heartbeats", "quotas", "salts", "alembic_version"}
+KEPT = {"administrators", "api_tokens", "ended_sessions", "open_sessions"}
+KEPT |= {"heartbeats", "quotas", "salts", "alembic_version"}
 #: A worker has such a stage in its hands, and comes back to it.
 IN_HAND = [StageState.RUNNING, StageState.SUBMITTED, StageState.FETCHING, StageState.UNCERTAIN]
 

@@ -14,7 +14,7 @@ from tests.browser.shared_system import PATIENCE_SECONDS, Sections, empty, froze
 from tests.emulator.openai_answers import Model
 from tests.emulator.server import Emulator
 from tests.http_session import Api
-from tests.running_system import RunningSystem, wait_until
+from tests.running_system import PASSWORD, RunningSystem, wait_until
 
 POEM, VOICE, SONG, CLIP = StageType
 KEY, WRONG_KEY = "sk-fake-states-0123456789-s5t6", "sk-fake-nobody-0123456789-w0w0"
@@ -44,6 +44,9 @@ def states_of(system: RunningSystem, emulated: Emulator, sections: Sections) -> 
     yield State("new-order", "/admin/orders/new")
     yield State("new-order-refused", "/admin/orders/new", _send_an_empty_order)
     yield State("help", "/admin/help")
+    system.browser()  # signs in, so that there is another session to look at
+    yield State("account", "/admin/account")
+    yield State("account-refused", "/admin/account", _choose_a_common_password)
     # What does not work is checked again and again, at whatever other pages somebody looks meanwhile.
     sections.clear(SONG, CLIP)
 
@@ -176,6 +179,13 @@ def _guess_passwords(page: Page) -> None:
         # The minute may have ended before the page has met its limit.
         if not page.locator("[name=password]").count():
             return
+
+
+def _choose_a_common_password(page: Page) -> None:
+    for field, typed in (("present", PASSWORD), ("new", "password"), ("again", "password")):
+        page.fill(f"#{field}", typed)
+    page.click("main form .btn-primary")
+    expect(page.locator("#new-error")).to_be_visible()
 
 
 def _send_an_empty_order(page: Page) -> None:

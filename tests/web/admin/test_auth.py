@@ -16,7 +16,15 @@ from tests.web.conftest import answer_of
 from web import sessions
 from web.config import config_of
 
-PAGES = ["/admin", "/admin/providers", "/admin/providers/POEM", "/admin/orders", "/admin/orders/new", "/admin/orders/1"]
+PAGES = [
+    "/admin",
+    "/admin/providers",
+    "/admin/providers/POEM",
+    "/admin/orders",
+    "/admin/orders/new",
+    "/admin/account",
+    "/admin/orders/1",
+]
 
 
 def sign_in(client: FlaskClient, username: str, password: str) -> TestResponse:
@@ -39,7 +47,7 @@ def test_signing_in_leads_to_the_start_page_and_opens_the_others(
     assert (answer.status_code, answer.location) == (303, "/admin")
     with app.app_context():
         assert accounts.list_administrators()[0].last_signed_in_at is not None
-    assert [client.get(path).status_code for path in PAGES] == [200, 200, 200, 200, 200, 404]
+    assert [client.get(path).status_code for path in PAGES] == [200, 200, 200, 200, 200, 200, 404]
 
 
 def test_a_wrong_password_and_an_unknown_name_are_answered_alike(client: FlaskClient, administrator: str) -> None:

@@ -25,6 +25,7 @@ PATHS = [
     "/admin/orders/new",
     "/admin/orders/1",
     "/admin/help",
+    "/admin/account",
     "/admin/no-such-page",
     "/no-such-page",
 ]
@@ -102,7 +103,7 @@ def test_every_answer_carries_the_headers(filled: FlaskClient) -> None:
 
 
 def post_routes(app: Flask) -> list[str]:
-    values = {"stage_type": "POEM", "order_id": 1}
+    values = {"stage_type": "POEM", "order_id": 1, "row_id": 1}
     routes = [rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or set())]
     with app.test_request_context():
         return [
@@ -114,7 +115,7 @@ def post_routes(app: Flask) -> list[str]:
 
 def test_every_form_is_refused_without_a_token_or_with_another_ones(app: Flask, filled: FlaskClient) -> None:
     routes = post_routes(app)
-    assert len(routes) == 11
+    assert len(routes) == 13
     foreign = app.test_client()
     token = token_of(foreign.get("/admin/login"))
 
@@ -127,7 +128,7 @@ def test_every_form_is_refused_without_a_token_or_with_another_ones(app: Flask, 
 
 def test_addresses_that_only_take_forms_say_so(app: Flask, filled: FlaskClient) -> None:
     for path in post_routes(app):
-        if path in {"/admin/login", "/admin/orders/new"}:
+        if path in {"/admin/login", "/admin/orders/new", "/admin/account"}:
             continue
         answer = filled.get(path)
         assert answer.status_code == 405, path
