@@ -1,7 +1,7 @@
 """Administrators, who sign in to the pages. What programs sign in with is in ``api_tokens``."""
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Text, func, select, update

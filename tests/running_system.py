@@ -103,6 +103,11 @@ class RunningSystem:
         return self._env["DATABASE_URL"]
 
     @property
+    def secret_key(self) -> str:
+        """What sessions are signed with."""
+        return self._env["SECRET_KEY"]
+
+    @property
     def url(self) -> str:
         """Where the web process listens."""
         return f"http://127.0.0.1:{self.port}"

@@ -14,12 +14,16 @@ from domain import accounts, open_sessions
 from domain.db import utc_now
 from settings import current_settings
 from web.browser_names import browser_name
-from web.limits import address_of_caller
+from web.limits import address_of_caller, unrecognizable
 
 #: What says who has signed in; the rest (the token of forms, messages) is of no account.
 IDENTITY = ("administrator_id", "epoch", "session_id", "signed_in_at", "seen_at")
+#: What outlives a session whose time is over: an open form's token stays good for signing in, and what somebody has
+#: typed is still theirs when they sign in again. All else, such as messages, was for who had signed in.
+OUTLIVES = ("csrf_token", "drafts", "is_over")
 #: Which part of the idle time may pass before the cookie is written again.
 EXACTNESS = 30
+DIGITS_OF_A_NAME = 16
 #: Answers that pages ask for by themselves. See static/live.js and the meta refresh of pages without JavaScript.
 LIVE_ENDPOINTS = {"admin.section"}
 LIVE_ARGUMENTS = {"part", "live"}
@@ -30,9 +34,10 @@ def begin(administrator: accounts.Administrator) -> None:
 
     The caller's transaction has to be one of ``reading``.
     """
+    drafts = _drafts_of(administrator.username)
     session.clear()
     session.permanent = True
-    session.update(contents(administrator.id, administrator.epoch))
+    session.update(contents(administrator.id, administrator.epoch), drafts=drafts)
     open_sessions.forget_old(utc_now())
     _write_down()
 
@@ -74,12 +79,19 @@ def is_nobodys() -> bool:
     return not counted_by()
 
 
-def note_that_it_is_over() -> None:
-    """Forget who had signed in, if anybody, and remember to say so; an open form's token stays good for signing in."""
-    if session.pop("administrator_id", None) is not None:
-        session["is_over"] = True
-    for name in IDENTITY:
-        session.pop(name, None)
+def note_that_it_is_over() -> bool:
+    """Forget who had signed in, if anybody, and remember to say so.
+
+    Returns whether somebody has ended it, here or elsewhere, before its time: then drafts are forgotten as well.
+    """
+    if not set(IDENTITY) & set(session):
+        return False
+    was_ended = _is_whole() and _is_in_time(utc_now().timestamp())
+    kept = {name: session[name] for name in OUTLIVES if name in session and not (was_ended and name == "drafts")}
+    session.clear()
+    session.permanent = True
+    session.update(kept, is_over=True)
+    return was_ended
 
 
 def is_over() -> bool:
@@ -98,6 +110,13 @@ def end_everywhere() -> None:
     """Sign out this browser and every other one of the same administrator. Commits."""
     accounts.end_all_sessions(session["administrator_id"])
     session.clear()
+
+
+def _drafts_of(username: str) -> str:
+    """What the browser keeps their drafts under: no secret, another one for everybody, and new after signing out."""
+    whose = unrecognizable(username)[:DIGITS_OF_A_NAME]
+    known = str(session.get("drafts", ""))
+    return known if known.startswith(f"{whose}-") else f"{whose}-{secrets.token_urlsafe(8)}"
 
 
 def _write_down() -> None:

@@ -1,14 +1,23 @@
 // Remembers what is typed into the form of a new order until it is placed: an ended session, or a reload, takes nothing
 // away. It is kept in this tab alone, and gone with it.
-const KEPT = "quatrain-new-order";
-const SENT = "quatrain-new-order-sent";
+// It is kept for who has typed it: data-drafts says whose drafts may be here, and whatever else there is, is forgotten
+// by the form and by the login page. After signing out these are nobody's, also where Clear-Site-Data is not heard.
+const DRAFT = "quatrain-new-order ";
+const SENT = "quatrain-sent";
 const form = document.querySelector("form[data-draft]");
 const note = document.querySelector("[data-draft-note]");
+const whose = document.querySelector("[data-drafts]")?.dataset.drafts;
+const KEPT = DRAFT + whose;
 
 // [name, value] of each field that one can see, as a form is sent. What is hidden belongs to this form alone: with an old
 // form_key an order would pass for the one before.
 const hidden = () => [...form.querySelectorAll("input[type=hidden]")].map((field) => field.name);
 const typed = () => [...new FormData(form)].filter(([name]) => !hidden().includes(name));
+
+function forgetOthers() {
+  Object.keys(sessionStorage).filter((key) => key.startsWith(DRAFT) && (key !== KEPT || !whose))
+    .forEach((key) => sessionStorage.removeItem(key));
+}
 
 function restore(fields) {
   for (const field of form.elements) {
@@ -20,7 +29,7 @@ function restore(fields) {
 
 function remember() {
   note.hidden = true;
-  sessionStorage.setItem(KEPT, JSON.stringify(typed()));
+  if (whose) sessionStorage.setItem(KEPT, JSON.stringify(typed()));
 }
 
 function open() {
@@ -33,7 +42,7 @@ function open() {
     note.hidden = JSON.stringify(typed()) === empty;
   }
   form.addEventListener("input", remember);
-  form.addEventListener("submit", () => { remember(); sessionStorage.setItem(SENT, "1"); });
+  form.addEventListener("submit", () => { remember(); sessionStorage.setItem(SENT, KEPT); });
   form.addEventListener("reset", () => {
     sessionStorage.removeItem(KEPT);
     note.hidden = true;
@@ -42,11 +51,12 @@ function open() {
 }
 
 try {
+  if (whose !== undefined) forgetOthers();
   if (form) {
     open();
   } else if (sessionStorage.getItem(SENT) && new URL(document.referrer).pathname.endsWith("/orders/new")) {
     // The page of an order that follows the form: it was placed.
-    sessionStorage.removeItem(KEPT);
+    sessionStorage.removeItem(sessionStorage.getItem(SENT));
     sessionStorage.removeItem(SENT);
   }
 } catch {

@@ -6,9 +6,15 @@ const root = document.documentElement;
 const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
 const systems = () => (systemIsDark.matches ? "dark" : "light");
 
-// Where the browser keeps nothing for us, the choice lasts as long as the page.
-let chosen = null;
-try { chosen = localStorage.getItem(KEY); } catch { /* forbidden */ }
+// In a cookie: what else a browser keeps for us is forgotten with signing out. Where it keeps none, the choice lasts as
+// long as the page.
+const keep = (choice, seconds) => {
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `${KEY}=${choice}; path=/; max-age=${seconds}; samesite=lax${secure}`;
+};
+const kept = () => document.cookie.match(/(?:^|; )theme=(\w+)/)?.[1] ?? null;
+const A_YEAR = 365 * 24 * 60 * 60;
+let chosen = kept();
 
 function show() {
   root.dataset.bsTheme = ["light", "dark"].includes(chosen) ? chosen : systems();
@@ -19,16 +25,15 @@ function show() {
 function turn() {
   const other = root.dataset.bsTheme === "dark" ? "light" : "dark";
   chosen = other === systems() ? null : other;
-  try {
-    if (chosen) localStorage.setItem(KEY, chosen);
-    else localStorage.removeItem(KEY);
-  } catch { /* forbidden */ }
+  if (chosen) keep(chosen, A_YEAR);
+  else keep("", 0);
   show();
 }
 
 show();
 systemIsDark.addEventListener("change", show);
-addEventListener("storage", (event) => { if (event.key === KEY) { chosen = event.newValue; show(); } });
+// It may have been turned in another tab.
+document.addEventListener("visibilitychange", () => { if (navigator.cookieEnabled) { chosen = kept(); show(); } });
 addEventListener("DOMContentLoaded", () => {
   const button = document.querySelector("[data-theme-switch]");
   if (!button) return;

@@ -128,7 +128,7 @@ def test_a_session_from_before_signing_in_does_not_live_on(client: FlaskClient, 
     sign_in(client, administrator, ADMIN_PASSWORD)
 
     with client.session_transaction() as session:
-        assert set(session) == {*sessions.IDENTITY, "_permanent"}
+        assert set(session) == {*sessions.IDENTITY, "drafts", "_permanent"}
     client.get("/admin")
     with client.session_transaction() as session:
         assert session["csrf_token"] != token_before

@@ -210,6 +210,35 @@ def test_signing_out_everywhere_leaves_other_administrators_alone(app: Flask, ad
     assert other.get("/admin").status_code == 200
 
 
+def test_a_browser_is_told_to_forget_only_what_somebody_has_ended(
+    app: Flask, admin: FlaskClient, second: FlaskClient, clock: time_machine.Traveller
+) -> None:
+    third = signed_in(app, app.test_client())
+    signed_out = post(admin, "/admin/logout")
+    clock.shift(timedelta(minutes=10))
+    everywhere = post(second, "/admin/logout-everywhere")
+    ended_elsewhere, asked_again = third.get("/admin"), third.get("/admin")
+    clock.shift(timedelta(minutes=31))
+    out_of_time = signed_in(app, app.test_client())
+    clock.shift(timedelta(minutes=31))
+
+    told = [each.headers.get("Clear-Site-Data") for each in (signed_out, everywhere, ended_elsewhere)]
+    assert told == ['"cache", "storage"'] * 3
+    for answer in (asked_again, out_of_time.get("/admin"), app.test_client().get("/admin")):
+        assert "Clear-Site-Data" not in answer.headers
+
+
+def test_what_was_to_be_told_to_one_person_is_not_told_to_who_comes_after_their_time(
+    app: Flask, admin: FlaskClient, clock: time_machine.Traveller
+) -> None:
+    with admin.session_transaction() as session:
+        session["_flashes"] = [("success", "Заказ для Зинаиды принят.")]
+    clock.shift(timedelta(minutes=31))
+    admin.get("/admin")
+
+    assert "Зинаиды" not in admin.get("/admin/login").text
+
+
 @on_both_databases
 def test_a_removed_administrators_cookie_is_not_good_for_who_gets_the_same_id(app: Flask, admin: FlaskClient) -> None:
     with app.app_context():
