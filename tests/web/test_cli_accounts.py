@@ -120,7 +120,7 @@ def test_a_first_password_that_somebody_would_try_stops_the_release_with_what_to
 
     assert result.exit_code == 1
     assert result.stderr.startswith("The first administrator was not created. This password is one of the first")
-    assert result.stderr.endswith("Put another one into ADMIN_PASSWORD and start again.\n")
+    assert result.stderr.endswith("Put such a one into ADMIN_PASSWORD and start again.\n")
     assert "12345678" not in result.output
 
 

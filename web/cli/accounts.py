@@ -108,7 +108,7 @@ def create_first_administrator() -> None:
             click.echo("There is an administrator already; nothing was changed.")
             return
         raise Refused(
-            f"The first administrator was not created. {refused} Put another one into ADMIN_PASSWORD and start again."
+            f"The first administrator was not created. {refused} Put such a one into ADMIN_PASSWORD and start again."
             if isinstance(refused, PasswordRefused)
             else f"The first administrator was not created. {refused}"
         ) from None

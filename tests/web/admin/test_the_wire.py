@@ -99,6 +99,7 @@ FILLED_IN: dict[str, dict[str, str]] = {
     "/admin/providers/update": {"stage_type": "POEM", "provider_kind": "DUMMY"},
     "/admin/orders/new": {"recipient": "Анна", "occasion": "60 лет", "stages": "POEM"},
     "/admin/login": {"username": "admin", "password": ADMIN_PASSWORD},
+    "/admin/account": dict.fromkeys(("present", "new", "again"), ADMIN_PASSWORD),
 }
 
 
