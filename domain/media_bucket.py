@@ -6,6 +6,7 @@ A file is written to the local folder first, as its sender may break off in the 
 import io
 import threading
 import time
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import cache
@@ -33,6 +34,8 @@ RETRIES, RETRY_TIMEOUT = 2, timedelta(seconds=10)
 TRUSTED_SECONDS, DOUBTED_SECONDS = 30.0, 5.0
 PROBE = ".quatrain-was-here"
 READ_BYTES = 1 << 20
+#: A stage has one file, or a few where workers were lost.
+NAMES_AT_ONCE = 50
 
 
 class MediaStoreAway(OSError):
@@ -51,9 +54,9 @@ class MediaBucket:
         self._answered = False
         self._known_until = 0.0
 
-    def new_file(self) -> AbstractContextManager[NewFile]:
+    def new_file(self, stage_id: int) -> AbstractContextManager[NewFile]:
         """As ``MediaFolder.new_file``; the local disk keeps the file until it was sent."""
-        return self._scratch.new_file()
+        return self._scratch.new_file(stage_id)
 
     def keep(self, new: NewFile, name: str, content_type: str) -> None:
         """Send the file to the store; when this returns the store has all of it. Raises ``MediaStoreAway``."""
@@ -70,6 +73,45 @@ class MediaBucket:
         if failure:
             raise MediaStoreAway(failure)
         return cast(BinaryIO, io.BufferedReader(_Object(self._store, name, size), READ_BYTES))
+
+    def remove(self, name: str) -> None:
+        """Remove a file; does nothing where there is none. Raises ``MediaStoreAway``.
+
+        A bucket with versions keeps what it had until its own rules let it go.
+        """
+        self._delete([name])
+
+    def remove_of(self, stage_ids: Collection[int]) -> None:
+        """As ``MediaFolder.remove_of``, of the bucket and of the local disk. Raises ``MediaStoreAway``."""
+        for stage_id in stage_ids:
+            if names := list(self._names(f"{stage_id}-")):
+                self._delete(names)
+        self._scratch.remove_of(stage_ids)
+
+    def _names(self, beginning: str) -> Iterator[str]:
+        """The names that begin so. A store lists in order, and the library asks only for whole folders."""
+        failure = ""
+        try:
+            for found in obstore.list(self._store, offset=beginning, chunk_size=NAMES_AT_ONCE):
+                for each in found:
+                    if not each["path"].startswith(beginning):
+                        return
+                    yield each["path"]
+        except BaseError as error:
+            failure = type(error).__name__
+        if failure:
+            raise MediaStoreAway(failure)
+
+    def _delete(self, names: list[str]) -> None:
+        failure = ""
+        try:
+            obstore.delete(self._store, names)
+        except FileNotFoundError:
+            return  # which some stores say, and most do not
+        except (BaseError, OSError) as error:
+            failure = type(error).__name__
+        if failure:
+            raise MediaStoreAway(failure)
 
     def has_room(self) -> bool:
         """Whether the local disk could take the files of more works on their way."""

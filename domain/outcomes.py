@@ -68,14 +68,20 @@ def record_success(job: Called, result: GenerationResult, stored: StoredWork) ->
     """
     # A job may have been the probe when it was handed over, long ago.
     may_be_probe = job.config.is_probe or (runs_jobs(job.config.provider_kind) and probes.is_probe(job.id))
-    ready = _record_success(job, result, stored, may_be_probe=may_be_probe)
+    done, ready = _record_success(job, result, stored, may_be_probe=may_be_probe)
+    if not done:
+        # Nobody waits for it any more; its order may have been erased.
+        works.discard(job.id, stored)
     if may_be_probe or not job.config.version:
         ready += persisted(waiting.release)(job.stage_type, utc_now(), from_now_on=True)
     return ready
 
 
 @persisted
-def _record_success(job: Called, result: GenerationResult, stored: StoredWork, *, may_be_probe: bool) -> list[Ready]:
+def _record_success(
+    job: Called, result: GenerationResult, stored: StoredWork, *, may_be_probe: bool
+) -> tuple[bool, list[Ready]]:
+    """Whether the stage has taken the work, and the stages that can start."""
     now = utc_now()
     usage = dict(result.usage)
     done = stages.move_first(
@@ -101,7 +107,7 @@ def _record_success(job: Called, result: GenerationResult, stored: StoredWork, *
         if may_be_probe:
             probes.pass_if_probe(job.id, job.stage_type, now)
     db.session.commit()
-    return ready
+    return done, ready
 
 
 @persisted

@@ -1,11 +1,12 @@
 """Texts and media files that stages produced."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from typing import BinaryIO, Final
 
+import structlog
 from sqlalchemy import Executable, bindparam, select
 
 from domain.db import Base, db, insert_into
@@ -18,6 +19,8 @@ from providers.base import GenerationResult
 from providers.download import Downloaded
 from providers.kinds import StageType
 from settings import current_settings
+
+log = structlog.get_logger(__name__)
 
 #: Why a stage stands whose work cannot be stored, and why an attempt was lost whose work could not.
 STORAGE_FULL: Final = "storage_full"
@@ -54,7 +57,7 @@ def store(stage_id: int, claim: int, result: GenerationResult) -> StoredWork:
     media = result.media or b""  # pragma: no mutate  # one of the two is there
     file_name = f"{stage_id}-{claim}.{EXTENSIONS[result.content_type]}"
     store = media_store()
-    with store.new_file() as new:
+    with store.new_file(stage_id) as new:
         new.file.write(media)
         store.keep(new, file_name, result.content_type)
     return StoredWork(result.content_type, None, file_name, len(media), hashlib.sha256(media).hexdigest())
@@ -63,11 +66,38 @@ def store(stage_id: int, claim: int, result: GenerationResult) -> StoredWork:
 def store_download(stage_id: int, claim: int, fill: Callable[[BinaryIO], Downloaded]) -> StoredWork:
     """Let ``fill`` write a file, and keep it under its own name; what ``fill`` raises leaves nothing behind."""
     store = media_store()
-    with store.new_file() as new:
+    with store.new_file(stage_id) as new:
         facts = fill(new.file)
         file_name = f"{stage_id}-{claim}.{EXTENSIONS[facts.content_type]}"
         store.keep(new, file_name, facts.content_type)
     return StoredWork(facts.content_type, None, file_name, facts.size_bytes, facts.sha256)
+
+
+def discard(stage_id: int, stored: StoredWork) -> None:
+    """Remove the file of a work that came too late to be anybody's; outside any transaction. Safe twice.
+
+    A file that the stage's work names is left alone: a commit can have happened although it was not confirmed.
+    One that cannot be removed in five minutes stays, and is in the log.
+    """
+    try:
+        _discard(stage_id, stored.file_name)
+    except OSError as error:
+        log.warning("late work not removed", file=stored.file_name, error=type(error).__name__)
+
+
+@persisted
+def _discard(stage_id: int, name: str | None) -> None:
+    if name is None:
+        return
+    is_ours = db.session.scalar(select(Work.id).where(Work.stage_id == stage_id, Work.file_name == name)) is not None
+    db.session.rollback()
+    if not is_ours:
+        media_store().remove(name)
+
+
+def remove_files(stage_ids: Collection[int]) -> None:
+    """Remove every media file of these stages, kept or not; outside any transaction. Safe twice. Raises ``OSError``."""
+    media_store().remove_of(stage_ids)
 
 
 def attach(stage_id: int, stored: StoredWork) -> None:
