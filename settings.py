@@ -52,6 +52,7 @@ FALLBACK_KEYS = {
 }
 
 #: More than these is a slip of the keyboard, and would stop whatever counts with it.
+Days = Annotated[float, Field(gt=0, le=36_500)]
 Hours = Annotated[float, Field(gt=0, le=100_000)]
 Minutes = Annotated[float, Field(gt=0, le=1_000_000)]
 Seconds = Annotated[float, Field(gt=0, le=100_000_000)]
@@ -170,6 +171,11 @@ class Settings(BaseSettings):
         20, description="How long a client may take to send a request, all of it; who takes longer is hung up on."
     )
     stage_wait_hours: Hours = Field(72, description="How long a stage waits for its section before it fails.")
+    retention_days: Days | None = Field(
+        None,
+        description="So long after its end an order is erased: its words, works and files, in the database and in the "
+        "store of media. Unset: never.",
+    )
     sweep_interval_seconds: Seconds = Field(2, description="How often work that stands still is looked for.")
     poll_interval_seconds: Seconds = Field(3, description="How often due jobs at providers are looked for.")
     refresh_interval_seconds: Seconds = Field(3600, description="How often sections with an old list are looked for.")

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.calls import NOT_SENT
 from domain.db import Base, db, enum_type, insert_into
-from domain.orders import AttemptState
+from domain.orders import ERASED, AttemptState
 from providers.kinds import ProviderKind, StageType
 
 #: Seconds that a call took at the most, from when it was written down to its end; for jobs, to that of the job.
@@ -114,7 +114,7 @@ def since(first: date) -> Days:
         # Not the rows as objects: there are hundreds, and nobody changes them.
         select(
             CallDay.day, CallDay.stage_type, CallDay.provider_kind, CallDay.outcome, CallDay.seconds, CallDay.calls
-        ).where(CallDay.day >= first, CallDay.outcome != NOT_SENT)
+        ).where(CallDay.day >= first, CallDay.outcome.not_in((NOT_SENT, ERASED)))
     )
     made: dict[StageType, dict[date, Counter[float]]] = {}
     outcomes: dict[ProviderKind, Counter[str]] = {}

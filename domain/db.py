@@ -32,6 +32,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 BUSY_TIMEOUT_MS = 15_000
 #: How long PostgreSQL waits for a lock where nobody is to wait; it has no way to say "not at all" for every statement.
 NO_WAIT_MS = 10
+#: How long those who read may keep SQLite's log of writes from being emptied; writers wait meanwhile.
+LOG_PATIENCE_MS = 500
 
 #: How SQLite says that its disk takes no more: as a rule, at a commit; over a quota; and, where nobody has had the
 #: database open, already as it is opened to be read.
@@ -144,6 +146,26 @@ def write_if_free(statement: UpdateBase) -> bool:
     return True
 
 
+def forget_replaced_pages() -> bool:
+    """Empty SQLite's log of writes, which still holds what was on its pages before; outside any transaction.
+
+    False when somebody reads there for longer than ``LOG_PATIENCE_MS``: then it is to be tried again. True at once on
+    PostgreSQL, whose dead rows and log go by its own rules (docs/operating.md).
+    """
+    if db.engine.dialect.name != "sqlite":
+        return True
+    with db.engine.connect() as connection:
+        driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+        driver.execute(f"PRAGMA busy_timeout={LOG_PATIENCE_MS}")
+        try:
+            busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    return not busy
+
+
 @contextmanager
 def _no_patience(connection: Connection) -> Iterator[None]:
     if connection.dialect.name == "postgresql":
@@ -175,7 +197,7 @@ def prepare_sqlite(engine: Engine) -> None:
 
     sqlite3 must not begin transactions by itself: a read followed by a write in a deferred transaction fails at
     once with "database is locked", whatever the time-out (https://www.sqlite.org/isolation.html). FULL keeps the
-    record of a paid call through a power cut.
+    record of a paid call through a power cut. What is deleted is overwritten, whatever SQLite was built to do.
     """
     if engine.dialect.name != "sqlite":
         return
@@ -183,7 +205,13 @@ def prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     _write_in_turn(engine)

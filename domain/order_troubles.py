@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Row, Select, func, literal_column, select, union_all
 
 from domain.db import db
-from domain.orders import Stage, StageState
+from domain.orders import ERASED, Stage, StageState
 from providers.kinds import StageType
 
 #: For so long a failed work is news.
@@ -56,7 +56,8 @@ def _some(state: StageState, kind: StageType, now: datetime) -> Select[*tuple[An
         _IN_TROUBLE, Stage.state == state, Stage.stage_type == kind
     )
     if state is StageState.FAILED:
-        found = found.where(since > now - RECENT)
+        # What was cancelled with its order is nobody's trouble.
+        found = found.where(since > now - RECENT, Stage.reason.is_distinct_from(ERASED))
     return select(found.limit(MOST).subquery())
 
 

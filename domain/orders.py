@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -40,6 +40,10 @@ class OrderState(StrEnum):
     FAILED = "failed"
 
 
+#: Why a stage has failed that was cancelled because its order was erased, and why its call came to nothing.
+ERASED: Final = "erased"
+
+
 class AttemptState(StrEnum):
     """What became of one call to a provider. OPEN is written before the call, so that a crash leaves a trace.
 
@@ -67,8 +71,17 @@ class Ready:
     stage_type: StageType
 
 
+_ERASE_DUE = text("erase_due_at IS NOT NULL")
+_ENDED = text("erase_requested_at IS NULL AND state IN ('done', 'failed')")
+
+
 class Order(Base):
-    """What was asked for. ``poem`` is the customer's own text, where one was given instead of ordering POEM."""
+    """What was asked for. ``poem`` is the customer's own text, where one was given instead of ordering POEM.
+
+    An order that is erased keeps its row without words (``domain.erasure``): ``erase_requested_at`` is when they went,
+    ``erased_at`` when nothing of them was left on any disk, None until then. ``erase_due_at`` is when to look after it
+    next, None when all is done.
+    """
 
     __tablename__ = "orders"
 
@@ -86,10 +99,24 @@ class Order(Base):
     api_token_id: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    erase_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    erased_by: Mapped[str | None] = mapped_column(Text)
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    erase_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     stages: Mapped[list["Stage"]] = relationship(back_populates="order", order_by="Stage.id")
 
-    __table_args__ = (Index("ix_orders_state_id", "state", "id"),)
+    __table_args__ = (
+        Index("ix_orders_state_id", "state", "id"),
+        # Each sweep asks for them: the few that are being erased, and those that ended longest ago.
+        Index("ix_orders_erase_due_at", "erase_due_at", sqlite_where=_ERASE_DUE, postgresql_where=_ERASE_DUE),
+        Index("ix_orders_ended", "updated_at", sqlite_where=_ENDED, postgresql_where=_ENDED),
+    )
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether its words are gone: whoever asks for it is told so, and nothing is done for it any more."""
+        return self.erase_requested_at is not None
 
     @property
     def brief(self) -> Brief:

@@ -24,6 +24,8 @@ IDEMPOTENCY_KEEPS = timedelta(hours=24)
 LONGEST_IDEMPOTENCY_KEY = 255
 #: Before the keys of forms. No program's key has a tab in it, so the two never meet, whoever is called what.
 FORM = "form\t"
+#: Before the hash of a program's key whose order was erased: the key itself may be made of a name.
+HASHED = "sha256\t"
 
 
 class IdempotencyKey(Base):
@@ -169,6 +171,17 @@ def forget_old_keys(now: datetime) -> None:
     db.session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - IDEMPOTENCY_KEEPS))
 
 
+def hide_keys(order_id: int) -> None:
+    """Keep only hashes of the keys that stand for ``order_id``, in the caller's transaction. Safe twice.
+
+    As long as they count they go on standing for it: an order that was erased is not ordered again by who repeats
+    the request for it.
+    """
+    for row in db.session.scalars(select(IdempotencyKey).where(IdempotencyKey.order_id == order_id)):
+        if not row.key.startswith((FORM, HASHED)):
+            row.key = _hashed(row.key)
+
+
 def ready_stages(order: Order) -> list[Ready]:
     """The stages of ``order`` that can start."""
     return [Ready(stage.id, stage.stage_type) for stage in order.stages if stage.state is StageState.QUEUED]
@@ -199,8 +212,9 @@ def _refused_without(room: bool) -> Iterator[None]:
 
 
 def _order_of_key(new: NewOrder, key: str) -> Order | None:
+    spellings = (key, _hashed(key))
     row = db.session.scalar(
-        select(IdempotencyKey).where(IdempotencyKey.placed_by == new.placed_by, IdempotencyKey.key == key)
+        select(IdempotencyKey).where(IdempotencyKey.placed_by == new.placed_by, IdempotencyKey.key.in_(spellings))
     )
     if row is None:
         return None
@@ -215,7 +229,10 @@ def _order_of_key(new: NewOrder, key: str) -> Order | None:
 
 
 def _order_of_another_form(placed_by: str, key: str, request_hash: str) -> Order | None:
-    """The newest order of the same words and works, unless ``key`` stands for an order itself."""
+    """The newest order of the same words and works, unless ``key`` stands for an order itself.
+
+    None, too, where that order was erased: nothing of it is left to be shown instead.
+    """
     asked_before = select(IdempotencyKey).where(
         IdempotencyKey.placed_by == placed_by,
         IdempotencyKey.key.startswith(FORM),
@@ -225,7 +242,12 @@ def _order_of_another_form(placed_by: str, key: str, request_hash: str) -> Order
     rows = list(db.session.scalars(asked_before.order_by(IdempotencyKey.id.desc())))
     if not rows or any(row.key == key for row in rows):
         return None
-    return db.session.get(Order, rows[0].order_id)
+    twin = db.session.get(Order, rows[0].order_id)
+    return None if twin is None or twin.is_erased else twin
+
+
+def _hashed(key: str) -> str:
+    return HASHED + hashlib.sha256(key.encode()).hexdigest()
 
 
 def _request_hash(new: NewOrder) -> str:

@@ -27,8 +27,10 @@ def retry_by_hand(stage: Stage, now: datetime) -> bool:
     A stage that only makes a pause after a failure ends it.
     A job whose id we have is looked at again instead: it is paid for. Otherwise the provider is asked anew, which may
     cost a second time; that is what the person has decided, also of a job whose key nobody can open any more.
-    The caller commits.
+    Of an order that was erased nothing is made. The caller commits.
     """
+    if stage.order.is_erased:
+        return False
     if waiting.is_pausing(stage, now):
         # The same failure again makes the same pause again, not a longer one.
         failures = max(stage.passing_failures - 1, 0)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from celery.signals import worker_ready
 
-from domain import recovery, ticks
+from domain import erasure, recovery, ticks
 from domain.db import db, utc_now
 from tasks.messages import SWEEP_TASK, send_check, send_stages, send_sweep, waiting_stages
 from tasks.pace import release_at
@@ -13,7 +13,7 @@ from tasks.registration import task
 
 @task(name=SWEEP_TASK)
 def sweep(every: float | None = None) -> None:
-    """Move on what stands still and send again what was not heard.
+    """Move on what stands still, send again what was not heard, and go on with what is being erased.
 
     ``every``, in seconds, is given by beats: of all of them, one is heard in each such span.
     """
@@ -28,6 +28,9 @@ def sweep(every: float | None = None) -> None:
         send_check(stage_type)
     if found.again_at is not None:
         release_at(found.again_at)
+    # Last, as nobody's work waits for it.
+    erasure.request_old(utc_now())
+    erasure.go_on(utc_now())
 
 
 def sweep_at_once(**_: object) -> None:
