@@ -66,7 +66,7 @@ def request(order_id: int, by: str, now: datetime, *, ended_before: datetime | N
 
 
 def request_old(now: datetime) -> int:
-    """``request`` for orders that ended longer than ``RETENTION_DAYS`` ago, oldest first, ``BATCH`` at most; how many."""
+    """``request`` for orders that ended ``RETENTION_DAYS`` ago, oldest first, ``BATCH`` at most; returns how many."""
     days = current_settings().retention_days
     if days is None:
         return 0

@@ -29,6 +29,7 @@ PAGES = {
     403: (_("This is not allowed"), _("You may not do this.")),
     404: (_("There is no such page"), _("The address is wrong, or what was there is gone.")),
     405: (_("This address is not a page"), _("It only takes what a form sends.")),
+    410: (_("This was erased"), _("The words and works of this order are gone. What stays is on the order's page.")),
     413: (_("Too much was sent"), _("Go back and make the text shorter.")),
     415: (_("Only forms can be sent here"), _("Programs use the API under /api/v1.")),
     416: (_("There is no such part"), _("The file is shorter than what was asked for.")),

@@ -4,13 +4,13 @@ from flask import Flask, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from web import history_sentences, sentences, standstills
-from web.admin import account, good_to_know, new_order, order_actions, orders, providers, start
+from web.admin import account, erasing, good_to_know, new_order, order_actions, orders, providers, start
 from web.admin.blueprint import blueprint
 from web.form_keys import new_form_key
 
 __all__ = ["init_app"]
 
-PAGES = (start, providers, orders, new_order, order_actions, good_to_know, account)
+PAGES = (start, providers, orders, new_order, order_actions, erasing, good_to_know, account)
 
 
 def init_app(app: Flask) -> None:

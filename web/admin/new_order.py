@@ -24,6 +24,8 @@ def new_order() -> str:
     if like is None:
         return _order_page(OrderForm())
     order = order_lists.find(like) or abort(404)
+    if order.is_erased:
+        abort(410)
     words = {name: getattr(order, name) for name in OrderForm.FIELDS}
     form = OrderForm(data={**words, "stages": [stage.stage_type.value for stage in order.stages]})
     return _order_page(form, is_filled=True)

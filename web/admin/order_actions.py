@@ -41,6 +41,8 @@ def retry(order_id: int, stage_type: StageType) -> ResponseReturnValue:
 def work(order_id: int, stage_type: StageType) -> ResponseReturnValue:
     """The work itself, whole or the range that is asked for; ``?download=1`` saves it as a file."""
     stage = _find_stage(order_id, stage_type)
+    if stage.order.is_erased:
+        abort(410)
     made = stage.work
     if stage.state is not StageState.DONE or made is None:
         abort(404)

@@ -6,11 +6,12 @@ from enum import StrEnum
 from functools import partial
 from typing import TypeVar
 
-from flask import abort, get_template_attribute, render_template, request
+from flask import abort, get_template_attribute, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import format_decimal
 from flask_babel.speaklater import LazyString
 
-from domain import order_lists, order_search, standing_still, waiting
+from domain import erasure, order_lists, order_search, standing_still, waiting
 from domain.db import utc_now
 from domain.orders import Order, OrderState, StageState
 from domain.retrying import RETRYABLE_STATES
@@ -74,13 +75,19 @@ def _find_page(asked: Asked) -> tuple[standing_still.Page, bool]:
 
 
 @blueprint.get(f"/orders/<int(max={order_lists.LARGEST_ID}):order_id>")
-def order(order_id: int) -> str:
+def order(order_id: int) -> ResponseReturnValue:
     """One order; ``?part=stages`` is its changing part alone, for a page that keeps itself up to date.
 
-    The rest of the address is that of the list from which it was opened: the way back leads there.
+    The rest of the address is that of the list from which it was opened: the way back leads there. Of an order that
+    was erased the page shows what stays.
     """
     found = order_lists.find(order_id) or abort(404)
     alone = request.args.get("part") == "stages"
+    if found.is_erased:
+        if alone:
+            # A page that still shows its words reloads where its part leads elsewhere.
+            return redirect(url_for("admin.order", order_id=order_id, **read_asked().address_of_page), code=303)
+        return render_template("admin/erased_order.html", order=found, asked=read_asked(), RETENTION=erasure.RETENTION)
     return render_template(
         "admin/_stages.html" if alone else "admin/order.html",
         order=found,

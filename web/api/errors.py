@@ -44,6 +44,7 @@ FAULTS: dict[str, tuple[HTTPStatus, LazyString]] = {
         _("This Idempotency-Key stands for an order that asked for something else."),
     ),
     "order_not_found": (HTTPStatus.NOT_FOUND, _("There is no such order.")),
+    "order_erased": (HTTPStatus.GONE, _("This order was erased: its words and works are gone.")),
     "work_not_found": (HTTPStatus.NOT_FOUND, _("The order has no such work, or none yet.")),
     "bad_request": (HTTPStatus.BAD_REQUEST, _("The request cannot be read.")),
     "not_found": (HTTPStatus.NOT_FOUND, _("There is nothing at this address.")),

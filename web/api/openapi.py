@@ -162,7 +162,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
     answers: dict[str, Any] = {
         str(operation.answer_status): {"description": operation.answer_words, "content": content}
     }
-    if operation.answer_status == HTTPStatus.ACCEPTED:
+    if operation.answer_status == HTTPStatus.ACCEPTED and operation.body:
         location = {"description": "The address of what was made.", "schema": {"type": "string"}}
         answers[str(operation.answer_status)]["headers"] = {"Location": location}
     if operation.answer == MEDIA:

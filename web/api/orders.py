@@ -5,7 +5,7 @@ import math
 from flask import Response, url_for
 from pydantic import BaseModel
 
-from domain import order_lists
+from domain import erasure, order_lists
 from domain.api_tokens import Scope
 from domain.db import db, reading, utc_now
 from domain.order_rules import OrderInvalid, read_order
@@ -17,7 +17,7 @@ from web.api.errors import ApiFault, error_answer
 from web.api.language import in_callers_language
 from web.api.openapi import Operation, described
 from web.api.request_body import read_idempotency_key, read_json_object
-from web.api.shapes import OrderAccepted, OrderBody, OrderShown, StageError, StageShown
+from web.api.shapes import ErasureAccepted, OrderAccepted, OrderBody, OrderShown, StageError, StageShown
 from web.api.tokens import caller
 from web.refusals import log_refusal
 from web.sentences import ORDER_FAULTS, order_fault, reason_advice, reason_words
@@ -42,6 +42,7 @@ from web.sentences import ORDER_FAULTS, order_fault, reason_advice, reason_words
             "too_large",
             "not_sent_as_json",
             "not_an_object",
+            "order_erased",
             *ORDER_FAULTS,
         ),
     )
@@ -52,6 +53,7 @@ def place_order() -> Response:
     The same Idempotency-Key with the same body gives the same order for 24 hours, however often it is sent; with
     another body it is refused with 409. So a program that got no answer can simply send its request again. Keys are the
     token's own: what another one has ordered with the same key has nothing to do with it.
+    Where the order was erased meanwhile, nothing is made again: the answer is 410.
     """
     key = read_idempotency_key()
     order = _place(read_order(read_json_object(), caller().name, caller().token_id), key)
@@ -72,7 +74,7 @@ def place_order() -> Response:
         scopes=(Scope.ORDERS_READ,),
         answer=OrderShown,
         answer_words="The order as it stands.",
-        refusals=("order_not_found",),
+        refusals=("order_not_found", "order_erased"),
     )
 )
 def show_order(order_id: str) -> Response:
@@ -86,6 +88,29 @@ def show_order(order_id: str) -> Response:
         return answer(OrderShown(id=order.id, state=order.state, created_at=order.created_at, stages=stages))
 
 
+@blueprint.delete("/orders/<order_id>")
+@described(
+    Operation(
+        scopes=(Scope.ORDERS_WRITE,),
+        answer_status=202,
+        answer=ErasureAccepted,
+        answer_words="Accepted: from now on the order answers 410. Its files are removed within a minute or so.",
+        refusals=("order_not_found",),
+    )
+)
+def erase_order(order_id: str) -> Response:
+    """Erase an order.
+
+    Its words, texts and files are deleted, for good. What runs for it is cancelled: what a provider has begun may be
+    charged all the same, and is not stored. States, times, models and costs stay. Sent again, the answer is the same.
+    """
+    found = _reached(order_id)
+    order = erasure.request(found.id, caller().name, utc_now())
+    if order is None or order.erase_requested_at is None:
+        raise ApiFault("order_not_found")
+    return answer(ErasureAccepted(id=order.id, erased_at=order.erase_requested_at), 202)
+
+
 @blueprint.errorhandler(OrderInvalid)
 def answer_invalid_order(invalid: OrderInvalid) -> Response:
     """The first fault of an order that cannot be placed."""
@@ -95,16 +120,29 @@ def answer_invalid_order(invalid: OrderInvalid) -> Response:
 
 
 def find_order(order_id: str) -> Order:
-    """The order, or ``ApiFault`` with 404 for anything that is not the id of one, and for an order of somebody else.
+    """The order. ``ApiFault`` with 410 for an erased one, and with 404 for anything that is not the id of one."""
+    order = _reached(order_id)
+    if order.is_erased:
+        raise ApiFault("order_erased")
+    return order
 
-    Of those a token with ``admin:read`` may look at all, in a request that only reads.
+
+def _reached(order_id: str) -> Order:
+    """The order, erased or not; of somebody else it is 404 as well.
+
+    A token with ``admin:read`` reaches all, in a request that only reads.
     """
-    number = int(order_id) if order_id.isascii() and order_id.isdecimal() and len(order_id) < 20 else 0
-    by = caller()
+    number, by = number_of(order_id), caller()
     order = order_lists.find(number) if by.reaches_all_orders else order_lists.find_of_token(number, by.token_id)
     if order is None:
         raise ApiFault("order_not_found")
     return order
+
+
+def number_of(order_id: str) -> int:
+    """The number that an address names; 0, which no order has, for anything else."""
+    number = int(order_id) if order_id.isascii() and order_id.isdecimal() and len(order_id) < 20 else 0
+    return number if number <= order_lists.LARGEST_ID else 0
 
 
 def answer(body: BaseModel, status: int = 200) -> Response:
@@ -114,7 +152,7 @@ def answer(body: BaseModel, status: int = 200) -> Response:
 
 def _place(new: NewOrder, key: str | None) -> Order:
     try:
-        return place_once(new, key) if key is not None else place(new)
+        order = place_once(new, key) if key is not None else place(new)
     except KeyUsedForAnother:
         raise ApiFault("idempotency_key_reused", "Idempotency-Key") from None
     except QuotaUsedUp as used_up:
@@ -123,6 +161,9 @@ def _place(new: NewOrder, key: str | None) -> Order:
         raise ApiFault("quota_used_up", headers={"Retry-After": str(max(seconds, 1))}) from None
     except StorageFull:
         raise ApiFault("storage_full") from None
+    if order.is_erased:
+        raise ApiFault("order_erased", "Idempotency-Key")
+    return order
 
 
 def _shown(stage: Stage) -> StageShown:

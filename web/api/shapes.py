@@ -33,6 +33,13 @@ class OrderAccepted(BaseModel):
     url: str = Field(description="Where to ask for the order: a path on this server.")
 
 
+class ErasureAccepted(BaseModel):
+    """The order's words are gone, and its files are being removed."""
+
+    id: int
+    erased_at: datetime = Field(description="When it was erased; the same however often it is asked for.")
+
+
 class StageError(BaseModel):
     """Why a stage failed, waits or needs a decision."""
 

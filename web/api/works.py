@@ -19,7 +19,7 @@ from web.media_files import send_media, send_text
         answer=MEDIA,
         answer_words="The work: a text in UTF-8, or a media file. `ETag` is its SHA-256.",
         headers={"Range": "A part of the work, as in RFC 9110: the answer is 206 then."},
-        refusals=("order_not_found", "work_not_found", "range_unfit", "media_away"),
+        refusals=("order_not_found", "order_erased", "work_not_found", "range_unfit", "media_away"),
     )
 )
 def show_work(order_id: str, stage_type: str) -> Response:

@@ -1,11 +1,11 @@
-"""`flask orders …`: looking at orders, and retrying what failed."""
+"""`flask orders …`: looking at orders, retrying what failed, and erasing them."""
 
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from domain import order_lists, standing_still
+from domain import erasure, order_lists, standing_still
 from domain.db import db, reading, utc_now
 from domain.orders import Order, OrderState, Ready, Stage
 from domain.retrying import retry_by_hand
@@ -16,7 +16,10 @@ from web.cli.terminal import DatabaseGroup, Refused, print_json, print_table, sh
 ORDER_ID = click.IntRange(1, order_lists.LARGEST_ID)
 STAGE = click.Choice([stage_type.value for stage_type in StageType], case_sensitive=False)
 
-orders = DatabaseGroup("orders", help="Orders: look at them, retry what failed.")
+orders = DatabaseGroup("orders", help="Orders: look at them, retry what failed, erase them.")
+
+#: Who erased an order, where a command did.
+OPERATOR = "command line"
 
 
 @orders.command("list")
@@ -69,7 +72,9 @@ def show_order(order_id: int, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    click.echo(f"Order {order_id}: {facts['state']}, placed {shown(facts['created_at'])} by {facts['placed_by']}.")
+    erased = f" Erased {shown(facts['erased_at'])}." if facts["erased_at"] else ""
+    placed = f"placed {shown(facts['created_at'])} by {facts['placed_by']}"
+    click.echo(f"Order {order_id}: {facts['state']}, {placed}.{erased}")
     names = ("state", "reason", "detail", "provider_kind", "model", "attempts", "started_at", "finished_at")
     rows = ((name, *(stage[each] for each in names)) for name, stage in facts["stages"].items())
     print_table(("STAGE", *(name.upper().replace("_", " ") for name in names)), rows)
@@ -89,12 +94,47 @@ def retry_stage(order_id: int, stage: str) -> None:
         raise Refused(f"Order {order_id} has no {stage_type}.")
     if not retry_by_hand(found, utc_now()):
         db.session.rollback()
+        if found.order.is_erased:
+            raise Refused(f"Order {order_id} is erased: nothing of it is made again.")
         what = "retry takes what failed, needs attention or makes a pause"
         raise Refused(f"{stage_type} of order {order_id} is {found.state}; {what}.")
     ready = Ready(found.id, stage_type)
     db.session.commit()
     later = "" if send_stages([ready]) else " The broker is away: it starts later."
     click.echo(f"{stage_type} of order {order_id} is queued.{later}")
+
+
+@orders.command("erase")
+@click.argument("order_ids", metavar="ID...", type=ORDER_ID, nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase_orders(order_ids: tuple[int, ...], yes: bool) -> None:
+    """Erase the words, works and files of these orders, for good; states, times, models and costs stay.
+
+    What runs for them is cancelled; what a provider has begun may be charged all the same. All of them must be there,
+    or none is erased. One that was erased before is named as such: doing it twice does no harm.
+
+    Example: flask --app wsgi orders erase 12 13
+    """
+    with reading():
+        missing = [str(each) for each in order_ids if order_lists.find(each) is None]
+        db.session.rollback()
+    if missing:
+        raise Refused(f"There is no order {', '.join(missing)}; nothing was erased.")
+    if not yes:
+        click.confirm(f"Erase {len(order_ids)} order(s) for good?", abort=True)
+    for order_id in order_ids:
+        erasure.request(order_id, OPERATOR, utc_now())
+    erasure.go_on(utc_now(), order_ids)
+    with reading():
+        unfinished = [each for each in order_ids if not _is_gone(each)]
+    for order_id in order_ids:
+        later = " Its files could not be removed yet: the sweep tries again." if order_id in unfinished else ""
+        click.echo(f"Order {order_id} is erased.{later}")
+
+
+def _is_gone(order_id: int) -> bool:
+    order = order_lists.find(order_id)
+    return order is not None and order.erased_at is not None
 
 
 def _stages_in_short(order: Order) -> str:
@@ -107,6 +147,7 @@ def _facts_of_order(order: Order) -> dict[str, Any]:
         "state": order.state,
         "created_at": order.created_at,
         "placed_by": order.placed_by,
+        "erased_at": order.erase_requested_at,
         "stages": {stage.stage_type: _facts_of_stage(stage) for stage in order.stages},
     }
 

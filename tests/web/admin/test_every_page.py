@@ -8,7 +8,9 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
+from domain import erasure
 from domain.api_tokens import create_api_token
+from domain.db import utc_now
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.admin.browser import Page, post, token_of
@@ -24,6 +26,8 @@ PATHS = [
     "/admin/orders?stuck=1",
     "/admin/orders/new",
     "/admin/orders/1",
+    "/admin/orders/1/erase",
+    "/admin/orders/2",
     "/admin/help",
     "/admin/account",
     "/admin/no-such-page",
@@ -40,6 +44,7 @@ def filled(app: Flask, admin: FlaskClient) -> FlaskClient:
         builders.save_section(StageType.POEM, ProviderKind.OPENAI, api_key="sk-0123456789abcdef")
         builders.place_order(frozenset(StageType))
         create_api_token("shop", builders.ALL_RIGHTS)
+        erasure.request(builders.place_order().id, "admin", utc_now())
     return admin
 
 
@@ -115,7 +120,7 @@ def post_routes(app: Flask) -> list[str]:
 
 def test_every_form_is_refused_without_a_token_or_with_another_ones(app: Flask, filled: FlaskClient) -> None:
     routes = post_routes(app)
-    assert len(routes) == 13
+    assert len(routes) == 14
     foreign = app.test_client()
     token = token_of(foreign.get("/admin/login"))
 
@@ -128,7 +133,7 @@ def test_every_form_is_refused_without_a_token_or_with_another_ones(app: Flask, 
 
 def test_addresses_that_only_take_forms_say_so(app: Flask, filled: FlaskClient) -> None:
     for path in post_routes(app):
-        if path in {"/admin/login", "/admin/orders/new", "/admin/account"}:
+        if path in {"/admin/login", "/admin/orders/new", "/admin/orders/1/erase", "/admin/account"}:
             continue
         answer = filled.get(path)
         assert answer.status_code == 405, path

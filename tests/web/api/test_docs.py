@@ -41,7 +41,7 @@ def test_every_route_is_described_and_every_description_is_served(app: Flask, do
     }
 
     assert {(path, method) for path, methods in document["paths"].items() for method in methods} == served
-    assert len(served) == 4
+    assert len(served) == 5
 
 
 def test_the_document_is_whole(document: dict[str, Any]) -> None:
