@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import bindparam, insert, update
 from sqlalchemy.exc import DBAPIError
 
-from domain import prompts, quotas, second_tries, stages, works
+from domain import own_words, prompts, quotas, second_tries, stages, works
 from domain.context import current_vault
 from domain.db import Base, db, utc_now
 from domain.held_stages import HELD
@@ -17,7 +17,7 @@ from domain.persistence import persisted
 from domain.resolver import ResolvedConfig, SectionBlocked, get_provider_config
 from domain.vault import Place
 from providers.base import Brief, Credentials, GenerationRequest, Provider
-from providers.errors import UnreadableAnswer
+from providers.errors import ProviderError, UnreadableAnswer
 from providers.kinds import ProviderKind, StageType
 from providers.registry import runs_jobs
 from settings import current_settings
@@ -65,6 +65,11 @@ class Call:
             "model": self.model,
             "claim": self.claim,
         }
+
+    def hide_words(self, error: ProviderError) -> None:
+        """Take the order's words out of what the provider has said; to be done before anybody writes it down."""
+        brief = self.brief
+        own_words.hide(error, (brief.recipient, brief.occasion, brief.details, brief.tone, self.poem))
 
     def request(self) -> GenerationRequest:
         """The same for the same attempt, however often it is built: a provider compares a repeated one."""

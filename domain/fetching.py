@@ -62,6 +62,7 @@ def _fetch(call: Call, job_id: str, status: JobStatus, media: MediaLink) -> list
     try:
         stored = _store(call, media)
     except ProviderError as error:
+        call.hide_words(error)
         log.info("download failed", **call.facts, job_id=job_id, outcome=error.code, detail=error.detail)
         _ask_for_the_link_again(call, error)
         return []

@@ -47,6 +47,7 @@ def _make(call: Call, lease: Lease) -> Outcome:
             return Outcome()
         result = provider.generate(call.request())
     except ProviderError as error:
+        call.hide_words(error)
         log.info("attempt failed", **call.facts, outcome=error.code, detail=error.detail, status=error.status)
         return Outcome(check=outcomes.record_error(call, error, paid=provider.paid))
     try:

@@ -90,6 +90,7 @@ def _confirm(call: Call, provider: JobProvider, job_id: str, losses: int, now: d
     try:
         provider.poll(job_id)
     except ProviderError as error:
+        call.hide_words(error)
         log.info("call back not confirmed", **call.facts, outcome=error.code)
         if isinstance(error, PassingError) and not provider.honours_tokens:
             _look_again(call, losses, now)
@@ -104,6 +105,7 @@ def _send_again(call: Call, provider: JobProvider, losses: int, now: datetime) -
     try:
         ticket = provider.submit(call.request())
     except ProviderError as error:
+        call.hide_words(error)
         log.info("submit repeated", **call.facts, outcome=error.code, detail=error.detail)
         if not isinstance(error, PassingError):
             return submissions.record_refusal(call, error)

@@ -164,9 +164,13 @@ def _poll(look: _Look) -> tuple[_Look, float, JobStatus | ProviderError]:
     call = look.call
     left_at = utc_now().timestamp()
     try:
-        return look, left_at, open_job_provider(call.config.provider_kind, call.credentials).poll(look.job_id)
+        found = open_job_provider(call.config.provider_kind, call.credentials).poll(look.job_id)
     except ProviderError as error:
+        call.hide_words(error)
         return look, left_at, error
+    if found.error is not None:
+        call.hide_words(found.error)
+    return look, left_at, found
 
 
 @persisted

@@ -49,6 +49,7 @@ def submit(call: Call, provider: JobProvider, lease: Lease) -> Outcome:
             return Outcome()
         ticket = provider.submit(call.request())
     except ProviderError as error:
+        call.hide_words(error)
         log.info("submit failed", **call.facts, outcome=error.code, detail=error.detail, status=error.status)
         if call.attempt_id and may_have_been_taken(error):
             _doubt(call, error)
