@@ -81,6 +81,10 @@ class Api:
     def get(self, path: str) -> requests.Response:
         return self._session.get(self.url + path, timeout=ANSWERED_WITHIN_SECONDS)
 
+    def erase(self, order_id: int | str) -> requests.Response:
+        """Erase the order."""
+        return self._session.delete(f"{self.url}/api/v1/orders/{order_id}", timeout=ANSWERED_WITHIN_SECONDS)
+
     def send(self, path: str, **body: Any) -> requests.Response:
         """Send what no program should."""
         return self._session.post(self.url + path, timeout=ANSWERED_WITHIN_SECONDS, **body)

@@ -37,6 +37,7 @@ def states_of(system: RunningSystem, emulated: Emulator, sections: Sections) -> 
     yield State("sections-empty", "/admin/providers")
     yield from _a_check_runs(system, sections)
     yield from _orders(system, sections)
+    yield from _erased_order(system)
     yield from _troubled_sections(emulated, sections)
     yield State("orders", "/admin/orders")
     yield State("orders-none", "/admin/orders?state=attention")
@@ -94,6 +95,16 @@ def _orders(system: RunningSystem, sections: Sections) -> Iterator[State]:
     with frozen_worker(system):
         yield State("order-running", f"/admin/orders/{slow}")
     yield _order_that_is("waiting", shop, shop.place(POEM, SONG, recipient="Борис", occasion="новоселье"))
+
+
+def _erased_order(system: RunningSystem) -> Iterator[State]:
+    shop, admin = system.api(), system.browser()
+    order_id = shop.place(POEM, VOICE, CLIP, recipient="Зоя", occasion="выпускной").json()["id"]
+    wait_until(lambda: shop.is_done(order_id), "the order is done", PATIENCE_SECONDS)
+    page = f"/admin/orders/{order_id}"
+    yield State("order-erase", f"{page}/erase")
+    assert admin.post(f"{page}/erase", f"{page}/erase").status_code == 303
+    yield State("order-erased", page)
 
 
 def _order_that_is(state: str, shop: Api, accepted: Response) -> State:

@@ -45,3 +45,15 @@ def test_the_pages_work_without_javascript(plain: Page, system: RunningSystem, s
     plain.click("header summary")
     plain.click("header >> text=English")
     expect(plain.locator("html")).to_have_attribute("lang", "en")
+
+
+def test_an_order_is_erased_without_javascript(plain: Page, system: RunningSystem, sections: Sections) -> None:
+    order_id = system.api().place(StageType.SONG, poem="Мария говорит, и море молчит.", recipient="Мария").json()["id"]
+    plain.goto(f"/admin/orders/{order_id}?lang=ru")
+    plain.click("#erase")
+    expect(plain.locator("h1")).to_have_text(f"Удалить заказ № {order_id}?")
+
+    plain.click("#erase")
+
+    expect(plain.locator("main")).to_contain_text(f"Заказ № {order_id} удалён.")
+    expect(plain.locator("main")).not_to_contain_text("Мария")

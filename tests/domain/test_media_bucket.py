@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,8 +17,8 @@ import obstore
 import pytest
 from pydantic import SecretStr
 
-from domain import media_bucket, works
-from domain.db import utc_now
+from domain import erasure, media_bucket, works
+from domain.db import db, utc_now
 from domain.media_bucket import CONNECT_TIMEOUT, MediaBucket, MediaStoreAway, open_bucket
 from domain.media_folder import MediaFolder
 from domain.orders import Order, StageState, Work
@@ -40,6 +40,7 @@ from tests.emulated_sections import KINDS, order_of, works_with
 from tests.emulator.server import Emulator
 from tests.gate import Gate
 from tests.local_s3 import LocalS3
+from tests.stopped_clock import StoppedClock
 
 pytestmark = [on_one_database, pytest.mark.processes]
 
@@ -339,3 +340,56 @@ def test_a_store_that_refuses_says_why_without_a_secret(
     assert not works.can_be_kept()
     assert works.has_room()
     assert files_here() == []
+
+
+def test_the_files_of_an_erased_order_go_from_the_bucket_and_no_others(bucket: LocalS3) -> None:
+    orders = [order_of(VOICE) for _ in range(2)]
+    stage_ids = [stage_of(order, VOICE).id for order in orders]
+    store = works.media_store()
+    others = [f"{stage_ids[1]}-1.mp3", f"{stage_ids[0]}0-1.mp3"]
+    for name in (f"{stage_ids[0]}-1.mp3", f"{stage_ids[0]}-2.wav", *others):
+        with store.new_file(stage_ids[0]) as new:
+            new.file.write(b"RIFF")
+            store.keep(new, name, "audio/mpeg")
+
+    assert erasure.request(orders[0].id, "admin", utc_now()) is not None
+    erasure.go_on(utc_now())
+
+    for name in (f"{stage_ids[0]}-1.mp3", f"{stage_ids[0]}-2.wav"):
+        with pytest.raises(FileNotFoundError):
+            store.open(name)
+    for name in others:
+        with store.open(name) as file:
+            assert file.read() == b"RIFF"
+    assert erased_at(orders[0]) is not None
+
+
+def test_a_file_that_is_not_there_is_removed_in_peace(bucket: LocalS3) -> None:
+    works.media_store().remove("17-1.mp3")
+    works.remove_files([17])
+
+
+def test_what_cannot_be_removed_stays_to_be_removed(own_bucket: Gate | LocalS3, clock: StoppedClock) -> None:
+    order = order_of(VOICE)
+    stage_id = stage_of(order, VOICE).id
+    store = works.media_store()
+    with store.new_file(stage_id) as new:
+        new.file.write(b"RIFF")
+        store.keep(new, f"{stage_id}-1.mp3", "audio/mpeg")
+    own_bucket.stop()
+
+    assert erasure.request(order.id, "admin", utc_now()) is not None
+    erasure.go_on(utc_now())
+    assert erased_at(order) is None
+
+    own_bucket.start()
+    clock.shift(erasure.TAKEN_FOR)
+    erasure.go_on(utc_now())
+    assert erased_at(order) is not None
+    with pytest.raises(FileNotFoundError):
+        store.open(f"{stage_id}-1.mp3")
+
+
+def erased_at(order: Order) -> datetime | None:
+    db.session.expire_all()
+    return db.session.get_one(Order, order.id).erased_at
