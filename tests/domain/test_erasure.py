@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import func, select, text
 
 from domain import erasure, order_search, order_troubles, placing, stages, works
 from domain.db import db, utc_now
-from domain.orders import ERASED, Attempt, Order, OrderState, StageState
+from domain.orders import ERASED, Attempt, Order, OrderState, Stage, StageState
 from domain.placing import IdempotencyKey, KeyUsedForAnother, NewOrder, place_once
 from domain.retrying import retry_by_hand
 from providers.base import Brief, GenerationResult
@@ -21,7 +22,7 @@ from providers.kinds import StageType
 from settings import current_settings
 from tests.builders import place_order, run, set_state, stage_of, working_section
 from tests.canary.search import Search
-from tests.database_kinds import on_both_databases
+from tests.database_kinds import POSTGRESQL, on_both_databases
 from tests.stopped_clock import StoppedClock
 
 POEM, VOICE, SONG, CLIP = StageType
@@ -424,3 +425,27 @@ def test_nothing_grows_old_where_no_age_is_set(clock: StoppedClock) -> None:
     clock.shift(timedelta(days=10_000))
 
     assert erasure.request_old(utc_now()) == 0
+
+
+@pytest.mark.parametrize("migrated_app", [POSTGRESQL], indirect=True)
+def test_whoever_holds_a_stage_for_a_moment_is_not_waited_for_with_the_order_in_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A worker that takes a stage may want its order next: the two would wait for each other."""
+    order = place_order()
+    order_id, stage_id = order.id, stage_of(order).id
+    db.session.rollback()
+    waited: list[float] = []
+    with db.engine.connect() as worker:
+        worker.execute(select(Stage.id).where(Stage.id == stage_id).with_for_update())
+
+        def take_the_order_and_let_go(seconds: float) -> None:
+            waited.append(seconds)
+            worker.execute(select(Order.id).where(Order.id == order_id).with_for_update(nowait=True))
+            worker.rollback()
+
+        monkeypatch.setattr(erasure, "time", SimpleNamespace(sleep=take_the_order_and_let_go))
+        erasure.request(order_id, "admin", utc_now())
+
+    assert len(waited) == 1
+    assert read(order_id).is_erased

@@ -200,7 +200,7 @@ def test_a_download_that_ends_after_the_erasure_leaves_no_file(
 ) -> None:
     order = submitted(stage_type, emulator, 1e-6)
     order_id = order.id
-    meanwhile(monkeypatch, outcomes, "record_success", lambda: erase(order_id))
+    meanwhile(monkeypatch, works, "store_download", lambda: erase(order_id))
 
     look(order, stage_type)
 

@@ -1,6 +1,8 @@
 """Erasing an order by the API."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 from flask import Flask
@@ -96,3 +98,36 @@ def test_the_request_for_an_erased_order_repeated_places_none(api: Api, count_or
     assert count_orders() == 1
     another = api("POST", "/orders", json={**ORDER, "recipient": "Вера"}, headers=key)
     assert (another.status_code, json_of(another)["error"]["code"]) == (409, "idempotency_key_reused")
+
+
+def test_whoever_reads_meanwhile_gets_an_answer(app: Flask, api: Api, token: str) -> None:
+    with app.app_context():
+        for stage_type in (StageType.POEM, StageType.VOICE):
+            builders.working_section(stage_type)
+        orders = [builders.place_order(frozenset({StageType.POEM, StageType.VOICE})).id for _ in range(4)]
+        for order_id in orders:
+            builders.run(order_id, StageType.POEM)
+            builders.run(order_id, StageType.VOICE)
+    ended = Event()
+
+    def read(path: str) -> set[int]:
+        client, seen = app.test_client(), set()
+        while not ended.is_set():
+            answer = client.get(f"/api/v1{path}", headers={"Authorization": f"Bearer {token}"}, buffered=True)
+            seen.add(answer.status_code)
+        return seen
+
+    paths = [f"/orders/{order_id}{rest}" for order_id in orders for rest in ("", "/works/VOICE")]
+    with ThreadPoolExecutor(len(paths)) as pool:
+        readers = [pool.submit(read, path) for path in paths]
+        try:
+            for order_id in orders:
+                assert api("DELETE", f"/orders/{order_id}").status_code == 202
+                with app.app_context():
+                    erasure.go_on(utc_now(), [order_id])
+        finally:
+            ended.set()
+        seen = set().union(*(reader.result() for reader in readers))
+
+    assert seen <= {200, 404, 410}
+    assert api("GET", paths[0]).status_code == 410
