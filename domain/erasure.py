@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import ColumnElement, and_, delete, literal_column, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, literal_column, select, update
 
 from domain import placing, stages, works
-from domain.db import db, forget_replaced_pages, taken_once
+from domain.db import db, forget_replaced_pages, reading, taken_once
 from domain.leases import LEASE
 from domain.orders import ERASED, Attempt, AttemptState, Order, OrderState, Stage, StageState, Work
 from providers.registry import JOB_ADAPTERS, runs_jobs
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 #: Who erases what is older than ``RETENTION_DAYS``.
 RETENTION: Final = "retention"
 #: Orders that one sweep begins to erase for their age, and as many that it goes on with.
-BATCH = 20
+BATCH = 10
 #: How long an order is left to the sweep that has taken it; after that another one tries again.
 TAKEN_FOR = timedelta(seconds=60)
 #: No worker that was frozen or cut off is expected back after so long.
@@ -66,16 +66,14 @@ def request(order_id: int, by: str, now: datetime, *, ended_before: datetime | N
 
 
 def request_old(now: datetime) -> int:
-    """``request`` for orders that ended ``RETENTION_DAYS`` ago, oldest first, ``BATCH`` at most; returns how many."""
+    """``request`` for orders that ended ``RETENTION_DAYS`` ago, some of the oldest; how many: at most ``BATCH``."""
     days = current_settings().retention_days
     if days is None:
         return 0
     oldest = now - timedelta(days=days)
-    ended = and_(Order.erase_requested_at.is_(None), Order.state.in_(_written_out(_ENDED_STATES)))
-    ids = db.session.scalars(
-        select(Order.id).where(ended, Order.updated_at < oldest).order_by(Order.updated_at).limit(BATCH)
-    ).all()
-    db.session.rollback()
+    with reading():
+        ids = [order_id for state in _ENDED_STATES for order_id in db.session.scalars(_ended(state, oldest))][:BATCH]
+        db.session.rollback()
     for order_id in ids:
         request(order_id, RETENTION, now, ended_before=oldest)
     return len(ids)
@@ -104,6 +102,7 @@ def go_on(now: datetime, order_ids: Collection[int] | None = None) -> None:
         return
     for order_id in sorted(taken):
         _settle(order_id, now)
+    db.session.commit()
 
 
 def _held(order_id: int) -> Order | None:
@@ -161,6 +160,11 @@ def _take(now: datetime, order_ids: Collection[int] | None) -> set[int]:
     """Of the orders that are due, or of ``order_ids``, those that nobody else has taken; commits."""
     if order_ids is None:
         due = select(Order.id).where(Order.erase_due_at <= now).order_by(Order.erase_due_at).limit(BATCH)
+        with reading():  # mostly there are none, and nobody waits for us to find that out
+            is_any_due = db.session.scalars(due).first() is not None
+            db.session.rollback()
+        if not is_any_due:
+            return set()
         wanted: ColumnElement[bool] = Order.id.in_(taken_once(due))
     else:
         wanted = and_(Order.id.in_(order_ids), Order.erase_due_at.is_not(None))
@@ -176,14 +180,13 @@ def _take(now: datetime, order_ids: Collection[int] | None) -> set[int]:
 
 
 def _settle(order_id: int, now: datetime) -> None:
-    """Note that nothing is left of the order's words, and when to look again; commits."""
+    """Note that nothing is left of the order's words, and when to look again; the caller commits."""
     stages.lock_order(order_id)
     order = db.session.get_one(Order, order_id, populate_existing=True)
     again_at = _end_attempts(order_id, now)
     order.erased_at = order.erased_at or now
     last_look = order.erased_at + LATE_WORKERS
     order.erase_due_at = again_at or (last_look if now < last_look else None)
-    db.session.commit()
 
 
 def _end_attempts(order_id: int, now: datetime) -> datetime | None:
@@ -217,6 +220,16 @@ def _end_of(attempt: Attempt, lease_until: datetime | None, now: datetime) -> da
     return attempt.deadline_at or attempt.started_at + longest
 
 
-def _written_out(states: Collection[OrderState]) -> list[ColumnElement[str]]:
-    """SQLite uses the index of those that have ended for no parameter."""
-    return [literal_column(f"'{state}'") for state in states]
+def _ended(state: OrderState, before: datetime) -> Select[int]:
+    """The orders that have ended so, longest ago first; by an index of these alone.
+
+    Its condition is written out, as SQLite uses it for no parameter; and each state by itself, as they come in no
+    common order.
+    """
+    kept = and_(Order.erase_requested_at.is_(None), Order.state.in_([_literal(each) for each in _ENDED_STATES]))
+    ended = select(Order.id).where(kept, Order.state == _literal(state), Order.updated_at < before)
+    return ended.order_by(Order.updated_at).limit(BATCH)
+
+
+def _literal(state: OrderState) -> ColumnElement[str]:
+    return literal_column(f"'{state}'")

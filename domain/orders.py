@@ -110,7 +110,7 @@ class Order(Base):
         Index("ix_orders_state_id", "state", "id"),
         # Each sweep asks for them: the few that are being erased, and those that ended longest ago.
         Index("ix_orders_erase_due_at", "erase_due_at", sqlite_where=_ERASE_DUE, postgresql_where=_ERASE_DUE),
-        Index("ix_orders_ended", "updated_at", sqlite_where=_ENDED, postgresql_where=_ENDED),
+        Index("ix_orders_ended", "state", "updated_at", sqlite_where=_ENDED, postgresql_where=_ENDED),
     )
 
     @property

@@ -24,7 +24,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_orders_erase_due_at", "orders", ["erase_due_at"], sqlite_where=_ERASE_DUE, postgresql_where=_ERASE_DUE
     )
-    op.create_index("ix_orders_ended", "orders", ["updated_at"], sqlite_where=_ENDED, postgresql_where=_ENDED)
+    op.create_index("ix_orders_ended", "orders", ["state", "updated_at"], sqlite_where=_ENDED, postgresql_where=_ENDED)
 
 
 def downgrade() -> None:

@@ -118,6 +118,8 @@ def test_no_word_of_an_erased_order_is_left_anywhere(system: RunningSystem, emul
         wait_until(lambda: not rows(system, "SELECT id FROM orders WHERE erased_at IS NULL"), "nothing is left", 60)
 
         search = places_of_the_mark(system, witness)
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(search.searched.items()))
+    print(f"searched: {counts}; found: {len(search.found)}")  # noqa: T201  # -rP shows it, for docs/security.md
     assert search.found == []
     assert search.searched["files"] >= 2
     assert len(emulator.ledger) == charged
