@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from datetime import timedelta
 
-from flask import g, request
+from flask import current_app, g, request
 from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
 from werkzeug import Response
 
@@ -126,4 +126,4 @@ def _invitations() -> URLSafeTimedSerializer:
 
 
 def _secret() -> str:
-    return current_settings().secret_key.get_secret_value()
+    return str(current_app.secret_key)
