@@ -56,10 +56,11 @@ def place_order(
     details: str = "любит море",
     poem: str | None = None,
     recipient: str = "Анна",
+    token_id: int | None = None,
 ) -> Order:
     """An accepted order, without any message."""
     brief = Brief(recipient, "60 лет", details, "тепло", "ru")
-    return placing.place(placing.NewOrder(brief, stages, poem, "test"))
+    return placing.place(placing.NewOrder(brief, stages, poem, "test", token_id))
 
 
 def claimed(stage_id: int) -> int:

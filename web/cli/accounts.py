@@ -5,7 +5,7 @@ import click
 from domain import accounts
 from domain.account_rules import ADVISED_PASSWORD, SHORTEST_PASSWORD, AccountRefused, PasswordRefused
 from settings import current_settings
-from web.cli.terminal import DatabaseGroup, Refused, print_table, read_secret
+from web.cli.terminal import DatabaseGroup, Refused, echo, print_table, read_secret
 from web.known_devices import INVITATION_LIVES, invitation
 
 PASSWORD_PROMPT = f"Password of {SHORTEST_PASSWORD} characters or more, better {ADVISED_PASSWORD}"
@@ -33,7 +33,7 @@ def create_administrator(name: str | None, first: bool) -> None:
         administrator = accounts.create_administrator(str(name), read_secret(PASSWORD_PROMPT))
     except AccountRefused as refused:
         raise Refused(str(refused)) from None
-    click.echo(f"Created the administrator {administrator.username}.")
+    echo(f"Created the administrator {administrator.username}.")
 
 
 @administrators.command("set-password")
@@ -47,7 +47,7 @@ def set_password(name: str) -> None:
         accounts.set_password(name, read_secret(PASSWORD_PROMPT))
     except AccountRefused as refused:
         raise Refused(str(refused)) from None
-    click.echo(f"The password of {name} is set; their sessions have ended.")
+    echo(f"The password of {name} is set; their sessions have ended.")
 
 
 @administrators.command("let-in")
@@ -66,8 +66,8 @@ def let_in(name: str) -> None:
     settings = current_settings()
     base = settings.public_url.rstrip("/") or f"http://localhost:{settings.port}"
     minutes = int(INVITATION_LIVES.total_seconds() / 60)
-    click.echo(f"Open this on the new device within {minutes} minutes, and sign in there as usual:")
-    click.echo(f"{base}/admin/login?device={invitation(administrator.username, administrator.epoch)}")
+    echo(f"Open this on the new device within {minutes} minutes, and sign in there as usual:")
+    echo(f"{base}/admin/login?device={invitation(administrator.username, administrator.epoch)}")
 
 
 @administrators.command("remove")
@@ -82,7 +82,7 @@ def remove_administrator(name: str, even_the_last: bool) -> None:
         accounts.remove_administrator(name, even_the_last=even_the_last)
     except AccountRefused as refused:
         raise Refused(str(refused)) from None
-    click.echo(f"The administrator {name} is removed; their sessions have ended.")
+    echo(f"The administrator {name} is removed; their sessions have ended.")
 
 
 @administrators.command("list")
@@ -95,7 +95,7 @@ def list_administrators() -> None:
 def create_first_administrator() -> None:
     """Create the administrator of the environment while nobody can sign in; safe to run at every start."""
     if accounts.has_administrators():
-        click.echo("There is an administrator already; nothing was changed.")
+        echo("There is an administrator already; nothing was changed.")
         return
     settings = current_settings()
     if settings.admin_password is None:
@@ -105,11 +105,11 @@ def create_first_administrator() -> None:
     except AccountRefused as refused:
         # Two releases may start at the same moment: the other one has created it.
         if accounts.has_administrators():
-            click.echo("There is an administrator already; nothing was changed.")
+            echo("There is an administrator already; nothing was changed.")
             return
         raise Refused(
             f"The first administrator was not created. {refused} Put such a one into ADMIN_PASSWORD and start again."
             if isinstance(refused, PasswordRefused)
             else f"The first administrator was not created. {refused}"
         ) from None
-    click.echo(f"Created the administrator {settings.admin_username}; the password is that of ADMIN_PASSWORD.")
+    echo(f"Created the administrator {settings.admin_username}; the password is that of ADMIN_PASSWORD.")

@@ -7,7 +7,7 @@ from flask.cli import AppGroup
 
 from domain import alert_delivery
 from domain.db import utc_now
-from web.cli.terminal import Refused, print_json
+from web.cli.terminal import Refused, echo, print_json
 
 NOT_DELIVERED = 1
 
@@ -33,6 +33,6 @@ def send_test(as_json: bool) -> None:
         raise Refused("Alerts are only in the log: neither ALERT_URLS nor ALERT_WEBHOOK_URL is set.")
     else:
         for each in arrivals:
-            click.echo(f"{each.target}: {f'not delivered ({each.why_not})' if each.why_not else 'delivered'}.")
+            echo(f"{each.target}: {f'not delivered ({each.why_not})' if each.why_not else 'delivered'}.")
     if not arrivals or any(each.why_not for each in arrivals):
         sys.exit(NOT_DELIVERED)

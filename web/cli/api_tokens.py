@@ -11,7 +11,7 @@ from domain.account_rules import AccountRefused
 from domain.api_tokens import MOST_ORDERS_PER_DAY, ApiToken, Rights, Scope, Standing
 from domain.db import utc_now
 from domain.shop_days import day_of
-from web.cli.terminal import DatabaseGroup, Refused, print_json, print_table
+from web.cli.terminal import DatabaseGroup, Refused, echo, print_json, print_table
 
 api_tokens = DatabaseGroup("api-token", help="API tokens: what a shop's programs sign in with.")
 
@@ -48,7 +48,7 @@ def create_api_token(name: str, scopes: tuple[str, ...], ends: datetime | None, 
     """
     try:
         rights = _changed(Rights(), scopes, ends, orders_per_day)
-        click.echo(tokens.create_api_token(name, rights))
+        echo(tokens.create_api_token(name, rights))
     except AccountRefused as refused:
         raise Refused(str(refused)) from None
 
@@ -105,7 +105,7 @@ def list_api_tokens(as_json: bool) -> None:
     print_table(HEADS, [_cells(row, now) for row in rows])
     everybodys = [row.name for row in rows if _reads_all(row, now)]
     if everybodys:
-        click.echo(
+        echo(
             f"Reading the orders of everybody (admin:read): {', '.join(everybodys)}. To leave a token those that it has"
             " placed itself: flask --app wsgi api-token set NAME --scope orders:read, and --scope orders:write if it"
             " places any.",
@@ -124,7 +124,7 @@ def revoke_api_token(name: str) -> None:
         tokens.revoke_api_token(name)
     except AccountRefused as refused:
         raise Refused(str(refused)) from None
-    click.echo(f"The token {name} is revoked.")
+    echo(f"The token {name} is revoked.")
 
 
 def _changed(rights: Rights, scopes: tuple[str, ...], ends: datetime | None, orders_per_day: int | None) -> Rights:

@@ -11,7 +11,7 @@ from domain.orders import Order, OrderState, Ready, Stage
 from domain.retrying import retry_by_hand
 from providers.kinds import StageType
 from tasks.messages import send_stages
-from web.cli.terminal import DatabaseGroup, Refused, print_json, print_table, shown
+from web.cli.terminal import DatabaseGroup, Refused, echo, print_json, print_table, shown
 
 ORDER_ID = click.IntRange(1, order_lists.LARGEST_ID)
 STAGE = click.Choice([stage_type.value for stage_type in StageType], case_sensitive=False)
@@ -74,7 +74,7 @@ def show_order(order_id: int, as_json: bool) -> None:
         return
     erased = f" Erased {shown(facts['erased_at'])}." if facts["erased_at"] else ""
     placed = f"placed {shown(facts['created_at'])} by {facts['placed_by']}"
-    click.echo(f"Order {order_id}: {facts['state']}, {placed}.{erased}")
+    echo(f"Order {order_id}: {facts['state']}, {placed}.{erased}")
     names = ("state", "reason", "detail", "provider_kind", "model", "attempts", "started_at", "finished_at")
     rows = ((name, *(stage[each] for each in names)) for name, stage in facts["stages"].items())
     print_table(("STAGE", *(name.upper().replace("_", " ") for name in names)), rows)
@@ -101,7 +101,7 @@ def retry_stage(order_id: int, stage: str) -> None:
     ready = Ready(found.id, stage_type)
     db.session.commit()
     later = "" if send_stages([ready]) else " The broker is away: it starts later."
-    click.echo(f"{stage_type} of order {order_id} is queued.{later}")
+    echo(f"{stage_type} of order {order_id} is queued.{later}")
 
 
 @orders.command("erase")
@@ -129,7 +129,7 @@ def erase_orders(order_ids: tuple[int, ...], yes: bool) -> None:
         unfinished = [each for each in order_ids if not _is_gone(each)]
     for order_id in order_ids:
         later = " Its files could not be removed yet: the sweep tries again." if order_id in unfinished else ""
-        click.echo(f"Order {order_id} is erased.{later}")
+        echo(f"Order {order_id} is erased.{later}")
 
 
 def _is_gone(order_id: int) -> bool:

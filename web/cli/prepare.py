@@ -28,8 +28,8 @@ def prepare() -> None:
     for path in close_to_others(folders, settings.database_url):
         echo(f"{path} can be read by other users of this machine, and is not ours to close; chmod go= {path}")
     if remark := current_settings().zone_remark:
-        click.echo(remark)
+        echo(remark)
     if current_settings().admin_password is not None:
         create_first_administrator()
     elif not accounts.has_administrators():
-        click.echo("Nobody can sign in yet. Create an administrator: flask --app wsgi admin create NAME")
+        echo("Nobody can sign in yet. Create an administrator: flask --app wsgi admin create NAME")

@@ -22,7 +22,7 @@ from domain.sections import Section
 from providers.kinds import ProviderKind, StageType
 from providers.registry import needs_key
 from tasks.messages import send_check
-from web.cli.terminal import DatabaseGroup, Refused, print_json, print_table, read_secret
+from web.cli.terminal import DatabaseGroup, Refused, echo, print_json, print_table, read_secret
 from web.history_sentences import actor_words, history_sentence
 from web.sentences import refusal, section_news
 
@@ -74,7 +74,7 @@ def set_section(stage: str, provider: str, model: str, keep_key: bool, as_json: 
     if saved.check_needed:
         news = "saved_checking" if started else "saved_not_started"
     with force_locale("en"):
-        click.echo(f"{stage_type}: {section_news(news)}")
+        echo(f"{stage_type}: {section_news(news)}")
 
 
 @providers.command("check")
@@ -103,7 +103,7 @@ def refresh_sections(as_json: bool) -> None:
             request_check(stage_type, ACTOR, proof=False)
             asked.append(stage_type)
     if not asked and not as_json:
-        click.echo("There is nothing to refresh: no section has a provider.")
+        echo("There is nothing to refresh: no section has a provider.")
         return
     _tell_started(asked, as_json=as_json)
 
@@ -128,9 +128,9 @@ def import_environment_keys(as_json: bool) -> None:
         print_json({"imported": imported})
         return
     for stage_type in imported:
-        click.echo(f"{stage_type}: the environment's key is stored, and will be checked.")
+        echo(f"{stage_type}: the environment's key is stored, and will be checked.")
     if not imported:
-        click.echo("There is no key in the environment for a section that was never set.")
+        echo("There is no key in the environment for a section that was never set.")
 
 
 @providers.command("restore")
@@ -175,7 +175,7 @@ def _tell_started(stage_types: list[StageType], *, as_json: bool) -> None:
         return
     for stage_type, is_sent in started.items():
         later = "" if is_sent else " The broker is away: it starts later."
-        click.echo(f"The check of {stage_type} was asked for.{later}")
+        echo(f"The check of {stage_type} was asked for.{later}")
 
 
 def _sentence(refused: ChangeRefused) -> str:

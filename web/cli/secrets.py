@@ -12,7 +12,7 @@ from domain.db import reading
 from domain.rotation import Found, KeyUse, Outcome, Rotation
 from domain.sealed_keys import Role
 from domain.vault import Why
-from web.cli.terminal import DatabaseGroup, print_json, print_table
+from web.cli.terminal import DatabaseGroup, echo, print_json, print_table
 
 ACTOR = "command line"
 #: The exit code where a key cannot be read; 2 is wrong usage.
@@ -40,7 +40,7 @@ secrets = DatabaseGroup("secrets", help="Secrets of this installation, and chang
 @secrets.command("generate", with_appcontext=False)
 def generate() -> None:
     """Print a fresh value for ADMIN_SECRET_KEY or SECRET_KEY; stores nothing."""
-    click.echo(token_urlsafe(32))
+    echo(token_urlsafe(32))
 
 
 @secrets.command("status")
@@ -56,11 +56,11 @@ def show_status(as_json: bool) -> None:
             rotated = {"at": latest.at, "actor": latest.actor, **latest.facts} if latest else None
             print_json({"key_id": uses[0].key_id, "keys": list(map(_facts_of_use, uses)), "last_rotation": rotated})
             return
-        click.echo(f"The key {uses[0].key_id} seals now.")
+        echo(f"The key {uses[0].key_id} seals now.")
         rows = ((use.key_id or "none", _held(use), *use.counts.values()) for use in uses)
         print_table(("KEY", "HERE", *(role.upper() for role in Role)), rows)
         if latest is not None:
-            click.echo(f"Last rotated {latest.at:%Y-%m-%d %H:%M} UTC by the {latest.actor}.")
+            echo(f"Last rotated {latest.at:%Y-%m-%d %H:%M} UTC by the {latest.actor}.")
 
 
 @secrets.command("rotate")
@@ -98,11 +98,11 @@ def verify(as_json: bool) -> None:
     if as_json:
         print_json({"readable": len(found) - len(unreadable), "unreadable": list(map(_facts_of, unreadable))})
     elif not unreadable:
-        click.echo(f"Every stored key can be read: {len(found)}.")
+        echo(f"Every stored key can be read: {len(found)}.")
     else:
         for each in unreadable:
-            click.echo(_sentence(each), err=True)
-        click.echo(f"Cannot be read: {len(unreadable)} of {len(found)} stored keys. {WHAT_TO_DO}", err=True)
+            echo(_sentence(each), err=True)
+        echo(f"Cannot be read: {len(unreadable)} of {len(found)} stored keys. {WHAT_TO_DO}", err=True)
     if unreadable:
         sys.exit(UNREADABLE)
 
@@ -110,16 +110,16 @@ def verify(as_json: bool) -> None:
 def _print_rotation(done: Rotation, *, dry_run: bool) -> None:
     for found, outcome in done.places:
         if outcome is Outcome.FAILED:
-            click.echo(_sentence(found), err=True)
+            echo(_sentence(found), err=True)
         elif outcome is not Outcome.EMPTY:
-            click.echo(f"{_name(found)}: {OUTCOMES[outcome]}.")
-    click.echo(", ".join(f"{outcome} {count}" for outcome, count in done.counters.items()) + ".")
+            echo(f"{_name(found)}: {OUTCOMES[outcome]}.")
+    echo(", ".join(f"{outcome} {count}" for outcome, count in done.counters.items()) + ".")
     if dry_run:
-        click.echo("This was a dry run: nothing was changed.")
+        echo("This was a dry run: nothing was changed.")
     elif not done.is_kept:
-        click.echo(f"Nothing was changed: a key cannot be read. {WHAT_TO_DO} --skip-unreadable leaves it.", err=True)
+        echo(f"Nothing was changed: a key cannot be read. {WHAT_TO_DO} --skip-unreadable leaves it.", err=True)
     else:
-        click.echo(f"The key {done.key_id} seals now.")
+        echo(f"The key {done.key_id} seals now.")
 
 
 def _sentence(found: Found) -> str:

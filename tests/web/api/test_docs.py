@@ -68,6 +68,7 @@ def test_each_request_says_which_scope_it_needs_and_what_happens_without(documen
         "list_stages": ["orders:read", "orders:write"],
         "place_order": ["orders:write"],
         "show_order": ["orders:read"],
+        "erase_order": ["orders:write"],
         "show_work": ["orders:read"],
     }
     assert placing["403"]["description"] == "Forbidden: scope_missing."

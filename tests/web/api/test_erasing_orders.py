@@ -8,7 +8,8 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from domain import erasure
+from domain import api_tokens, erasure
+from domain.api_tokens import Rights, Scope
 from domain.db import db, utc_now
 from domain.orders import Order
 from providers.kinds import StageType
@@ -22,11 +23,20 @@ Api = Callable[..., TestResponse]
 
 
 @pytest.fixture
-def made(app: Flask) -> int:
+def token_id(app: Flask, token: str) -> int:
+    """Of the token with which orders are placed and erased."""
+    with app.app_context():
+        row = api_tokens.identify(token)
+        assert row is not None
+        return row.id
+
+
+@pytest.fixture
+def made(app: Flask, token_id: int) -> int:
     """An order whose poem is made."""
     with app.app_context():
         builders.working_section(StageType.POEM)
-        order_id = builders.place_order().id
+        order_id = builders.place_order(token_id=token_id).id
         builders.run(order_id)
         return order_id
 
@@ -100,11 +110,34 @@ def test_the_request_for_an_erased_order_repeated_places_none(api: Api, count_or
     assert (another.status_code, json_of(another)["error"]["code"]) == (409, "idempotency_key_reused")
 
 
-def test_whoever_reads_meanwhile_gets_an_answer(app: Flask, api: Api, token: str) -> None:
+@pytest.mark.parametrize("rights", [builders.ALL_RIGHTS, Rights(frozenset({Scope.ORDERS_WRITE}))])
+def test_nobody_erases_an_order_of_somebody_else(app: Flask, api: Api, made: int, rights: Rights) -> None:
+    with app.app_context():
+        another = api_tokens.create_api_token("another", rights)
+
+    answer = api("DELETE", f"/orders/{made}", headers={"Authorization": f"Bearer {another}"})
+
+    assert (answer.status_code, json_of(answer)["error"]["code"]) == (404, "order_not_found")
+    assert api("GET", f"/orders/{made}").status_code == 200
+
+
+def test_who_may_only_look_may_not_erase(app: Flask, api: Api, made: int) -> None:
+    with app.app_context():
+        api_tokens.change_api_token("shop", lambda _: Rights(frozenset({Scope.ORDERS_READ})))
+
+    answer = api("DELETE", f"/orders/{made}")
+
+    assert (answer.status_code, json_of(answer)["error"]["code"]) == (403, "scope_missing")
+    assert api("GET", f"/orders/{made}").status_code == 200
+
+
+def test_whoever_reads_meanwhile_gets_an_answer(app: Flask, api: Api, token: str, token_id: int) -> None:
     with app.app_context():
         for stage_type in (StageType.POEM, StageType.VOICE):
             builders.working_section(stage_type)
-        orders = [builders.place_order(frozenset({StageType.POEM, StageType.VOICE})).id for _ in range(4)]
+        orders = [
+            builders.place_order(frozenset({StageType.POEM, StageType.VOICE}), token_id=token_id).id for _ in range(4)
+        ]
         for order_id in orders:
             builders.run(order_id, StageType.POEM)
             builders.run(order_id, StageType.VOICE)
