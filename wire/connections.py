@@ -123,6 +123,9 @@ class Connection(HTTPChannel):
         """Whether to look for something to read."""
         return self._is_farewell or super().readable()
 
+    def handle_expt(self) -> None:
+        """Something urgent is there: it is read with all the rest."""
+
     def _take_leave(self) -> None:
         """RFC 9112, 9.6: who is still sending would lose our answer if the connection were closed at once."""
         self._is_farewell = True
@@ -186,6 +189,8 @@ class Listener(TcpWSGIServer):
         """What a connection of a network is told."""
         if not self._is_file:
             super().set_socket_options(conn)
+            # A byte that is sent as urgent is read like any other; unread it would wake us again and again.
+            conn.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
 
     def fix_addr(self, addr: Any) -> Any:
         """Who is at the other end of a file has no address."""

@@ -16,7 +16,9 @@ from wire.requests import BODY_BYTES, HEAD_BYTES
 
 #: Of one address, in one process: a household, or a shop with one address for all, has a few at any time.
 MOST_OF_ONE_CALLER = 100
-#: For the database, the log, files that are sent, and whatever else is open.
+#: The connection itself, and a file that is sent.
+FILES_OF_A_CONNECTION = 2
+#: For the database, the log, and whatever else is open.
 OTHER_FILES = 100
 
 
@@ -85,7 +87,8 @@ class WireWorker(Worker):
 def _most_connections(wanted: int) -> int:
     """As many as the system lets us have files."""
     soft, hard = getrlimit(RLIMIT_NOFILE)
-    if RLIM_INFINITY not in (soft, hard) and soft < wanted + OTHER_FILES:
-        soft = min(wanted + OTHER_FILES, hard)
+    needed = FILES_OF_A_CONNECTION * wanted + OTHER_FILES
+    if soft != RLIM_INFINITY and soft < needed:
+        soft = needed if hard == RLIM_INFINITY else min(needed, hard)
         setrlimit(RLIMIT_NOFILE, (soft, hard))
-    return wanted if soft == RLIM_INFINITY else max(min(wanted, soft - OTHER_FILES), 1)
+    return wanted if soft == RLIM_INFINITY else max(min(wanted, (soft - OTHER_FILES) // FILES_OF_A_CONNECTION), 1)

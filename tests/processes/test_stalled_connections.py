@@ -94,6 +94,19 @@ def test_proxies_of_ours_may_have_any_number(serve: Serve) -> None:
         assert stalled.held == MOST_OF_ONE_CALLER + MANY
 
 
+def test_a_byte_that_is_sent_as_urgent_is_one_like_the_others(serve: Serve) -> None:
+    system = serve(WEB_PATIENCE_SECONDS=FOR_EVER)
+
+    with socket.create_connection((LOOPBACK, system.port), timeout=LONGEST_WAIT_SECONDS) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ")
+        connection.send(b"u", socket.MSG_OOB)
+        assert is_up(system)  # by the only process, which has what came before
+        connection.sendall(b"\r\n\r\n")
+
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert "priority event" not in system.output()
+
+
 @contextmanager
 def connection_to(system: RunningSystem) -> Iterator[http.client.HTTPConnection]:
     with closing(http.client.HTTPConnection(LOOPBACK, system.port, timeout=LONGEST_WAIT_SECONDS)) as connection:
