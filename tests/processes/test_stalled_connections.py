@@ -94,6 +94,15 @@ def test_proxies_of_ours_may_have_any_number(serve: Serve) -> None:
         assert stalled.held == MOST_OF_ONE_CALLER + MANY
 
 
+def test_whoever_waits_longest_goes_where_there_are_too_many_of_all(serve: Serve) -> None:
+    system = serve(WEB_PATIENCE_SECONDS=FOR_EVER, GUNICORN_CMD_ARGS="--worker-connections 20")
+
+    with StalledConnections(system.port, "half a head", MANY) as stalled:
+        wait_until(lambda: stalled.held == 20, "the first ones are hung up on")
+
+        assert is_up(system)
+
+
 def test_a_byte_that_is_sent_as_urgent_is_one_like_the_others(serve: Serve) -> None:
     system = serve(WEB_PATIENCE_SECONDS=FOR_EVER)
 
