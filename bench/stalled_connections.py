@@ -3,6 +3,7 @@
 import math
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,14 +17,14 @@ STALLED = 200
 #: Of one alone a process would not keep so many.
 ADDRESSES = ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5")
 PATHS = ("/healthz", "/admin/login")
-REQUESTS = 200
+REQUESTS = 120
 #: So that they are held while it is measured; a port on which no broker listens.
 ENV = {"WEB_PATIENCE_SECONDS": "100000", "REDIS_URL": "redis://127.0.0.1:1/0", "PUBLIC_URL": ""}
 #: A processor that others use for a moment strikes both kinds of blocks.
 BLOCKS = 4
 
 
-def measure() -> list[Figure]:
+def measure() -> Iterator[Figure]:
     """A figure for each way to hold a connection, of web processes as the Procfile starts them."""
     with tempfile.TemporaryDirectory(prefix="quatrain-bench-") as folder:
         system = RunningSystem(Path(folder), f"sqlite:///{folder}/quatrain.db", ENV)
@@ -31,7 +32,8 @@ def measure() -> list[Figure]:
         system.start_process("web")
         try:
             wait_until(lambda: _is_up(system), "the web processes are up")
-            return [_figure_of(system, kind) for kind in KINDS]
+            for kind in KINDS:
+                yield _figure_of(system, kind)
         finally:
             system.stop()
 
