@@ -10,7 +10,7 @@ from typing import Self
 
 LOOPBACK = "127.0.0.1"
 #: A large file of ours that anybody may have, and how often it is asked for at once: more than a system keeps for us.
-LARGE = "/static/bootstrap/bootstrap5/css/bootstrap.min.css.map"
+LARGE = "/bootstrap/static/css/bootstrap.min.css.map"
 TIMES = 40
 DRIP_EVERY_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 60

@@ -11,12 +11,14 @@ import pytest
 import requests
 
 from tests.running_system import RunningSystem, wait_until
-from tests.stalled_connections import KINDS, LONGEST_WAIT_SECONDS, LOOPBACK, StalledConnections
+from tests.stalled_connections import KINDS, LARGE, LONGEST_WAIT_SECONDS, LOOPBACK, TIMES, StalledConnections
 from wire.worker import MOST_OF_ONE_CALLER
 
 #: More than a process has threads, and fewer than one address may have.
 MANY = 60
 FOR_EVER = "100000"
+#: What Linux keeps of an answer that is not read, in bytes (net.ipv4.tcp_wmem and tcp_rmem), and some more.
+MOST_OF_A_SYSTEM = 12_000_000
 #: A port on which no broker listens.
 NO_BROKER = "redis://127.0.0.1:1/0"
 ANOTHER_ADDRESS = "127.0.0.2"
@@ -53,6 +55,12 @@ def is_up(system: RunningSystem) -> bool:
         return requests.get(f"{system.url}/healthz", timeout=LONGEST_WAIT_SECONDS).status_code == 200
     except requests.ConnectionError:
         return False
+
+
+def test_what_nobody_reads_is_more_than_a_system_keeps_for_us(serve: Serve) -> None:
+    answer = requests.get(serve(WEB_PATIENCE_SECONDS=FOR_EVER).url + LARGE, timeout=LONGEST_WAIT_SECONDS)
+
+    assert (answer.status_code, len(answer.content) * TIMES > MOST_OF_A_SYSTEM) == (200, True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
