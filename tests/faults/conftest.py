@@ -72,7 +72,7 @@ def app(apps: Callable[[str], Flask]) -> Flask:
 
 @pytest.fixture(scope="module")
 def broker(docker: LocalDocker) -> RedisTestBroker:
-    """The newest redis-server at hand, only here, on a port that stays the same when it is restarted."""
+    """The server that `make run` would take, only here, on a port that stays the same when it is restarted."""
     _, *options = RedisContainer.command("--bind", LOOPBACK, "--port", PORT)
     command = [str(find_redis_server()), *options]
     redis = RedisContainer(docker.run(command, RedisContainer.initial_env(), RedisContainer.ports()))

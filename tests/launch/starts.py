@@ -64,7 +64,7 @@ class Start:
             with suppress(psutil.Error):
                 command = process.cmdline()
                 found |= {name: process for name, word in COMMANDS.items() if word in command}
-                if process.name() == "redis-server":
+                if process.name() in {"redis-server", "valkey-server"}:
                     found["redis"] = process
         return found
 

