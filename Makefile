@@ -86,9 +86,12 @@ lock: .venv-tools/.installed ## pin what the requirements*.in ask for, with hash
 			--generate-hashes --no-strip-extras --output-file $$each.txt $(ARGS) $$each.in >/dev/null || exit 1; \
 	done
 
-sbom: .venv-tools/.installed ## write sbom.json: what the product is made of, in CycloneDX 1.6; the same file each time
-	@$(IN_TOOLS)/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible --validate \
+# Wheels bring libraries and servers of other languages along, in part with lists of their own: so they have to be at hand.
+sbom: .venv-tools/.installed .venv/.installed ## write sbom.json: what the product is made of, inside wheels too, in CycloneDX 1.6; the same file each time
+	@$(IN_TOOLS)/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
 		--spec-version 1.6 --output-file sbom.json requirements.txt
+	@$(IN_TOOLS)/python -W ignore -m cyclonedx_py environment --output-reproducible $(IN_VENV)/python | \
+		$(IN_TOOLS)/python -W ignore -m parts.sbom sbom.json "$$($(IN_VENV)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 	@echo "sbom.json is written."
 
 audit: .venv-tools/.installed ## ask the package index for known holes in what is pinned; needs the network, so no part of check
