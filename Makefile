@@ -94,8 +94,9 @@ sbom: .venv-tools/.installed .venv/.installed ## write sbom.json: what the produ
 		$(IN_TOOLS)/python -W ignore -m parts.sbom sbom.json "$$($(IN_VENV)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 	@echo "sbom.json is written."
 
-audit: .venv-tools/.installed ## ask the package index for known holes in what is pinned; needs the network, so no part of check
-	@$(IN_TOOLS)/pip-audit --strict --disable-pip --require-hashes --requirement requirements.txt
+audit: sbom ## ask the package index and OSV for known holes in what is pinned, inside wheels too; needs the network, so no part of check
+	@found=0; $(IN_TOOLS)/pip-audit --strict --disable-pip --require-hashes --requirement requirements.txt || found=1; \
+		$(IN_TOOLS)/python -m parts.audit sbom.json || found=1; exit $$found
 
 .venv/bin/python .venv-tools/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
