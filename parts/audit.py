@@ -34,6 +34,7 @@ class Carried:
     name: str
     version: str | None
     queries: tuple[Query, ...]
+    unused: bool
 
     def __str__(self) -> str:
         return f"{self.name} {self.version or '(no version)'} in {self.wheel}"
@@ -55,9 +56,8 @@ def main() -> int:
     for part, hole in holes:
         print(f"{part}: https://osv.dev/{hole}")
     print(f"OSV was asked about {len(asked)} parts inside wheels; it knows {len(holes)} holes in them.")
-    unasked = [str(part) for part in parts if not part.queries]
-    if unasked:
-        print(f"Nobody can be asked about {len(unasked)} others: {', '.join(unasked)}.")
+    _name("Nobody can be asked about", [part for part in parts if not part.queries and not part.unused])
+    _name("Nothing of ours uses, and so nobody was asked about,", [part for part in parts if part.unused])
     return 1 if holes else 0
 
 
@@ -69,8 +69,10 @@ def read_parts(sbom: dict[str, Any]) -> Iterator[Carried]:
         ours = {(part.name, part.version): part for part in (row.parts if row else ())}
         for part in wheel.get("components", ()):
             name, version = part["name"], part.get("version")
-            queries = (*_queries_of_the_table(ours.get((name, version))), *_queries_of_a_purl(part.get("purl")))
-            yield Carried(f"{wheel['name']} {wheel.get('version')}", name, version, queries)
+            row_of_it = ours.get((name, version))
+            queries = (*_queries_of_the_table(row_of_it), *_queries_of_a_purl(part.get("purl")))
+            unused = row_of_it is not None and row_of_it.unused is not None
+            yield Carried(f"{wheel['name']} {wheel.get('version')}", name, version, queries, unused)
 
 
 def known_holes(parts: list[Carried], osv: str) -> list[tuple[str, str]]:
@@ -91,6 +93,11 @@ def known_holes(parts: list[Carried], osv: str) -> list[tuple[str, str]]:
             if result.get("next_page_token"):
                 waiting.append((part, {**query, "page_token": result["next_page_token"]}))
     return sorted(found)
+
+
+def _name(what: str, parts: list[Carried]) -> None:
+    if parts:
+        print(f"{what} {len(parts)} others: {', '.join(map(str, parts))}.")
 
 
 def _queries_of_the_table(part: Part | None) -> Iterator[Query]:

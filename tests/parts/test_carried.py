@@ -11,17 +11,17 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from parts.wheels import Part, files_of, installed, native_files, own_lists, read_table, unexplained_files
+from parts.wheels import Part, files_of, foreign_files, installed, own_lists, read_table, unexplained_files
 from tests.test_requirements import PIN, ROOT, lines_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the table names the files of the wheels for Linux")
 
 HERE = installed(sysconfig.get_path("purelib"))
 TABLE = read_table()
-WITH_MACHINE_CODE = [
+WITH_FOREIGN_FILES = [
     name
     for name in sorted({match["name"] for match in map(PIN.fullmatch, lines_of(ROOT / "requirements.txt")) if match})
-    if name in HERE and native_files(HERE[name])
+    if name in HERE and foreign_files(HERE[name])
 ]
 PARTS = [
     (HERE[name], part)
@@ -37,8 +37,8 @@ def label(value: object) -> str:
     return value.name if isinstance(value, Part | Distribution) else str(value)
 
 
-@pytest.mark.parametrize("name", WITH_MACHINE_CODE)
-def test_every_file_of_machine_code_of_the_product_is_spoken_of(name: str) -> None:
+@pytest.mark.parametrize("name", WITH_FOREIGN_FILES)
+def test_every_file_of_the_product_that_is_no_python_is_spoken_of(name: str) -> None:
     wheel = HERE[name]
 
     assert (name, wheel.version) in TABLE, "look at what this version carries, and write it into parts/carried.toml"
@@ -84,7 +84,7 @@ def test_libyaml_has_the_version_that_it_tells() -> None:
     assert import_module("yaml._yaml").get_version_string() == libyaml.version
 
 
-@pytest.mark.parametrize("name", WITH_MACHINE_CODE)
+@pytest.mark.parametrize("name", WITH_FOREIGN_FILES)
 def test_the_table_agrees_with_the_list_that_a_wheel_brings_itself(name: str) -> None:
     listed = {part["name"]: part["version"] for found in own_lists(HERE[name]) for part in found.get("components", ())}
     ours = {part.name: part.version for part in TABLE[name, HERE[name].version].parts if part.name in listed}
@@ -96,9 +96,16 @@ def test_a_file_that_nobody_has_looked_at_is_found(tmp_path: Path) -> None:
     wheel = tmp_path / "newcomer-1.0.dist-info"
     wheel.mkdir()
     (wheel / "METADATA").write_text("Metadata-Version: 2.4\nName: newcomer\nVersion: 1.0\n")
-    (wheel / "RECORD").write_text("newcomer/server,,\nnewcomer/readme,,\n")
+    (wheel / "RECORD").write_text("newcomer/server,,\nnewcomer/page.js,,\nnewcomer/readme,,\n")
     (tmp_path / "newcomer").mkdir()
     (tmp_path / "newcomer" / "server").write_bytes(b"\x7fELF and so on")
     (tmp_path / "newcomer" / "readme").write_text("no machine code")
 
-    assert unexplained_files(installed(str(tmp_path))["newcomer"], None) == ["newcomer/server"]
+    assert unexplained_files(installed(str(tmp_path))["newcomer"], None) == ["newcomer/server", "newcomer/page.js"]
+
+
+def test_no_page_loads_what_is_called_unused() -> None:
+    templates = "".join(path.read_text() for path in (ROOT / "web").rglob("*.html"))
+
+    assert "load_js" not in templates
+    assert "bootstrap4" not in templates
