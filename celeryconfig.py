@@ -4,16 +4,15 @@ Redis carries hints only: the rows are the truth and the sweep repairs what Redi
 below were measured with Celery 5.7.0 and kombu 5.7.0, whose behaviour here changes between minor versions.
 """
 
-import sys
 from datetime import UTC, datetime
 from typing import Any
 
 from celery.signals import celeryd_init
 from kombu import Exchange, Queue
 
-from settings import NEEDED_BY_WORKERS, NO_BROKER, Settings, SettingsFault
+from settings import NO_BROKER, Settings
 
-_settings = Settings.from_env(needed=())
+_settings = Settings.from_env(signs=False)
 
 # --- broker ---------------------------------------------------------------------------------------------------------
 # Commands that send no message (`flask prepare`) start without one; tasks/messages.py says so to those that do.
@@ -42,20 +41,13 @@ IS_REDIS = not _settings.broker_url or broker_url.startswith(("redis://", "redis
 broker_transport_options = PUBLISHER_OPTIONS if IS_REDIS else {}
 
 
-def begin_as_a_worker(conf: Any, **_: object) -> None:
-    """Give a worker its own time limits on Redis; web, beat and commands keep those of a publisher.
-
-    Ends the process with a sentence where a secret is missing that a worker needs.
-    """
-    try:
-        Settings.from_env(NEEDED_BY_WORKERS)
-    except SettingsFault as fault:
-        sys.exit(str(fault))
+def be_patient_as_a_worker(conf: Any, **_: object) -> None:
+    """Give a worker its own time limits on Redis; web, beat and commands keep those of a publisher."""
     if IS_REDIS:
         conf.broker_transport_options = WORKER_OPTIONS
 
 
-celeryd_init.connect(begin_as_a_worker)
+celeryd_init.connect(be_patient_as_a_worker)
 
 
 # --- publishing -----------------------------------------------------------------------------------------------------

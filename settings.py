@@ -7,7 +7,6 @@
 import os
 import re
 import warnings
-from collections.abc import Collection
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -31,11 +30,9 @@ LIMIT = re.compile(
 BETWEEN_ADDRESSES = re.compile(r"[\s,]*\s[\s,]*|,+(?=[a-z][a-z0-9]*://)", re.IGNORECASE)
 ADDRESS = re.compile(r"[a-z][a-z0-9]*://\S+", re.IGNORECASE)
 HOW_TO_MAKE_ONE = 'make one with: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
+NOT_SET = f"is not set; {HOW_TO_MAKE_ONE}"
 SHORTEST_SECRET = 32
 SHORTEST_TOKEN = 16
-#: What the web server and the commands cannot do without. A worker seals and opens keys; beat does neither.
-NEEDED = ("ADMIN_SECRET_KEY", "SECRET_KEY")
-NEEDED_BY_WORKERS = ("ADMIN_SECRET_KEY",)
 #: What Celery is given while REDIS_URL is not set: commands that send no message need no broker.
 NO_BROKER = "redis-url-is-not-set://"
 #: Files in the folder of zones that are no places: what they hold differs from machine to machine, or is no time.
@@ -69,9 +66,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
-    admin_secret_key: SecretStr | None = Field(
-        None, description="Seals the providers' keys in the database. 32 characters or more."
-    )
+    admin_secret_key: SecretStr = Field(description="Seals the providers' keys in the database. 32 characters or more.")
     admin_secret_key_previous: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="Earlier values of ADMIN_SECRET_KEY, comma-separated: they open, they never seal."
     )
@@ -284,12 +279,12 @@ class Settings(BaseSettings):
         return self
 
     @classmethod
-    def from_env(cls, needed: Collection[str] = NEEDED) -> "Settings":
+    def from_env(cls, *, signs: bool = True) -> "Settings":
         """Read the process's environment. Raises ``SettingsFault`` that lists every fault at once.
 
-        ``needed`` are the secrets without which this process cannot do its work.
+        ``signs`` is whether this process signs sessions and forms: web and the commands do, a worker and beat do not.
         """
-        faults = [f"{name} is not set; {HOW_TO_MAKE_ONE}." for name in needed if not os.environ.get(name)]
+        faults = [f"SECRET_KEY {NOT_SET}."] if signs and not os.environ.get("SECRET_KEY") else []
         try:
             settings = cls()  # type: ignore[call-arg]  # pydantic-settings fills the fields from the environment
         except ValidationError as fault:
@@ -387,7 +382,7 @@ def _sentence(error: object) -> str:
     """One fault as a sentence; ``error`` is an item of pydantic's ``ValidationError.errors()``."""
     fault = cast(dict[str, object], error)
     name = "_".join(str(part) for part in cast(tuple[object, ...], fault["loc"])).upper()
-    text = str(fault["msg"]).removeprefix("Value error, ")
+    text = NOT_SET if fault["type"] == "missing" else str(fault["msg"]).removeprefix("Value error, ")
     return f"{name} {text}".strip() + "."
 
 

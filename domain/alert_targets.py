@@ -47,8 +47,7 @@ class Target:
 def configured() -> list[Target]:
     """The targets of the application at work."""
     settings = current_settings()
-    secret = settings.admin_secret_key
-    key = b"alert target " + (secret.get_secret_value().encode() if secret else b"")
+    key = b"alert target " + settings.admin_secret_key.get_secret_value().encode()
 
     def digest(*texts: SecretStr) -> str:
         known = "\n".join(each.get_secret_value() for each in texts)

@@ -13,12 +13,7 @@ EXTENSION = "quatrain.vault"
 
 
 def install_vault(app: Flask, settings: Settings) -> None:
-    """Give ``app`` the vault of its ``ADMIN_SECRET_KEY``. Needs no database: what costs time is derived when needed.
-
-    Without that key there is none: beat neither seals nor opens.
-    """
-    if settings.admin_secret_key is None:
-        return
+    """Give ``app`` the vault of its ``ADMIN_SECRET_KEY``. Needs no database: what costs time is derived when needed."""
     app.extensions[EXTENSION] = Vault(
         settings.admin_secret_key.get_secret_value(),
         tuple(secret.get_secret_value() for secret in settings.admin_secret_key_previous),

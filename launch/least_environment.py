@@ -2,25 +2,14 @@
 
 from collections.abc import Mapping
 
-from settings import FALLBACK_KEYS
-
 _SIGN_IN = ("SECRET_KEY", "ADMIN_PASSWORD", "METRICS_TOKEN")
 #: Which variables a process does not get. The one that ends before the others start, ``release``, gets all.
 WITHHELD: Mapping[str, tuple[str, ...]] = {
-    # The first administrator is there by then.
+    # The first administrator is there by then, and it is others who tell of troubles.
     "web": ("ADMIN_PASSWORD", "ALERT_WEBHOOK_URL", "ALERT_URLS"),
     "worker": _SIGN_IN,
-    # It only says when something is to be looked for.
-    "beat": (
-        *_SIGN_IN,
-        "ADMIN_SECRET_KEY",
-        "ADMIN_SECRET_KEY_PREVIOUS",
-        "ALERT_WEBHOOK_URL",
-        "ALERT_URLS",
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        *(name.upper() for name in FALLBACK_KEYS.values()),
-    ),
+    # It tells when no worker is there, so it knows the sections, with their keys, and where to tell it.
+    "beat": (*_SIGN_IN, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
 }
 
 

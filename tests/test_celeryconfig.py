@@ -90,7 +90,7 @@ def test_another_broker_is_told_nothing_that_only_redis_knows(monkeypatch: pytes
 
     assert (values["broker_url"], values["broker_transport_options"]) == ("amqp://host//", {})
     of_a_worker = SimpleNamespace(broker_transport_options={})
-    values["begin_as_a_worker"](of_a_worker)
+    values["be_patient_as_a_worker"](of_a_worker)
     assert of_a_worker.broker_transport_options == {}
 
 

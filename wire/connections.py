@@ -21,7 +21,8 @@ log = structlog.get_logger(__name__)
 IDLE_SECONDS = 2.0
 #: Who hears that he is not heard any more may take so long to stop talking: else he might miss our last words.
 FAREWELL_SECONDS = 2.0
-#: Slower than this, on the average, nobody may take an answer in: a network of the second generation is as slow.
+#: Slower than this, on the average, nobody may take an answer in: a network of the second generation is as slow. Nor
+#: may he take nothing at all for the patience of ``Limits``.
 LEAST_BYTES_PER_SECOND = 5_000
 LOOK_EVERY_SECONDS = 1.0
 FEW = 5
@@ -48,6 +49,7 @@ class Connection(HTTPChannel):
     def __init__(self, server: "Listener", sock: socket.socket, addr: Any, adj: Any, map: Any = None) -> None:  # noqa: A002  # its name there
         self._wait(server.limits.patience_seconds)
         self._sending_since: float | None = None
+        self._took_at = 0.0
         self._sent_bytes = 0
         self._has_answered = self._is_paused = self._is_farewell = False
         self.caller = caller_of(addr[0])
@@ -69,9 +71,11 @@ class Connection(HTTPChannel):
             self._sending_since = None
             return self.is_waited_for and now - self.waited_since > self._allowed_seconds
         if self._sending_since is None:
-            self._sending_since, self._sent_bytes = now, 0
-        allowed = self.server.limits.patience_seconds + self._sent_bytes / LEAST_BYTES_PER_SECOND
-        return now - self._sending_since > allowed
+            self._sending_since, self._took_at, self._sent_bytes = now, now, 0
+        patience = self.server.limits.patience_seconds
+        # Megabytes go at once, into what the systems on both sides hold, though nobody reads them.
+        stands_still = now - self._took_at > patience
+        return stands_still or now - self._sending_since > patience + self._sent_bytes / LEAST_BYTES_PER_SECOND
 
     def hurry(self) -> None:
         """If nothing of a request is there, wait no longer for it than after an answer."""
@@ -92,7 +96,9 @@ class Connection(HTTPChannel):
     def send(self, data: bytes, do_close: bool = True) -> int:
         """Send what the other side takes; returns how many bytes."""
         number = super().send(data, do_close=do_close)
-        self._sent_bytes += number
+        if number:
+            self._sent_bytes += number
+            self._took_at = time.monotonic()
         if self.request is None:
             self._has_answered = True
             self._wait(IDLE_SECONDS)

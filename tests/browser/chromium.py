@@ -28,6 +28,12 @@ PATIENCE = 60_000
 expect.set_options(timeout=PATIENCE)
 
 
+def arrive(page: Page, address: re.Pattern[str]) -> None:
+    """Wait until the page at ``address`` is there, with its scripts; of several that were asked for, the last one."""
+    expect(page).to_have_url(address)
+    page.wait_for_load_state()
+
+
 def find_chromium() -> str | None:
     """Where the Chromium of this machine is."""
     return next((path for name in CHROMIUMS if (path := shutil.which(name))), None)
@@ -61,7 +67,7 @@ def sign_in(chromium: Browser, system: RunningSystem) -> StorageState:
         page.fill("input[name=username]", "admin")
         page.fill("input[name=password]", PASSWORD)
         page.click("main form button")
-        expect(page).to_have_url(re.compile(r"/admin$"))
+        arrive(page, re.compile(r"/admin$"))
         return context.storage_state()
 
 

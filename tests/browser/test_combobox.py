@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Locator, Page, StorageState, expect
 
 from providers.kinds import ProviderKind, StageType
-from tests.browser.chromium import open_context
+from tests.browser.chromium import arrive, open_context
 from tests.browser.shared_system import Sections
 from tests.emulator.openai_answers import Model
 from tests.emulator.server import Emulator
@@ -234,7 +234,7 @@ def test_typing_is_nothing_to_lose_and_a_choice_is(still_page: Page, search: Loc
     page.on("dialog", leave)
     search.fill("alena")
     page.click("header >> text=Заказы")
-    expect(page).to_have_url(re.compile(r"/admin/orders$"))
+    arrive(page, re.compile(r"/admin/orders$"))
     assert asked == []
 
     page.goto("/admin/providers")
@@ -242,7 +242,7 @@ def test_typing_is_nothing_to_lose_and_a_choice_is(still_page: Page, search: Loc
     search.press("ArrowDown")
     search.press("Enter")
     page.click("header >> text=Заказы")
-    expect(page).to_have_url(re.compile(r"/admin/orders$"))
+    arrive(page, re.compile(r"/admin/orders$"))
     assert asked == ["beforeunload"]
 
 

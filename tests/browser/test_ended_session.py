@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.browser.chromium import PATIENCE
+from tests.browser.chromium import PATIENCE, arrive
 from tests.running_system import wait_until
 
 pytestmark = pytest.mark.browser
@@ -41,7 +41,7 @@ def asking(page: Page, context: BrowserContext) -> Route:
 def test_it_leads_to_the_login_page(page: Page, asking: Route) -> None:
     asking.continue_()
 
-    expect(page).to_have_url(re.compile(r"/admin/login$"))
+    arrive(page, re.compile(r"/admin/login$"))
 
 
 def test_it_takes_nothing_from_who_is_typing(page: Page, asking: Route) -> None:

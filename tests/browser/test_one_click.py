@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, StorageState, expect
 
 from providers.kinds import StageType
-from tests.browser.chromium import open_context
+from tests.browser.chromium import arrive, open_context
 from tests.browser.shared_system import Sections, frozen_worker
 from tests.browser.slow_line import LATENCIES, click_thrice, make_slow
 from tests.running_system import RunningSystem
@@ -36,7 +36,7 @@ def test_three_clicks_on_a_slow_line_place_one_order(page: Page, latency: int) -
 
     click_thrice(page.locator(BUTTON))
 
-    expect(page).to_have_url(ORDER)
+    arrive(page, ORDER)
     make_slow(page, 0)
     assert orders_of(page, recipient) == 1
 
@@ -53,7 +53,7 @@ def test_three_clicks_without_a_script_place_one_order(
 
         click_thrice(page.locator(BUTTON))
 
-        expect(page).to_have_url(ORDER)
+        arrive(page, ORDER)
         make_slow(page, 0)
         assert orders_of(page, recipient) == 1
 
@@ -67,7 +67,7 @@ def test_back_and_submit_places_no_second_order(
         page = context.new_page()
         fill_in(page, recipient)
         page.click(BUTTON)
-        expect(page).to_have_url(ORDER)
+        arrive(page, ORDER)
 
         page.go_back()
         # The browser has filled it in again.
@@ -82,14 +82,14 @@ def test_back_and_submit_places_no_second_order(
 def test_back_and_other_words_place_another_order(page: Page) -> None:
     fill_in(page, "Другая")
     page.click(BUTTON)
-    expect(page).to_have_url(ORDER)
+    arrive(page, ORDER)
     first = page.url
 
     page.go_back()
     page.fill("#occasion", "61 год")
     page.click(BUTTON)
 
-    expect(page).to_have_url(ORDER)
+    arrive(page, ORDER)
     assert page.url != first
     assert orders_of(page, "Другая") == 2
 
@@ -143,7 +143,7 @@ def test_the_button_is_on_again_when_the_browser_brings_the_page_back(page: Page
     expect(page.locator("#live-news")).to_have_text("")
     page.unroute("**/admin/orders/new")
     click_thrice(button)
-    expect(page).to_have_url(ORDER)
+    arrive(page, ORDER)
 
 
 @pytest.mark.parametrize("latency", LATENCIES)

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from providers.kinds import StageType
+from tests.browser.chromium import arrive
 from tests.browser.shared_system import Sections, frozen_worker
 from tests.running_system import RunningSystem
 
@@ -123,7 +124,7 @@ def test_what_was_typed_survives_an_ended_session_and_is_gone_once_placed(
     expect(page.locator("#details")).to_have_value("любит\nгоры")
     expect(page.locator("#stages-1")).to_be_checked()
     page.click("main form button")
-    expect(page).to_have_url(ORDER)
+    arrive(page, ORDER)
 
     page.goto("/admin/orders/new")
     expect(page.locator("#recipient")).to_have_value("")
@@ -150,11 +151,11 @@ def test_an_order_is_found_with_the_keyboard(page: Page, system: RunningSystem) 
     page.focus("#q")
     page.keyboard.type("ТОНКО")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(r"/admin/orders\?q=.*$"))
+    arrive(page, re.compile(r"/admin/orders\?q=.*$"))
 
     links = page.locator("#order-list tbody a")
     expect(links).to_have_count(1)
     links.press("Enter")
     # The address remembers the search, for the way back.
-    expect(page).to_have_url(re.compile(r"/admin/orders/\d+\?q="))
+    arrive(page, re.compile(r"/admin/orders/\d+\?q="))
     expect(page.locator("main")).to_contain_text("Евгения Тонкопряд")

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from providers.kinds import StageType
+from tests.browser.chromium import arrive
 from tests.browser.shared_system import Sections
 
 pytestmark = pytest.mark.browser
@@ -58,7 +59,7 @@ def test_what_was_typed_is_not_lost_without_a_question(page: Page) -> None:
 
     page.on("dialog", stay)
     page.click("header >> text=Заказы")
-    expect(page).to_have_url(re.compile(r"/admin/orders$"))
+    arrive(page, re.compile(r"/admin/orders$"))
     assert asked == []
 
     page.goto("/admin/providers")
@@ -70,5 +71,5 @@ def test_what_was_typed_is_not_lost_without_a_question(page: Page) -> None:
     # Back as it was, there is nothing to lose.
     page.fill("#voice-api-key", "")
     page.click("header >> text=Заказы")
-    expect(page).to_have_url(re.compile(r"/admin/orders$"))
+    arrive(page, re.compile(r"/admin/orders$"))
     assert asked == ["beforeunload"]

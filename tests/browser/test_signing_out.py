@@ -1,5 +1,6 @@
 """What stays in a browser after signing out: language and colours, and nothing of what somebody has typed or seen."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -8,14 +9,14 @@ from flask.sessions import SecureCookieSessionInterface
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.browser.chromium import open_context
+from tests.browser.chromium import arrive, open_context
 from tests.browser.inspection import DESKTOP
 from tests.http_session import Browser
 from tests.running_system import RunningSystem
 
 pytestmark = pytest.mark.browser
 
-FORM, LOGIN = "/admin/orders/new", "**/admin/login"
+FORM, LOGIN = "/admin/orders/new", re.compile(r"/admin/login$")
 ANNA, OLGA, HER_PASSWORD = "anna", "olga", "four-words-about-nothing"
 RECIPIENT = "Зинаида"
 
@@ -53,13 +54,13 @@ def sign_in(page: Page, name: str = ANNA) -> None:
     page.fill("[name=username]", name)
     page.fill("[name=password]", HER_PASSWORD)
     page.click("main form button")
-    page.wait_for_url("**/admin")
+    arrive(page, re.compile(r"/admin$"))
 
 
 def sign_out(page: Page, button: str = "Выйти") -> None:
     page.click("header summary")
     page.get_by_role("button", name=button, exact=True).click()
-    page.wait_for_url(LOGIN)
+    arrive(page, LOGIN)
 
 
 def begin_an_order(page: Page) -> None:
@@ -116,7 +117,7 @@ def test_another_tab_shows_nothing_of_who_has_signed_out_and_keeps_none_of_their
     page.goto("/admin")
     sign_out(page)
 
-    other.wait_for_url(LOGIN)
+    arrive(other, LOGIN)
     assert RECIPIENT not in kept_drafts(other)
     sign_in(page, OLGA)
     assert is_empty(other)
@@ -130,7 +131,7 @@ def test_a_session_that_ended_by_its_time_keeps_a_draft_for_the_same_person_and_
     begin_an_order(page)
     let_the_session_end(shared, system)
     page.goto("/admin")
-    page.wait_for_url(LOGIN)
+    arrive(page, LOGIN)
 
     sign_in(page)
     page.goto(FORM)
@@ -154,7 +155,7 @@ def test_a_session_that_was_ended_elsewhere_takes_the_draft_along(
 
     page.goto("/admin")
 
-    page.wait_for_url(LOGIN)
+    arrive(page, LOGIN)
     assert RECIPIENT not in kept_drafts(page)
 
 
@@ -168,7 +169,7 @@ def test_language_and_colours_stay(shared: BrowserContext) -> None:
 
     page.get_by_role("button", name="Sign out", exact=True).click()
 
-    page.wait_for_url(LOGIN)
+    arrive(page, LOGIN)
     expect(page.locator("html")).to_have_attribute("lang", "en")
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
 
@@ -181,7 +182,7 @@ def test_back_after_signing_out_shows_no_page_again(shared: BrowserContext) -> N
 
     page.go_back()
 
-    page.wait_for_url(LOGIN)
+    arrive(page, LOGIN)
 
 
 def test_a_page_that_the_browser_has_kept_as_it_was_is_asked_for_anew(shared: BrowserContext) -> None:
@@ -196,4 +197,4 @@ def test_a_page_that_the_browser_has_kept_as_it_was_is_asked_for_anew(shared: Br
       dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
     })""")
 
-    page.wait_for_url(LOGIN)
+    arrive(page, LOGIN)

@@ -211,7 +211,7 @@ def test_what_the_database_keeps_of_an_address_tells_nobody_what_it_is(
 
     [kept] = db.session.query(Delivery).all()
     assert len(kept.target) == 32
-    change_settings(secret_key=SecretStr("another-secret-0123456789-abcdefgh"))
+    change_settings(admin_secret_key=SecretStr("another-secret-0123456789-abcdefgh"))
     assert alert_targets.configured()[0].id != kept.target
 
 

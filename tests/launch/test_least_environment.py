@@ -17,8 +17,7 @@ NOBODYS = "redis://127.0.0.1:1/0"
 #: Every variable that holds a secret, or may.
 EVERYTHING = {name.upper(): f"{SECRET}-{name}" for name in Settings.model_fields} | {"PATH": "/bin"}
 SIGN_IN = {"SECRET_KEY", "ADMIN_PASSWORD", "METRICS_TOKEN"}
-KEYS = {name for name in EVERYTHING if name.endswith("_API_KEY")} | {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-SEALING = {"ADMIN_SECRET_KEY", "ADMIN_SECRET_KEY_PREVIOUS"}
+STORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 ALERTS = {"ALERT_WEBHOOK_URL", "ALERT_URLS"}
 
 
@@ -28,7 +27,7 @@ ALERTS = {"ALERT_WEBHOOK_URL", "ALERT_URLS"}
         ("release", set()),
         ("web", {"ADMIN_PASSWORD"} | ALERTS),
         ("worker", SIGN_IN),
-        ("beat", SIGN_IN | SEALING | KEYS | ALERTS),
+        ("beat", SIGN_IN | STORE),
     ],
 )
 def test_a_process_gets_all_but_secrets_that_it_has_no_use_for(process: str, withheld: set[str]) -> None:
@@ -50,12 +49,17 @@ def begin(asked: str, folder: Path, environment: dict[str, str]) -> subprocess.C
     """A process that takes what is asked for from ``wsgi.py``."""
     told = {"PATH": os.environ["PATH"], "VAR_DIR": str(folder), "REDIS_URL": NOBODYS, **environment}
     return subprocess.run(
-        [sys.executable, "-c", asked], cwd=ROOT, env=told, capture_output=True, text=True, check=False
+        [sys.executable, "-c", f"from wsgi import {asked}"],
+        cwd=ROOT,
+        env=told,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
 def test_all_faults_are_told_together_and_without_a_traceback(tmp_path: Path) -> None:
-    ended = begin("from wsgi import app", tmp_path, {"ADMIN_SECRET_KEY": SECRET, "PORT": "70000"})
+    ended = begin("app", tmp_path, {"ADMIN_SECRET_KEY": SECRET, "PORT": "70000"})
 
     assert ended.returncode == 1
     assert {line.partition(" ")[0] for line in ended.stderr.splitlines()} == {"PORT", "SECRET_KEY"}
@@ -64,18 +68,17 @@ def test_all_faults_are_told_together_and_without_a_traceback(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("asked", "secrets", "sentences"),
     [
-        ("from wsgi import app", {}, ["ADMIN_SECRET_KEY is not set", "SECRET_KEY is not set"]),
-        ("from wsgi import app", {"ADMIN_SECRET_KEY": SECRET}, ["SECRET_KEY is not set"]),
-        ("from wsgi import celery_app", {}, []),
-        ("from wsgi import celery_app as it; it.Worker(app=it)", {}, ["ADMIN_SECRET_KEY is not set"]),
-        ("from wsgi import celery_app as it; it.Worker(app=it)", {"ADMIN_SECRET_KEY": SECRET}, []),
+        ("app", {}, ["ADMIN_SECRET_KEY is not set", "SECRET_KEY is not set"]),
+        ("app", {"ADMIN_SECRET_KEY": SECRET}, ["SECRET_KEY is not set"]),
+        ("celery_app", {}, ["ADMIN_SECRET_KEY is not set"]),
+        ("celery_app", {"ADMIN_SECRET_KEY": SECRET}, []),
     ],
-    ids=["web without any", "web without one", "beat", "worker without any", "worker"],
+    ids=["web without any", "web without one", "worker without any", "worker"],
 )
 def test_what_is_missing_is_told_by_who_needs_it(
     asked: str, secrets: dict[str, str], sentences: list[str], tmp_path: Path
 ) -> None:
     ended = begin(asked, tmp_path, secrets)
 
-    assert [line.partition(";")[0] for line in ended.stderr.splitlines() if "is not set" in line] == sentences
+    assert sorted(line.partition(";")[0] for line in ended.stderr.splitlines() if "is not set" in line) == sentences
     assert (ended.returncode == 0) == (not sentences), ended.stderr

@@ -26,7 +26,19 @@ pytestmark = [pytest.mark.processes, pytest.mark.postgresql]
 
 POEM, VOICE, SONG, CLIP = StageType
 KEY = "sk-fake-first-0123456789-a1b2"
-CODE = ("domain", "migrations", "providers", "tasks", "web", "celeryconfig.py", "settings.py", "wsgi.py")
+CODE = (
+    "domain",
+    "migrations",
+    "providers",
+    "tasks",
+    "web",
+    "wire",
+    "celeryconfig.py",
+    "settings.py",
+    "escaping.py",
+    "private_files.py",
+    "wsgi.py",
+)
 #: Songs that the provider takes in so many seconds, as far as the machines know. It counts those of a quarter of that
 #: time, and so forgives what a busy machine does to the pace of calls that are on their way.
 CALLS, SECONDS = 8, 3
