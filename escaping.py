@@ -8,8 +8,8 @@ import re
 #: Controls (C0 but for tab and line feed, DEL, C1), marks that turn the order of letters, separators of lines, what has
 #: no shape, halves of pairs, and the tags by which a text can be hidden in another. Joiners stay: emoji need them.
 _OBEYED = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\ud800-\udfff\u3164\uffa0\U000e0000-\U000e01ef]"
 )
 
 

@@ -235,8 +235,11 @@ class Settings(BaseSettings):
     @field_validator("metrics_token")
     @classmethod
     def _refuse_a_short_token(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and len(value.get_secret_value().strip()) < SHORTEST_TOKEN:
+        text = value.get_secret_value().strip() if value else ""
+        if value and len(text) < SHORTEST_TOKEN:
             raise ValueError(f"is shorter than {SHORTEST_TOKEN} characters; {HOW_TO_MAKE_ONE}")
+        if value and len(set(text)) < 8:
+            raise ValueError(f"can be guessed; {HOW_TO_MAKE_ONE}")
         return value
 
     @field_validator("database_url")

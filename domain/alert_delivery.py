@@ -9,6 +9,7 @@ import threading
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -221,7 +222,7 @@ def _post(url: str, facts: Facts) -> str | None:
             answer.close()
     except (requests.RequestException, OSError, ValueError) as error:
         return type(error).__name__
-    return None if answer.ok else f"status {answer.status_code}"
+    return None if answer.ok and answer.status_code >= HTTPStatus.OK else f"status {answer.status_code}"
 
 
 def _no_answer() -> str:

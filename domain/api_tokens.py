@@ -87,6 +87,11 @@ class ApiToken(Base):
         self.scopes = " ".join(scope for scope in Scope if scope in rights.scopes)
         self.ends_at, self.orders_per_day = rights.ends_at, rights.orders_per_day
 
+    @property
+    def last_day(self) -> date | None:
+        """The shop's day on which it serves for the last time; None without an end."""
+        return day_of(self.ends_at - timedelta(microseconds=1)) if self.ends_at else None
+
     def standing_at(self, now: datetime) -> Standing:
         """Whether it serves at ``now``."""
         if self.revoked_at is not None:

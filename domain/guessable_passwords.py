@@ -14,6 +14,16 @@ from importlib import import_module
 FEWEST_GUESSES = 10**6
 #: What anybody knows who sees the page of signing in.
 KNOWN_WORDS = ("quatrain", "катрен", "administrator", "админ")
+#: What is taken in Russian, of which the lists of the library have little: words, towns, the commonest names.
+RUSSIAN_WORDS = """
+    пароль parol привет любовь люблю солнце солнышко зайка зайчик котик кошка лапочка родина победа счастье россия
+    москва питер казань самара омск анна анечка мария маша марина наталья наташа елена лена ольга оля ирина татьяна таня
+    светлана света екатерина катя юлия анастасия настя дарья даша александр саша сергей серёжа андрей дмитрий дима
+    алексей лёша максим иван ваня михаил миша николай коля владимир вова павел паша
+"""
+#: zxcvbn takes a year for a date, of which there are thousands; behind a word it is this one, or one of birth.
+LIKELY_YEARS = 100
+_WITH_A_YEAR = re.compile(r"(?:19[4-9]|20[0-4])\d[\W_]*$|^(?:19[4-9]|20[0-4])\d")
 #: Shorter parts of a name say nothing.
 SHORTEST_PART = 3
 #: The time grows with the square of it; a longer password is looked at from both ends.
@@ -35,14 +45,20 @@ def is_guessable(password: str, username: str) -> bool:
     Takes any text, and under a second.
     """
     text = unicodedata.normalize("NFKC", password)
-    words = [*KNOWN_WORDS, *_parts_of(username)]
+    words = [*KNOWN_WORDS, *_parts_of(username), *RUSSIAN_WORDS.split()]
     readings = {text, text.casefold().translate(_LATIN_KEYS)}
-    return any(_guesses(reading, words) < FEWEST_GUESSES for reading in readings)
+    return any(_guesses_with_a_year(reading, words) < FEWEST_GUESSES for reading in readings)
 
 
 def _parts_of(username: str) -> list[str]:
     name = unicodedata.normalize("NFKC", username).casefold()
     return [name, *(part for part in re.split(r"[\W_]+", name) if len(part) >= SHORTEST_PART)]
+
+
+def _guesses_with_a_year(text: str, words: list[str]) -> float:
+    rest = _WITH_A_YEAR.sub("", text)
+    guesses = _guesses(text, words)
+    return guesses if rest == text else min(guesses, LIKELY_YEARS * _guesses(rest, words))
 
 
 def _guesses(text: str, words: list[str]) -> float:

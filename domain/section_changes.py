@@ -9,6 +9,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from domain import api_keys, history, waiting
@@ -18,6 +19,7 @@ from domain.provider_configs import ProviderConfig, Status, find, live_place
 from domain.redaction import looks_like_a_key
 from domain.resolver import SectionBlocked, environment_provider, get_provider_config
 from providers.kinds import ProviderKind, StageType, allowed_providers
+from providers.redaction import key_stands_in
 from providers.registry import has_adapter, needs_key
 from settings import current_settings
 
@@ -230,7 +232,7 @@ def _fit_key(new: NewSettings) -> str:
         key = api_keys.clean(new.api_key)
     except api_keys.KeyUnfit as unfit:
         raise ChangeRefused(unfit.code, "api_key") from None
-    if key and key in new.model:
+    if key and key_stands_in(key, new.model):
         raise ChangeRefused("key_as_model", "model")
     return key
 
@@ -270,18 +272,19 @@ def _row_of_version(row: ProviderConfig | None, new: NewSettings) -> ProviderCon
 
 
 def _refuse_keys_as_models(row: ProviderConfig, model: str) -> None:
-    """A model is kept in clear and shown: none may hold a key of the section."""
+    """A model is kept in clear, and shown to programs as well: none may hold a key of any section, however written."""
     if not model or model in {row.model, row.candidate_model, *row.models_cache, *row.candidate_models}:
         # Each opening of a key is one more: none for what is there already.
         return
-    sealed = (
-        (row.api_key_encrypted, row.provider_kind),
-        (row.candidate_api_key_encrypted, row.candidate_provider_kind),
-        (row.previous_api_key_encrypted, row.previous_provider_kind),
-    )
     stands_in = current_vault().stands_in
-    if any(stands_in(token, live_place(row.stage_type, kind), model) for token, kind in sealed if token and kind):
-        raise ChangeRefused("key_as_model", "model")
+    for other in db.session.scalars(select(ProviderConfig)):
+        sealed = (
+            (other.api_key_encrypted, other.provider_kind),
+            (other.candidate_api_key_encrypted, other.candidate_provider_kind),
+            (other.previous_api_key_encrypted, other.previous_provider_kind),
+        )
+        if any(stands_in(token, live_place(other.stage_type, kind), model) for token, kind in sealed if token and kind):
+            raise ChangeRefused("key_as_model", "model")
 
 
 def _save_new_key(row: ProviderConfig, new: NewSettings, key: str) -> Saved:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.sealing_keys import SaltSource, SealingKeys
 from providers.kinds import ProviderKind, StageType
+from providers.redaction import key_stands_in
 
 VERSION = "v1"
 NONCE_BYTES = 12
@@ -109,9 +110,9 @@ class Vault:
         return True
 
     def stands_in(self, token: str, place: Place, text: str) -> bool:
-        """Whether what is sealed is a part of ``text``; of what cannot be opened nobody knows."""
+        """Whether the key that is sealed stands in ``text``; of one that cannot be opened nobody knows."""
         try:
-            return self.open(token, place) in text
+            return key_stands_in(self.open(token, place), text)
         except Unreadable:
             return False
 

@@ -111,9 +111,9 @@ def _read_env_file(folder: Path) -> str:
             f"{folder / '.env'} cannot be used ({reason}); make it readable and its folder writable."
         ) from None
     if given:
-        return "in the environment (ADMIN_PASSWORD)"
+        return "in the environment (ADMIN_PASSWORD), unless it was changed since"
     if os.environ.get("ADMIN_PASSWORD"):
-        return f"in {path} (ADMIN_PASSWORD)"
+        return f"in {path} (ADMIN_PASSWORD), unless it was changed since"
     return "the one set with: flask --app wsgi admin set-password"
 
 

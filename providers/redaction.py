@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 #: Shorter than any key of a vendor: a test's one-letter key must not blank half of an answer.
 SHORTEST_SECRET = 8
+#: So many letters in a row are no chance.
+MOST_OF_A_KEY = 12
 BLANK = "*"
 #: Levels of JSON. No provider's answer has more than a dozen, and what walks through it can go no deeper than Python.
 DEEPEST = 100
@@ -59,6 +61,15 @@ class Redaction:
                     values[place] = self.text(value)
             elif value and isinstance(value, list | dict):
                 self._blank_in(value, levels - 1)
+
+
+def key_stands_in(key: str, text: str) -> bool:
+    """Whether ``text`` holds ``key`` in any way that such a text is written in, with blanks in it, or most of it."""
+    squeezed = "".join(text.split())
+    if len(squeezed) >= MOST_OF_A_KEY and squeezed in key:
+        return True
+    forms = [form for form in forms_of(key) if len(form) >= min(len(key), SHORTEST_SECRET)]
+    return bool(key) and any(form in text or form in squeezed for form in forms)
 
 
 def forms_of(key: str) -> tuple[str, ...]:

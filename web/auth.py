@@ -5,6 +5,7 @@ from flask import Blueprint, Flask, flash, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
+from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired
 
@@ -122,10 +123,15 @@ def logout_everywhere() -> ResponseReturnValue:
     sessions.end_everywhere()
     log.info("signed out everywhere", administrator=g.actor, address=request.remote_addr)
     flash(gettext("You have signed out on all devices."), "success")
-    return _lead_to_login(forget=True)
+    response = _lead_to_login(forget=True)
+    administrator = accounts.find_by_name(g.actor)
+    if administrator is not None:
+        # The device stays known: who does this because somebody guesses must not be kept out by him.
+        known_devices.remember(response, administrator.username, administrator.epoch)
+    return response
 
 
-def _lead_to_login(*, forget: bool) -> ResponseReturnValue:
+def _lead_to_login(*, forget: bool) -> Response:
     response = redirect(url_for("auth.login"), code=303)
     if forget:
         response.headers.update(FORGET)
@@ -138,6 +144,7 @@ def _let_in(invitation: str) -> ResponseReturnValue:
         log.info("a device was let in", address=request.remote_addr)
         flash(gettext("This device is known now. Sign in."), "success")
     else:
+        log_refusal("invitation", "unknown")
         flash(gettext("This address is no longer good. Have a new one made on the server."), "warning")
     return response
 

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, render_template, request, session
+from flask import Flask, Response, g, render_template, request, session
 from flask_babel import format_timedelta, gettext
 from flask_babel import lazy_gettext as _
 from flask_limiter import RateLimitExceeded
@@ -129,7 +129,12 @@ def _page(status: int, heading: object, advice: object) -> Response:
 
 
 def _page_before() -> str | None:
-    """The page of ours whose link or form led here; None if the browser names none, or the very page that failed."""
+    """The page of ours whose link or form led here; None if the browser names none, or the very page that failed.
+
+    Nobody who is not signed in is told an address that he has sent.
+    """
+    if not g.get("actor"):
+        return None
     try:
         came_from = urlsplit(request.referrer or "")
     except ValueError:  # a bracket without its pair, for one

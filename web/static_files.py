@@ -5,6 +5,7 @@ would tell of both.
 """
 
 import gzip
+from functools import cache
 
 from flask import Flask, Response, request
 
@@ -23,8 +24,14 @@ def _compress(response: Response) -> Response:
     response.vary.add("Accept-Encoding")
     if response.status_code == 200 and request.accept_encodings["gzip"] > 0:
         response.direct_passthrough = False
-        response.set_data(gzip.compress(response.get_data()))
+        response.set_data(_compressed(response.get_data()))
         response.content_encoding = "gzip"
         # Weak: it means the same as the file, and is another byte for byte. Who asks with it is told 304 all the same.
         response.set_etag(str(response.get_etag()[0]), weak=True)
     return response
+
+
+@cache
+def _compressed(data: bytes) -> bytes:
+    """There are a dozen of them: each costs its time once in a process."""
+    return gzip.compress(data)

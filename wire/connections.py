@@ -214,9 +214,10 @@ class Listener(TcpWSGIServer):
         newest = next(reversed(channels.values()))
         theirs = self.of_caller[newest.caller]
         if self.limits.of_one_caller and len(theirs) > self.limits.of_one_caller:
-            _make_room(theirs)
+            _make_room(theirs, newest)
         if len(channels) > self.limits.of_all:
-            _make_room(channels.values())
+            largest = max(self.of_caller.values(), key=len)
+            _make_room(largest, newest)
 
     def add_task(self, task: Connection) -> None:
         """Let a thread answer the next request of a connection, once the one before is answered and sent."""
@@ -250,8 +251,8 @@ class Listener(TcpWSGIServer):
         return self.family == socket.AF_UNIX
 
 
-def _make_room(connections: Iterable[Connection]) -> None:
-    """Close the one that was waited for longest, rather of those that have to send than of those that have to read."""
-    waited_for = [each for each in connections if each.is_waited_for]
+def _make_room(connections: Iterable[Connection], newest: Connection) -> None:
+    """Close the one that was waited for longest, whatever it was to do, and never the newest."""
+    waited_for = [each for each in connections if each.is_waited_for and each is not newest]
     if waited_for:
-        min(waited_for, key=lambda each: (bool(each.total_outbufs_len), each.waited_since)).handle_close()
+        min(waited_for, key=lambda each: each.waited_since).handle_close()

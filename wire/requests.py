@@ -1,5 +1,6 @@
 """Requests as they come over the wire, and their answers: whatever is no request is refused with one sentence."""
 
+import re
 from collections import Counter
 from http import HTTPStatus
 from typing import Any
@@ -9,12 +10,13 @@ from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import RequestEntityTooLarge
 
 #: More of a head is refused.
-HEAD_BYTES = 64 * 1024
+HEAD_BYTES = 16 * 1024
 #: A larger body is not read, and the application says that it is too large: its own limits are all below.
 BODY_BYTES = 512 * 1024
 
 #: Two of a kind could be understood differently by us and by a proxy before us (RFC 9110, 5.3, and RFC 9112, 6.3).
 ONCE = (b"host", b"content-length", b"content-type", b"transfer-encoding")
+_PADDING = re.compile(rb"[ \t]+")
 VERSIONS = (b"HTTP/1.0", b"HTTP/1.1")
 SENTENCES = {
     400: "The request cannot be read.",
@@ -42,7 +44,7 @@ class IncomingRequest(HTTPRequestParser):
         line, *fields = head.split(b"\r\n")
         _refuse_what_is_ambiguous(line, fields)
         try:
-            super().parse_header(head)
+            super().parse_header(b"\r\n".join([line, *map(_without_padding, fields)]))
         except ValueError:  # a number of 5000 digits, a bracket without its pair
             raise ParsingError("no number, or no address") from None
         if "close" in (option.strip(" \t").lower() for option in self.headers.get("CONNECTION", "").split(",")):
@@ -75,6 +77,18 @@ def _refuse_what_is_ambiguous(line: bytes, fields: list[bytes]) -> None:
         raise ParsingError("two lengths")
     if is_current and not names[b"host"]:
         raise ParsingError("no host")
+
+
+def _without_padding(field: bytes) -> bytes:
+    """The field with one space where it has many, through which waitress's pattern would go again and again.
+
+    That changes no meaning (RFC 9110, 5.5). Raises ``ParsingError`` for a field that goes on in a next line (RFC 9112,
+    5.2).
+    """
+    if field[:1] in (b" ", b"\t"):
+        raise ParsingError("a folded field")
+    name, colon, value = field.partition(b":")
+    return name + colon + _PADDING.sub(b" ", value.strip(b" \t"))
 
 
 class Answer(WSGITask):

@@ -1,8 +1,12 @@
 """A key that the section holds is never taken for the name of a model, which is kept in clear and shown."""
 
+import json
+from base64 import b64encode
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
+from markupsafe import escape
 from sqlalchemy import text
 
 from domain.db import db
@@ -53,6 +57,32 @@ def test_a_key_of_the_section_is_refused_as_a_model(hold: Callable[[], None], ki
         KEY in str(db.session.execute(text(f"SELECT * FROM {table}")).all())  # noqa: S608  # names of ours
         for table in TABLES
     )
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "in an address": lambda key: quote(key, ""),
+    "in HTML": lambda key: str(escape(key)),
+    "in JSON": lambda key: json.dumps(key)[1:-1],
+    "in base64": lambda key: b64encode(key.encode()).decode(),
+    "with a blank in it": lambda key: f"{key[:9]} {key[9:]}",
+    "without its last letter": lambda key: key[:-1],
+    "among other words": lambda key: f"the key {key}, no model",
+}
+
+
+@on_one_database
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_it_is_refused_however_it_is_spelled_and_in_any_section(spelling: str) -> None:
+    key = """fake+/"key"='Hello%21<Key>0123"""
+    spelled = SPELLINGS[spelling](key)
+
+    with pytest.raises(ChangeRefused, match="key_as_model"):
+        save_section(POEM, OPENAI, api_key=key, model=spelled)
+    save_section(POEM, OPENAI, api_key=key)
+
+    for stage_type, kind in ((POEM, OPENAI), (StageType.SONG, ProviderKind.SUNO)):
+        with pytest.raises(ChangeRefused, match="key_as_model"):
+            save_section(stage_type, kind, api_key="fake~other~9876543210~z9y8", model=spelled)
 
 
 @on_one_database

@@ -21,6 +21,11 @@ OF_THE_SERVICE = ["quatrain", "niartauq", "Quatrain1", "quatrain2026", "катр
 OF_A_PATTERN = ["aaaaaaaa", "abababab" * 20, "abcdefgh", "11112222", "1qaz2wsx", "01.01.1990", "x" * 1024]
 #: пароль and qwertyui with the keyboard in Russian, пароль with it in English.
 OF_ANOTHER_KEYBOARD = ["пароль12", "ПАРОЛЬ123", "йцукенгш", "gfhjkm12", "наташа95"]
+WITH_A_YEAR = ["Пароль2026", "gfhjkm2026", "parol2026", "Welcome2026", "Quatrain2026!", "Мария1990", "2026Пароль"]
+WITH_A_YEAR += ["Admin2026!", "Summer2026!", "Secret2026", "letmein2026!"]
+OF_RUSSIAN_WORDS = ["зайка123", "Москва2026", "любовь12", "Солнышко1"]
+OF_TWO_OF_THEM = ["admin admin", "quatrain-admin", "admin@quatrain", "пароль пароль", "localhost8000"]
+REFUSED = COMMON + OF_A_NAME + OF_THE_SERVICE + OF_A_PATTERN + OF_ANOTHER_KEYBOARD + WITH_A_YEAR + OF_RUSSIAN_WORDS
 
 GOOD = [
     "correct-horse-battery",
@@ -41,7 +46,10 @@ def migrated_app(apps: Callable[[str], Flask]) -> Flask:
     return apps("sqlite")
 
 
-@pytest.mark.parametrize("password", COMMON + OF_A_NAME + OF_THE_SERVICE + OF_A_PATTERN + OF_ANOTHER_KEYBOARD)
+@pytest.mark.parametrize(
+    "password",
+    COMMON + OF_A_NAME + OF_THE_SERVICE + OF_A_PATTERN + OF_ANOTHER_KEYBOARD + WITH_A_YEAR + OF_RUSSIAN_WORDS,
+)
 def test_what_somebody_would_try_first_is_refused_wherever_a_password_is_set(password: str) -> None:
     with pytest.raises(PasswordRefused) as at_first:
         accounts.create_administrator(NAME, password)

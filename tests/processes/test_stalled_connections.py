@@ -93,6 +93,14 @@ def test_who_opens_too_many_loses_his_own(serve: Serve) -> None:
         assert other.held == 1
 
 
+@pytest.mark.parametrize("kind", ["half a head", "an answer that nobody reads"])
+def test_who_comes_next_is_served_although_his_address_has_as_many_as_it_may(serve: Serve, kind: str) -> None:
+    system = serve(WEB_PATIENCE_SECONDS=FOR_EVER)
+
+    with StalledConnections(system.port, kind, MOST_OF_ONE_CALLER + 1):
+        assert all(is_up(system) for _ in range(5))
+
+
 def test_proxies_of_ours_may_have_any_number(serve: Serve) -> None:
     system = serve(WEB_PATIENCE_SECONDS=FOR_EVER, TRUSTED_PROXIES="1")
 
@@ -109,6 +117,14 @@ def test_whoever_waits_longest_goes_where_there_are_too_many_of_all(serve: Serve
         wait_until(lambda: stalled.held == 20, "the first ones are hung up on")
 
         assert is_up(system)
+
+
+@pytest.mark.parametrize("kind", ["half a head", "an answer that nobody reads"])
+def test_who_comes_next_is_served_although_others_have_all_that_there_are(serve: Serve, kind: str) -> None:
+    system = serve(WEB_PATIENCE_SECONDS=FOR_EVER, GUNICORN_CMD_ARGS="--worker-connections 20")
+
+    with StalledConnections(system.port, kind, MANY, ANOTHER_ADDRESS):
+        assert all(is_up(system) for _ in range(5))
 
 
 def test_a_byte_that_is_sent_as_urgent_is_one_like_the_others(serve: Serve) -> None:

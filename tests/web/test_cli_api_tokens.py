@@ -163,8 +163,8 @@ def test_the_list_says_of_each_token_what_it_may_do_and_what_it_has_done(run: Ru
 
     lines = run("api-token", "list").stdout.splitlines()
 
-    noon, day = "2026-11-18T12:00:00Z", "2027-01-01T00:00:00Z"
-    heads = ["NAME", "STANDING", "SCOPES", "ENDS", "ORDERS A DAY", "TODAY", "CREATED", "LAST USED", "REVOKED"]
+    noon, day = "2026-11-18T12:00:00Z", "2026-12-31"
+    heads = ["NAME", "STANDING", "SCOPES", "LAST DAY", "ORDERS A DAY", "TODAY", "CREATED", "LAST USED", "REVOKED"]
     assert [re.split(r"  +", line) for line in lines] == [
         heads,
         ["idle", "serves", "orders:read orders:write", "never", "any", "0", noon, "-", "-"],

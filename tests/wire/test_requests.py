@@ -1,7 +1,11 @@
 """What is a request, and what is refused."""
 
+import contextlib
+import re
+
 import pytest
 from waitress.adjustments import Adjustments
+from waitress.parser import HTTPRequestParser
 
 from wire.requests import BODY_BYTES, HEAD_BYTES, IncomingRequest
 
@@ -53,6 +57,7 @@ REFUSED = {
     "a version to come": ("GET / HTTP/2.0", HOST),
     "a field without a colon": ("GET / HTTP/1.1", HOST, "colon"),
     "a field with NUL": ("GET / HTTP/1.1", HOST, "X: \0"),
+    "a field in two lines": ("GET / HTTP/1.1", HOST, "X: a", " b"),
 }
 
 
@@ -134,3 +139,26 @@ def test_names_with_an_underscore_are_dropped() -> None:
     request = read("GET / HTTP/1.1", HOST, "SCRIPT_NAME: /elsewhere", "X_Forwarded_For: 1.1.1.1")
 
     assert set(request.headers) == {"HOST"}
+
+
+PADDINGS = [" " * 9_000, " \t" * 4_500, "a " * 4_500, "a\t" * 4_500 + "\x01"]
+
+
+@pytest.mark.parametrize("padding", PADDINGS, ids=["spaces", "tabs", "words", "words, and what is no letter"])
+def test_what_a_pattern_could_go_through_again_and_again_never_reaches_it(
+    padding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bytes] = []
+    monkeypatch.setattr(HTTPRequestParser, "parse_header", lambda _request, head: seen.append(head))
+
+    with contextlib.suppress(AttributeError):
+        read("GET / HTTP/1.1", HOST, f"X:{padding}x{padding}", f"Y: one{padding}", at_once=16_384)
+
+    assert len(seen) == 1
+    assert not re.search(rb"[ \t]{2}|[ \t]\r\n|[ \t]$", seen[0])
+
+
+def test_a_field_with_many_spaces_means_what_it_says() -> None:
+    request = read("GET / HTTP/1.1", HOST, "X:   one \t  two  ", "Y:")
+
+    assert (request.headers["X"], request.headers["Y"]) == ("one two", "")

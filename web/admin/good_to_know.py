@@ -1,7 +1,7 @@
 """What is done by commands, and what else one has to know once: the page that the menu leads to."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from shlex import quote
 
 from flask import render_template
@@ -47,7 +47,7 @@ def _shown(row: ApiToken, now: datetime) -> TokenShown:
         name=row.name,
         has_ended=row.standing_at(now) is Standing.ENDED,
         may=_in_words(row.rights),
-        last_day=day_of(row.ends_at - timedelta(microseconds=1)) if row.ends_at else None,
+        last_day=row.last_day,
         orders_per_day=row.orders_per_day,
         placed_today=row.orders_on(day_of(now)),
     )

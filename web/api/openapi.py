@@ -43,8 +43,8 @@ Every error, from 400 on, has one shape. An order that was answered with 202 is 
 to a provider."""
 
 SCOPES_IN_WORDS = (
-    "An API token. Its scopes: `orders:read` looks at its own orders and works, `orders:write` places orders,"
-    " `admin:read` looks at everybody's orders and works."
+    "An API token. Its scopes: `orders:read` looks at its own orders and works, `orders:write` places orders and erases"
+    " its own, `admin:read` looks at everybody's orders and works."
 )
 
 PATH_PARAMETERS: dict[str, dict[str, Any]] = {

@@ -67,6 +67,8 @@ def let_in(name: str) -> None:
     base = settings.public_url.rstrip("/") or f"http://localhost:{settings.port}"
     minutes = int(INVITATION_LIVES.total_seconds() / 60)
     echo(f"Open this on the new device within {minutes} minutes, and sign in there as usual:")
+    if not settings.public_url:
+        echo("PUBLIC_URL is not set: put the address at which that device reaches Quatrain in place of the first part.")
     echo(f"{base}/admin/login?device={invitation(administrator.username, administrator.epoch)}")
 
 

@@ -15,7 +15,7 @@ from web.cli.terminal import DatabaseGroup, Refused, echo, print_json, print_tab
 
 api_tokens = DatabaseGroup("api-token", help="API tokens: what a shop's programs sign in with.")
 
-HEADS = ("NAME", "STANDING", "SCOPES", "ENDS", "ORDERS A DAY", "TODAY", "CREATED", "LAST USED", "REVOKED")
+HEADS = ("NAME", "STANDING", "SCOPES", "LAST DAY", "ORDERS A DAY", "TODAY", "CREATED", "LAST USED", "REVOKED")
 
 scope_option = click.option(
     "--scope",
@@ -42,7 +42,8 @@ quota_option = click.option(
 def create_api_token(name: str, scopes: tuple[str, ...], ends: datetime | None, orders_per_day: int | None) -> None:
     """Create a token called NAME and print it, once: only a hash of it is kept.
 
-    Without --scope it may place orders and look at those that it has placed itself (orders:read, orders:write).
+    Without --scope it may place orders, and look at and erase those that it has placed itself (orders:read,
+    orders:write).
 
     Example: flask --app wsgi api-token create shop --ends 2027-12-31 --orders-per-day 200
     """
@@ -155,5 +156,5 @@ def _facts(row: ApiToken, now: datetime) -> dict[str, Any]:
 
 
 def _cells(row: ApiToken, now: datetime) -> list[object]:
-    in_words = {"scopes": row.scopes, "ends_at": row.ends_at or "never", "orders_per_day": row.orders_per_day or "any"}
+    in_words = {"scopes": row.scopes, "ends_at": row.last_day or "never", "orders_per_day": row.orders_per_day or "any"}
     return list((_facts(row, now) | in_words).values())

@@ -214,9 +214,11 @@ def end_by_a_new_password(app: Flask, _device: Device) -> None:
         accounts.set_password("admin", ADMIN_PASSWORD)
 
 
-def end_by_signing_out_everywhere(_app: Flask, device: Device) -> None:
-    device.sign_in()
-    post(device.client, "/admin/logout-everywhere")
+def end_by_signing_out_everywhere(app: Flask, _device: Device) -> None:
+    with app.app_context():
+        administrator = accounts.find_by_name("admin")
+        assert administrator is not None
+        accounts.end_all_sessions(administrator.id)
 
 
 def end_by_removing_who_it_was(app: Flask, _device: Device) -> None:
@@ -233,6 +235,20 @@ def test_a_device_is_forgotten_with_all_that_its_administrator_ends(
     guess(51, addresses=11)
 
     assert not laptop.gets_in()
+
+
+def test_who_signs_out_everywhere_because_somebody_guesses_gets_in_again_where_he_did(
+    laptop: Device, new_device: NewDevice, guess: Guess
+) -> None:
+    another = new_device(CAFE)
+    another.sign_in()
+    guess(51, addresses=11)
+
+    laptop.sign_in()
+    post(laptop.client, "/admin/logout-everywhere")
+
+    assert laptop.gets_in()
+    assert not another.gets_in()
 
 
 def test_a_device_is_forgotten_after_half_a_year(
