@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, g, render_template, request, session
+from flask import Flask, Response, current_app, g, render_template, request, session, url_for
 from flask_babel import format_timedelta, gettext
 from flask_babel import lazy_gettext as _
 from flask_limiter import RateLimitExceeded
@@ -131,19 +131,23 @@ def _page(status: int, heading: object, advice: object) -> Response:
 def _page_before() -> str | None:
     """The page of ours whose link or form led here; None if the browser names none, or the very page that failed.
 
-    Nobody who is not signed in is told an address that he has sent.
+    Made from our own routes: nobody is told a text of his own, and what he has asked for only who is signed in.
     """
-    if not g.get("actor"):
-        return None
     try:
         came_from = urlsplit(request.referrer or "")
     except ValueError:  # a bracket without its pair, for one
         return None
-    if came_from.netloc != request.host or not came_from.path.startswith("/admin"):
+    adapter = current_app.create_url_adapter(request)
+    if adapter is None or came_from.netloc != request.host or not came_from.path.startswith("/admin"):
         return None
     if request.method == "GET" and came_from.path == request.path:
         return None
-    return came_from._replace(scheme="", netloc="", fragment="").geturl()
+    try:
+        endpoint, values = adapter.match(came_from.path, method="GET")
+    except HTTPException:
+        return None
+    address = url_for(endpoint, **values)
+    return f"{address}?{came_from.query}" if came_from.query and g.get("actor") else address
 
 
 class _InternalError(HTTPException):

@@ -97,11 +97,14 @@ def sections_json(system: RunningSystem) -> dict[str, dict[str, object]]:
     return {each["stage_type"]: each for each in json.loads(system.command("flask --app wsgi providers list --json"))}
 
 
-def next_alert(listener: Listener, stage_type: StageType) -> dict[str, object]:
-    """The next one about the section; those about anything else are passed over."""
+def next_alert(listener: Listener, stage_type: StageType, known: object = None) -> dict[str, object]:
+    """The next one about the section; those about anything else are passed over, and a ``known`` one that comes again.
+
+    One whose receiver took longer to answer than it may, as on a busy machine, is sent once more.
+    """
     while True:
         alert: dict[str, object] = json.loads(listener.next().body)
-        if alert["stage_type"] == stage_type and alert["event"] == "blocked":
+        if alert["stage_type"] == stage_type and alert["event"] == "blocked" and alert["id"] != known:
             return alert
 
 
@@ -147,7 +150,7 @@ def test_a_key_that_may_no_longer_generate_is_told_of_everywhere_until_a_good_on
     for order in orders:
         wait_until(partial(is_done, system, shop, order), f"order {order} is done")
     done_at = time.time()
-    over = next_alert(listener, stage_type)
+    over = next_alert(listener, stage_type, known=told["id"])
     assert over["over"]
     poor.scenario = None
     log.info(
