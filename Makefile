@@ -4,6 +4,9 @@ PYTHON ?= python3
 ARGS ?=
 
 IN_VENV := .venv/bin
+# Tests keep what Python compiles (for pytest: with its asserts rewritten) also where the environment says that nothing is to
+# be written beside the sources; without it each of a run's processes compiles all of it again, which is a minute.
+PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX="$(CURDIR)/.venv/pycache" $(IN_VENV)/python -m pytest
 # What only looks at the code or pins its libraries lives apart: some of it asks for old versions of what the product uses.
 IN_TOOLS := .venv-tools/bin
 # A file whose hash is not in the list is refused, whoever serves it.
@@ -33,10 +36,10 @@ run: .venv/.installed $(CATALOGUES:.po=.mo) ## start everything; prints the addr
 	@$(IN_VENV)/python -m launch
 
 test: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## run all tests; make test ARGS="-k poem -x" passes arguments to pytest
-	@$(IN_VENV)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 test-fast: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## run the tests that need no other program and no PostgreSQL, in about a minute
-	@$(IN_VENV)/python -m pytest $(FAST) $(ARGS)
+	@$(PYTEST) $(FAST) $(ARGS)
 
 check: .venv/.installed-dev scan $(CATALOGUES:.po=.mo) ## what CI runs: unsafe code and secrets, format, lint, types, layers, coverage
 	@$(IN_VENV)/ruff format --check .
@@ -65,7 +68,7 @@ mutants: .venv/.installed-dev .venv-tools/.installed $(CATALOGUES:.po=.mo) ## te
 	@$(IN_VENV)/python -m tests.mutants
 
 live: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## one cheap generation at each provider whose key is in the environment
-	@$(IN_VENV)/python -m pytest -m live -n 0 tests/live $(ARGS)
+	@$(PYTEST) -m live -n 0 tests/live $(ARGS)
 
 faults: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## ten minutes of faults; prints figures and seed; CHAOS_SEED=1 repeats one
 	@$(IN_VENV)/python -m tests.faults
