@@ -1,9 +1,10 @@
 """A line on which every request takes its time, as with a phone on a train."""
 
+import pytest
 from playwright.sync_api import Locator, Page
 
 #: Milliseconds that pass before an answer begins to come: a poor line, and one that is hardly any.
-LATENCIES = (400, 1500)
+LATENCIES = (400, pytest.param(1500, marks=pytest.mark.thorough))
 
 
 def make_slow(page: Page, latency: int) -> None:

@@ -13,7 +13,7 @@ from tests.browser.states import API_DOCS, states_of
 from tests.emulator.server import Emulator
 from tests.running_system import RunningSystem
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 
 
 def test_no_page_has_a_barrier_whatever_its_state(
@@ -36,7 +36,6 @@ def test_no_page_has_a_barrier_whatever_its_state(
     assert not problems, "\n".join(problems)
 
 
-@pytest.mark.thorough
 def test_the_description_of_the_api_has_no_barrier(
     chromium: Browser, system: RunningSystem, signed_in: StorageState, screenshots: Path
 ) -> None:

@@ -35,7 +35,7 @@ def shared(chromium: Chromium, system: RunningSystem) -> Iterator[BrowserContext
         yield context
 
 
-@pytest.fixture(params=["heard", "not heard"])
+@pytest.fixture(params=[pytest.param("heard", marks=pytest.mark.thorough), "not heard"])
 def header(request: pytest.FixtureRequest, shared: BrowserContext) -> str:
     """Whether the browser listens to Clear-Site-Data, as none does over plain HTTP."""
 
@@ -91,7 +91,7 @@ def kept_drafts(page: Page) -> str:
 
 
 @pytest.mark.usefixtures("header")
-@pytest.mark.parametrize("button", ["Выйти", "Выйти везде"])
+@pytest.mark.parametrize("button", ["Выйти", pytest.param("Выйти везде", marks=pytest.mark.thorough)])
 def test_a_draft_is_gone_after_signing_out_for_whoever_signs_in_next(shared: BrowserContext, button: str) -> None:
     page = shared.new_page()
     sign_in(page)

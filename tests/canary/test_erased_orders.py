@@ -17,7 +17,7 @@ from tests.http_session import Browser
 from tests.local_services import LocalPostgres
 from tests.running_system import RunningSystem, wait_until
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.thorough]
 
 POEM, VOICE, SONG, CLIP = StageType
 KEY = "sk-fake-erasing-0123456789-e5f6"
@@ -32,7 +32,7 @@ BRIEF = {
 OWN_POEM = f"Море шумит, и {MARK} поёт."
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgresql, pytest.mark.thorough])])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'quatrain.db'}"

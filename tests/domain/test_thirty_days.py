@@ -114,6 +114,7 @@ EVENTS: dict[int, Callable[[Shop], None]] = {
 }
 
 
+@pytest.mark.thorough
 @on_one_database
 def test_thirty_days_read_as_a_person_would_tell_them(shop: Shop) -> None:
     shop.offer(*catalogue(0))

@@ -55,6 +55,7 @@ def assert_each_was_made_once(shop: Shop, order_ids: list[int]) -> None:
     assert shop.calls(*order_ids) == len(order_ids)
 
 
+@pytest.mark.thorough  # killed once it is among the faults of the short storm
 def test_a_worker_whose_redis_is_killed_again_and_again_stays_and_hears_the_next_message(shop: Shop) -> None:
     broker = shop.nodes.broker
     order_ids, seconds, lost = [], [], 0

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from domain.db import db
 from tests import builders
-from tests.database_kinds import on_both_databases
+from tests.database_kinds import on_one_database
 from tests.hostile.pages import bones
 from tests.hostile.sending import get_path
 from tests.hostile.strings import EVERYTHING, OWN, strings_for
@@ -19,7 +19,7 @@ from tests.web.admin.browser import Page
 ORIGIN = "addresses"
 
 # After a minute an order would be one that stands still, and its page another one.
-pytestmark = [on_both_databases, pytest.mark.usefixtures("clock", "kinds")]
+pytestmark = [on_one_database, pytest.mark.usefixtures("clock", "kinds")]
 
 Api = Callable[..., TestResponse]
 

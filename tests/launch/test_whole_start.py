@@ -133,7 +133,7 @@ def test_a_second_start_keeps_what_the_first_one_made(first_run: FirstRun, run: 
     assert "Made " not in "".join(run.lines)
 
 
-@pytest.mark.parametrize("name", ["worker", "web"])
+@pytest.mark.parametrize("name", ["worker", pytest.param("web", marks=pytest.mark.thorough)])
 def test_one_that_is_killed_is_back_and_the_others_go_on(name: str, run: Start, port: int) -> None:
     processes = kill(name, run)
 

@@ -13,7 +13,7 @@ from providers.kinds import ProviderKind, StageType
 from tests.emulator.listener import Listener
 from tests.running_system import RunningSystem, wait_until
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.thorough]
 
 POEM = StageType.POEM
 LATEST_SECONDS = 20

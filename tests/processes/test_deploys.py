@@ -41,11 +41,13 @@ def afterwards(tmp_path_factory: pytest.TempPathFactory) -> Afterwards:
     return found
 
 
+@pytest.mark.thorough
 def test_every_request_is_answered_on_new_connections_and_on_kept_ones(afterwards: Afterwards) -> None:
     assert [failure for caller in afterwards.callers for failure in caller.failures] == []
     assert all(caller.answered >= 2 * DEPLOYS for caller in afterwards.callers)
 
 
+@pytest.mark.thorough
 def test_every_work_is_made_by_one_call_that_is_paid_once(afterwards: Afterwards) -> None:
     stages = afterwards.evidence.stages
 
@@ -58,14 +60,17 @@ def test_every_work_is_made_by_one_call_that_is_paid_once(afterwards: Afterwards
     assert [stage.charges for stage in stages] == [1] * afterwards.charges
 
 
+@pytest.mark.thorough
 def test_no_answer_is_ever_in_doubt(afterwards: Afterwards) -> None:
     assert afterwards.doubted == []
 
 
+@pytest.mark.thorough
 def test_a_worker_that_ends_renews_the_leases_of_its_calls(afterwards: Afterwards) -> None:
     assert afterwards.most_renewals >= 2
 
 
+@pytest.mark.thorough
 def test_old_workers_end_by_themselves_and_without_a_complaint(afterwards: Afterwards) -> None:
     assert afterwards.exit_codes == [0] * DEPLOYS
     assert [line for line in afterwards.output.splitlines() if "Traceback" in line] == []

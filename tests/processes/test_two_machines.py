@@ -159,6 +159,7 @@ def test_a_call_back_to_one_brings_the_song_of_the_other_long_before_the_first_l
     assert len(emulator.ledger) == before + 1
 
 
+@pytest.mark.thorough
 def test_two_beats_and_two_workers_refresh_a_stale_section_once(
     machines: tuple[RunningSystem, RunningSystem], emulator: Emulator
 ) -> None:
