@@ -3,8 +3,8 @@
 A worker is started from it with ``celery -A bench.instant_app:celery_app``.
 """
 
-from providers import dummy
 from providers.base import Brief
+from providers.dummy import adapter
 from wsgi import celery_app
 
 __all__ = ["celery_app"]
@@ -18,5 +18,5 @@ def _make(poem: str, model: str) -> bytes:
     return b"a few bytes, ready"
 
 
-dummy.write_verse = _write  # type: ignore[attr-defined]  # it is not meant to be imported from there
-dummy.MAKERS = {stage_type: (_make, content_type) for stage_type, (_, content_type) in dummy.MAKERS.items()}
+adapter.write_verse = _write  # type: ignore[attr-defined]  # it is not meant to be imported from there
+adapter.MAKERS = {stage_type: (_make, content_type) for stage_type, (_, content_type) in adapter.MAKERS.items()}

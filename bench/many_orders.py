@@ -16,15 +16,21 @@ from flask_migrate import upgrade
 from sqlalchemy import insert, text, update
 
 from bench.figure import Figure, repeated
-from domain import accounts, call_days, checks, order_days, polling, recovery, stages
+from domain.accounts import administrators
 from domain.db import db, utc_now
-from domain.orders import Order, OrderState, Stage, StageState
-from domain.provider_configs import ProviderConfig
+from domain.generation import poll
+from domain.maintenance import sweep
+from domain.monitoring import call_stats, order_stats
+from domain.orders import stages
+from domain.orders.models import Order, OrderState, Stage, StageState
+from domain.provider_configs import checks
+from domain.provider_configs.models import ProviderConfig
 from providers.kinds import ProviderKind, StageType
 from tests.builders import save_section
 from tests.conftest import FORGOTTEN_BROKER, production_settings
 from tests.local_services import LocalPostgres
-from web import create_app, sessions
+from web import create_app
+from web.auth import sessions
 
 FEW, MANY, MODELS = 1_000, 100_000, 1_000
 ROUNDS = 30
@@ -54,7 +60,7 @@ def _app_on(server: LocalPostgres) -> Iterator[Flask]:
         app.extensions["celery"].conf.broker_url = FORGOTTEN_BROKER
         with app.app_context():
             upgrade()
-            accounts.create_administrator("admin", "correct-horse-battery")
+            administrators.create_administrator("admin", "correct-horse-battery")
             for stage_type in StageType:
                 save_section(stage_type, ProviderKind.DUMMY)
                 checks.check(stage_type)
@@ -74,19 +80,19 @@ def _fill(app: Flask, number: int) -> None:
                 insert(Stage), [_stage(each, stage_type, now) for each in ids for stage_type in StageType]
             )
         db.session.commit()
-        while order_days.count_up(now):
+        while order_stats.count_up(now):
             pass
-        call_days.add(dict.fromkeys(_calls(now), 1000))
+        call_stats.add(dict.fromkeys(_calls(now), 1000))
         db.session.execute(text("ANALYZE"))
         db.session.commit()
 
 
-def _calls(now: datetime) -> Iterator[call_days.Kind]:
+def _calls(now: datetime) -> Iterator[call_stats.Kind]:
     """Calls of a week, of all four works, and with failures."""
     for stage_type, ago in product(StageType, range(7)):
-        answered = [(call_days.ANSWERED, seconds) for seconds in call_days.BOUNDS]
-        for outcome, seconds in [*answered, *product(("unavailable", "rate_limited"), call_days.BOUNDS[:2])]:
-            yield call_days.Kind((now - timedelta(days=ago)).date(), stage_type, ProviderKind.DUMMY, outcome, seconds)
+        answered = [(call_stats.ANSWERED, seconds) for seconds in call_stats.BOUNDS]
+        for outcome, seconds in [*answered, *product(("unavailable", "rate_limited"), call_stats.BOUNDS[:2])]:
+            yield call_stats.Kind((now - timedelta(days=ago)).date(), stage_type, ProviderKind.DUMMY, outcome, seconds)
 
 
 def _order(order_id: int, created_at: datetime) -> dict[str, object]:
@@ -126,7 +132,7 @@ def _page(app: Flask, path: str) -> float:
     """Median seconds of the server for one page."""
     client = app.test_client()
     with app.app_context():
-        (administrator,) = accounts.list_administrators()
+        (administrator,) = administrators.list_administrators()
     with client.session_transaction() as session:
         session.update(sessions.contents(administrator.id, administrator.epoch))
     return _median(lambda: _get(client, path))
@@ -155,8 +161,8 @@ def _claim() -> None:
 
 STEPS: dict[str, Callable[[], object]] = {
     "a claim": _claim,
-    "a sweep": lambda: recovery.sweep(utc_now()),
-    "a round of looks": lambda: polling.poll_due(utc_now()),
+    "a sweep": lambda: sweep.sweep(utc_now()),
+    "a round of looks": lambda: poll.poll_due(utc_now()),
 }
 
 

@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.db import Base, UtcDateTime, db, enum_type, utc_now
-from domain.held_stages import is_held, on_their_way
-from domain.orders import Attempt, AttemptState, Stage
+from domain.orders.models import Attempt, AttemptState, Stage
+from domain.orders.throttled_stages import is_held, on_their_way
 from providers.base import Limits
 from providers.kinds import ProviderKind
 from providers.registry import ADAPTERS

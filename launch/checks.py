@@ -14,9 +14,9 @@ from redis.retry import Retry
 from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from domain import alert_targets
-from domain.media_bucket import MediaBucket, MediaStoreAway
-from domain.media_store import media_store_of
+from domain.media.bucket import MediaBucket, MediaStoreAway
+from domain.media.store import media_store_of
+from domain.monitoring import alert_targets
 from settings import Settings, SettingsFault
 
 PATIENCE_SECONDS = 5

@@ -6,11 +6,16 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import Enum
 
-from domain import accounts, api_tokens, heartbeats, history, orders, placing, provider_configs, vault_salt
+from domain import heartbeats
+from domain.accounts import administrators, api_tokens
 from domain.db import Base, UtcDateTime
+from domain.orders import models, placing
+from domain.provider_configs import history
+from domain.provider_configs import models as provider_configs_models
+from domain.secrets import salt
 
 # Every module with a table has to be imported, or Alembic would take its table for one to drop.
-TABLE_MODULES = (accounts, api_tokens, heartbeats, history, orders, placing, provider_configs, vault_salt)
+TABLE_MODULES = (administrators, api_tokens, heartbeats, history, models, placing, provider_configs_models, salt)
 
 
 def render_item(kind: str, item: object, _context: object) -> str | Literal[False]:

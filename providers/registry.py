@@ -3,14 +3,14 @@
 from typing import TypeAlias
 
 from providers.base import Credentials, InstantProvider, JobProvider, Provider
-from providers.dummy import Dummy
-from providers.gemini import Gemini
+from providers.dummy.adapter import Dummy
+from providers.gemini.adapter import Gemini
 from providers.kinds import ProviderKind
-from providers.openai import OpenAI
-from providers.pika import Pika
-from providers.speechkit import SpeechKit
-from providers.suno import Suno
-from providers.yandex_gpt import YandexGPT
+from providers.openai.adapter import OpenAI
+from providers.pika.adapter import Pika
+from providers.speechkit.adapter import SpeechKit
+from providers.suno.adapter import Suno
+from providers.yandex_gpt.adapter import YandexGPT
 
 Adapter: TypeAlias = type[InstantProvider] | type[JobProvider]
 

@@ -8,9 +8,10 @@ from celery.signals import beat_init
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from domain import alert_delivery, alerts, heartbeats
-from domain.alerts import Trouble
+from domain import heartbeats
 from domain.db import db, utc_now
+from domain.monitoring import alert_delivery, alerts
+from domain.monitoring.alerts import Trouble
 from tasks.messages import ALERTS_TASK
 from tasks.registration import task
 

@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
-from domain import checks, ticks
+from domain import ticks
 from domain.db import db, utc_now
+from domain.provider_configs import checks
 from providers.kinds import StageType
 from tasks.messages import REFRESH_TASK, send_check, send_stages
 from tasks.registration import task

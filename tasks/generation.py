@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
-from domain import generation, polling, ticks
+from domain import ticks
 from domain.db import db, utc_now
+from domain.generation import generate, poll
 from tasks.messages import POLL_TASK, send_check, send_stages
 from tasks.pace import poll_at, release_at
 from tasks.registration import task
@@ -44,7 +45,7 @@ def poll_jobs(every: float | None = None) -> None:
         db.session.commit()
         if not claimed:
             return
-    polled = polling.poll_due(utc_now())
+    polled = poll.poll_due(utc_now())
     send_stages(polled.ready)
     for stage_type in polled.checks:
         send_check(stage_type)
@@ -53,7 +54,7 @@ def poll_jobs(every: float | None = None) -> None:
 
 
 def _generate(stage_id: int) -> None:
-    outcome = generation.generate(stage_id)
+    outcome = generate.generate(stage_id)
     send_stages(outcome.ready)
     if outcome.check is not None:
         send_check(outcome.check)

@@ -12,7 +12,7 @@ from celery import current_app as celery_app
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from domain.orders import Ready
+from domain.orders.models import Ready
 from providers.kinds import StageType
 from settings import NO_BROKER
 

@@ -12,8 +12,8 @@ import structlog
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
-from domain import letting_go
 from domain.db import db, utc_now
+from domain.provider_configs import throttle_release
 from tasks.messages import send_poll, send_stages
 
 log = structlog.get_logger(__name__)
@@ -36,7 +36,7 @@ def poll_at(moment: datetime) -> None:
 
 
 def _release() -> None:
-    released = letting_go.release_held(utc_now())
+    released = throttle_release.release_held(utc_now())
     send_stages(released.ready)
     if released.again_at is not None:
         release_at(released.again_at)

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 from celery.signals import worker_ready
 
-from domain import erasure, recovery, ticks
+from domain import ticks
 from domain.db import db, utc_now
+from domain.maintenance import sweep as maintenance_sweep
+from domain.orders import erasure
 from tasks.messages import SWEEP_TASK, send_check, send_stages, send_sweep, waiting_stages
 from tasks.pace import release_at
 from tasks.registration import task
@@ -22,7 +24,7 @@ def sweep(every: float | None = None) -> None:
         db.session.commit()
         if not claimed:
             return
-    found = recovery.sweep(utc_now(), waiting_stages())
+    found = maintenance_sweep.sweep(utc_now(), waiting_stages())
     send_stages(found.stages)
     for stage_type in found.checks:
         send_check(stage_type)

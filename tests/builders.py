@@ -5,13 +5,15 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from domain import checks, generation, placing, section_changes, stages, works
-from domain.api_tokens import Rights, Scope
+from domain.accounts.api_tokens import Rights, Scope
 from domain.db import db, utc_now
-from domain.orders import Order, Stage, StageState, Work
-from domain.outcomes import Outcome
-from domain.provider_configs import ProviderConfig, find
-from domain.section_changes import NewSettings, Saved
+from domain.generation import generate
+from domain.generation.outcomes import Outcome
+from domain.orders import placing, stages, works
+from domain.orders.models import Order, Stage, StageState, Work
+from domain.provider_configs import changes, checks
+from domain.provider_configs.changes import NewSettings, Saved
+from domain.provider_configs.models import ProviderConfig, find
 from providers.base import Brief
 from providers.kinds import ProviderKind, StageType
 from settings import current_settings
@@ -32,7 +34,7 @@ def save_section(
     form_key: str = "",
 ) -> Saved:
     """Save a section as the form does."""
-    return section_changes.save(NewSettings(stage_type, provider_kind, api_key, model, version, actor, form_key))
+    return changes.save(NewSettings(stage_type, provider_kind, api_key, model, version, actor, form_key))
 
 
 def working_section(stage_type: StageType = StageType.POEM, model: str = "") -> ProviderConfig:
@@ -106,7 +108,7 @@ def stage_of(order: Order | int, stage_type: StageType = StageType.POEM) -> Stag
 
 def run(order: Order | int, stage_type: StageType = StageType.POEM) -> Outcome:
     """Let a worker take the stage now."""
-    return generation.generate(stage_of(order, stage_type).id)
+    return generate.generate(stage_of(order, stage_type).id)
 
 
 def make_due(stage: Stage, now: datetime) -> None:

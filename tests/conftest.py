@@ -32,18 +32,19 @@ SECRETS = {"ADMIN_SECRET_KEY": secrets.token_hex(32), "SECRET_KEY": secrets.toke
 
 os.environ.update(SECRETS)
 
-from domain import accounts, clock_steps, passwords  # noqa: E402
+from domain.accounts import administrators, passwords  # noqa: E402
 from domain.db import Base, db, reading  # noqa: E402
-from domain.orders import Stage  # noqa: E402
-from domain.redaction import redactor  # noqa: E402
-from providers import dummy  # noqa: E402
+from domain.maintenance import clock_steps  # noqa: E402
+from domain.orders.models import Stage  # noqa: E402
+from domain.secrets.redaction import redactor  # noqa: E402
+from providers.dummy import adapter  # noqa: E402
 from web import create_app  # noqa: E402
-from web.limits import limiter  # noqa: E402
+from web.auth.rate_limits import limiter  # noqa: E402
 
 #: A hash of a password is meant to take long, but not several hundred times.
 QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 #: DUMMY makes the same work of the same poem, and a film takes seconds: in one run of the tests it is made once.
-MADE_ONCE = {stage_type: (cache(make), content_type) for stage_type, (make, content_type) in dummy.MAKERS.items()}
+MADE_ONCE = {stage_type: (cache(make), content_type) for stage_type, (make, content_type) in adapter.MAKERS.items()}
 
 
 def production_settings(**values: object) -> Settings:
@@ -99,7 +100,7 @@ def migrated_app(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -
 @pytest.fixture
 def app(migrated_app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """The application with an empty database and a media folder of its own."""
-    monkeypatch.setattr(dummy, "MAKERS", MADE_ONCE)
+    monkeypatch.setattr(adapter, "MAKERS", MADE_ONCE)
     monkeypatch.setattr(passwords, "_hasher", QUICK_HASHER)
     limiter.reset()
     # Nor what was typed as a key there.
@@ -172,7 +173,7 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | str, ...]]:
 def administrator(app: Flask) -> str:
     """The name of an administrator whose password is ``ADMIN_PASSWORD``."""
     with app.app_context():
-        db.session.add(accounts.Administrator(username="admin", password_hash=QUICK_HASHER.hash(ADMIN_PASSWORD)))
+        db.session.add(administrators.Administrator(username="admin", password_hash=QUICK_HASHER.hash(ADMIN_PASSWORD)))
         db.session.commit()
     return "admin"
 

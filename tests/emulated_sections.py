@@ -1,7 +1,7 @@
 """Sections that the emulated providers serve, and orders of a single work."""
 
-from domain.checks import check
-from domain.orders import Order
+from domain.orders.models import Order
+from domain.provider_configs.checks import check
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, save_section
 from tests.emulator.server import Emulator

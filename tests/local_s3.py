@@ -11,8 +11,8 @@ from types import TracebackType
 
 from pydantic import SecretStr
 
-from domain.media_bucket import MediaStoreAway, open_bucket
-from domain.media_folder import MediaFolder
+from domain.media.bucket import MediaStoreAway, open_bucket
+from domain.media.folder import MediaFolder
 from launch.child_process import dying_with_parent, end_group
 from tests.running_system import free_port
 

@@ -6,8 +6,8 @@ from secrets import token_hex
 
 from flask import Flask
 
-from domain.context import EXTENSION
-from domain.vault import Vault
+from domain.secrets.context import EXTENSION
+from domain.secrets.vault import Vault
 
 
 @contextmanager

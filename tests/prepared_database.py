@@ -9,9 +9,9 @@ from flask_migrate import Migrate, upgrade
 from sqlalchemy import Engine, NullPool, create_engine, make_url, select
 from sqlalchemy.orm import Session
 
-from domain.accounts import Administrator
+from domain.accounts.administrators import Administrator
+from domain.accounts.passwords import hash_password
 from domain.db import Base, db, prepare_sqlite
-from domain.passwords import hash_password
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 

@@ -14,7 +14,7 @@ from typing import Self, TypeVar
 
 import requests
 
-from domain.api_tokens import Rights, Scope, new_api_token
+from domain.accounts.api_tokens import Rights, Scope, new_api_token
 from launch.child_process import end_group
 from launch.embedded_redis import EmbeddedRedis
 from launch.least_environment import environment_of

@@ -2,12 +2,12 @@
 
 from sqlalchemy import update
 
-from domain.calls import snapshot_place
 from domain.db import db, utc_now
-from domain.orders import Attempt, AttemptState, Stage, StageState
-from domain.provider_configs import ProviderConfig, Status, live_place
-from domain.sealed_keys import stored_keys
-from domain.vault import Vault
+from domain.generation.calls import snapshot_place
+from domain.maintenance.encrypted_columns import stored_keys
+from domain.orders.models import Attempt, AttemptState, Stage, StageState
+from domain.provider_configs.models import ProviderConfig, Status, live_place
+from domain.secrets.vault import Vault
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, stage_of
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from escaping import escape_controls
 from launch.output import Output
 from tests.domain.unhurried import unhurried
-from web.cli import terminal
+from web.cli import output as cli_output
 from web.logs import configure_logs
 
 OBEYED = {
@@ -116,9 +116,9 @@ def test_a_line_of_a_child_process_steers_no_terminal(obeyed: str, monkeypatch: 
 def test_a_command_prints_nothing_that_steers_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     name = "Анна\x9b31m\u202e\n"
 
-    terminal.print_table(["NAME"], [[name], ["short"]])
-    terminal.echo(f"{name}is removed.", err=True)
-    terminal.Refused(f"There is no {name}.").show()
+    cli_output.print_table(["NAME"], [[name], ["short"]])
+    cli_output.echo(f"{name}is removed.", err=True)
+    cli_output.Refused(f"There is no {name}.").show()
 
     said, refused = capsys.readouterr()
     assert said.splitlines() == ["NAME", "Анна\\u009b31m\\u202e\\n", "short"]
@@ -128,7 +128,7 @@ def test_a_command_prints_nothing_that_steers_a_terminal(capsys: pytest.CaptureF
 def test_a_command_prints_json_that_means_what_is_stored(capsys: pytest.CaptureFixture[str]) -> None:
     names = list(OBEYED.values())
 
-    terminal.print_json(names)
+    cli_output.print_json(names)
 
     said = capsys.readouterr().out
     assert said.replace("\n", "").isprintable()

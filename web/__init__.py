@@ -4,31 +4,18 @@ from pathlib import Path
 
 from flask import Flask
 
-from domain.context import install_vault
 from domain.db import db, prepare_sqlite
+from domain.secrets.context import install_vault
 from settings import Settings
 from tasks import celery_init_app
-from web import (
-    admin,
-    api,
-    auth,
-    callbacks,
-    cli,
-    errors,
-    extra_slashes,
-    form_requests,
-    health,
-    languages,
-    limits,
-    metrics,
-    reads,
-    security,
-    static_files,
-)
+from web import admin, api, callbacks, cli, errors, health, metrics
+from web.auth import login, rate_limits
 from web.config import config_of, is_https
 from web.converters import StageTypeConverter
 from web.extensions import bootstrap, csrf, migrate
+from web.i18n import languages
 from web.logs import configure_logs
+from web.middleware import compression, extra_slashes, read_only, security_headers, strict_forms
 
 
 def create_app(settings: Settings) -> Flask:
@@ -43,17 +30,17 @@ def create_app(settings: Settings) -> Flask:
 
     # The order counts: reads before whoever asks the database, forms before what is in them is checked, and that
     # before the check of who sends them.
-    reads.init_app(app)
-    security.init_app(app, https=is_https(settings), proxies=settings.trusted_proxies)
+    read_only.init_app(app)
+    security_headers.init_app(app, https=is_https(settings), proxies=settings.trusted_proxies)
     languages.init_app(app)
     extra_slashes.init_app(app)
-    form_requests.init_app(app)
+    strict_forms.init_app(app)
     csrf.init_app(app)
-    limits.init_app(app)
+    rate_limits.init_app(app)
     bootstrap.init_app(app)
-    static_files.init_app(app)
+    compression.init_app(app)
     errors.init_app(app)
-    auth.init_app(app)
+    login.init_app(app)
     admin.init_app(app)
     api.init_app(app)
     callbacks.init_app(app)

@@ -5,9 +5,9 @@ import json
 from flask import Blueprint, Flask, Response, abort, request
 from flask.typing import ResponseReturnValue
 
-from domain import callbacks
-from domain.callbacks import Heard
 from domain.db import utc_now
+from domain.generation import callbacks
+from domain.generation.callbacks import Heard
 from tasks.messages import send_poll
 from web.extensions import csrf
 from web.refusals import log_refusal

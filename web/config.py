@@ -5,7 +5,7 @@ from typing import Any
 
 from domain.db import engine_options
 from settings import Settings
-from web.quick_redis import speaks_redis
+from web.redis_client import speaks_redis
 
 #: Whoever asks from this machine, such as a check of health, needs no name of ours.
 OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -34,7 +34,7 @@ def config_of(settings: Settings) -> dict[str, Any]:
         "SESSION_COOKIE_SECURE": https,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
-        # For the browser; web/sessions.py is what ends a session.
+        # For the browser; web/auth/sessions.py is what ends a session.
         "PERMANENT_SESSION_LIFETIME": timedelta(hours=settings.session_hours),
         # A page that refreshes itself must not keep its session alive for ever.
         "SESSION_REFRESH_EACH_REQUEST": False,

@@ -13,11 +13,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from domain.db import has_no_room
-from domain.media_bucket import MediaStoreAway
-from web import limits
+from domain.media.bucket import MediaStoreAway
 from web.api.errors import FAULTS, RETRY_AFTER, ApiFault, answer_fault, answer_http_error
+from web.auth import rate_limits
+from web.middleware.security_headers import NAMELESS
 from web.refusals import asked_path, log_refusal, where_from
-from web.security import NAMELESS
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +90,7 @@ def _words_for(error: HTTPException, status: int) -> tuple[object, object]:
 
 
 def _answer_limit(error: RateLimitExceeded) -> Response:
-    error.retry_after = limits.seconds_to_wait()
+    error.retry_after = rate_limits.seconds_to_wait()
     facts = {"limit": str(error.limit.limit), "retry_after": error.retry_after}
     log.warning("too many failures", **facts, **where_from())
     return _answer_http_error(error)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 from domain.db import utc_now
 from domain.heartbeats import WORKER, WORKER_SILENCE, last_seen
 from settings import current_settings
-from web.quick_redis import TIMEOUT_SECONDS, open_redis, speaks_redis
+from web.redis_client import TIMEOUT_SECONDS, open_redis, speaks_redis
 
 DATABASE_TIMEOUT_SECONDS = 2
 

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor
 
-from domain.redaction import redactor
+from domain.secrets.redaction import redactor
 from escaping import escape_controls
 from settings import Settings
 

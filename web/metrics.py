@@ -16,12 +16,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from domain import backlog, call_days, quotas, sections, tallies
+from domain import quotas
 from domain.db import utc_now
-from domain.orders import StageState
-from domain.tallies import Tally
+from domain.monitoring import backlog, call_counters, call_stats
+from domain.monitoring.call_counters import Tally
+from domain.orders.models import StageState
+from domain.provider_configs import overview
 from settings import current_settings
-from web.quick_redis import open_redis, speaks_redis
+from web.redis_client import open_redis, speaks_redis
 from web.refusals import log_refusal
 
 log = structlog.get_logger(__name__)
@@ -87,7 +89,7 @@ def _lists_of_models(now: datetime) -> Iterator[Metric]:
     ages = GaugeMetricFamily(
         "quatrain_models_age_seconds", "How long ago a section's list of models was fetched.", labels=["stage_type"]
     )
-    for stage_type, section in sections.overview().items():
+    for stage_type, section in overview.overview().items():
         fetched_at = section.row.models_cache_updated_at if section.row else None
         if fetched_at is not None:
             ages.add_metric([stage_type], max((now - fetched_at).total_seconds(), 0))
@@ -115,11 +117,11 @@ def _answers() -> Iterator[Metric]:
         "From the call of a work to its end, for jobs to that of the job.",
         labels=["provider", "model"],
     )
-    rows = tallies.all_tallies()
+    rows = call_counters.all_tallies()
     for (kind, model, outcome), tallied in groupby(rows, lambda row: (row.provider_kind, row.model, row.outcome)):
         of_outcome = list(tallied)
         answers.add_metric([kind, model, outcome], sum(row.calls for row in of_outcome))
-        if outcome == call_days.ANSWERED:
+        if outcome == call_stats.ANSWERED:
             times.add_metric([kind, model], _buckets(of_outcome), sum(row.total_seconds for row in of_outcome))
     yield answers
     yield times
@@ -128,10 +130,10 @@ def _answers() -> Iterator[Metric]:
 def _buckets(rows: list[Tally]) -> list[tuple[str, float]]:
     calls = {row.seconds: row.calls for row in rows}
     buckets, so_far = [], 0
-    for bound in call_days.BOUNDS:
+    for bound in call_stats.BOUNDS:
         so_far += calls.get(bound, 0)
         buckets.append((str(float(bound)), float(so_far)))
-    return [*buckets, ("+Inf", float(so_far + calls.get(call_days.LONGER, 0)))]
+    return [*buckets, ("+Inf", float(so_far + calls.get(call_stats.LONGER, 0)))]
 
 
 def _queues() -> Iterator[Metric]:

@@ -7,7 +7,7 @@ us writes anyway.
 import structlog
 from flask import request
 
-from web.limits import address_of_caller
+from web.auth.rate_limits import address_of_caller
 
 log = structlog.get_logger(__name__)
 

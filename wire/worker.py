@@ -76,7 +76,8 @@ class WireWorker(Worker):
                 connection_limit=most + OTHER_FILES // 2,
                 max_request_header_size=HEAD_BYTES,
                 max_request_body_size=BODY_BYTES,
-                # web/security.py decides whose word counts; where nobody's does, nobody is even heard.
+                # web/middleware/security_headers.py decides whose word counts; where nobody's does, nobody is even
+                # heard.
                 clear_untrusted_proxy_headers=not settings.trusted_proxies,
                 ident="",
                 server_name="localhost",

@@ -1,4 +1,4 @@
-"""What a brief can ask the DUMMY provider to do instead of working; ``providers.dummy`` lists the words."""
+"""What a brief can ask the DUMMY provider to do instead of working; ``providers.dummy.adapter`` lists the words."""
 
 import re
 import time

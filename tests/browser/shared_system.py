@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from sqlalchemy import Engine, MetaData, NullPool, create_engine, delete, or_, select
 
 from domain.db import prepare_sqlite
-from domain.orders import StageState
+from domain.orders.models import StageState
 from providers.kinds import ProviderKind, StageType
 from tests.emulator.server import Emulator
 from tests.http_session import Browser

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from domain.api_tokens import TOKEN_PREFIX
+from domain.accounts.api_tokens import TOKEN_PREFIX
 from providers.kinds import ProviderKind, StageType
 from tests.canary.house import SERVES, House
 from tests.canary.plants import MARK, Plants

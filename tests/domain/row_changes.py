@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from domain.db import Base
-from domain.orders import Order
+from domain.orders.models import Order
 from providers.kinds import StageType
 from tests.builders import stage_of
 

@@ -7,8 +7,8 @@ import pytest
 
 from domain import quotas
 from domain.db import db, utc_now
-from domain.held_stages import HELD
-from domain.orders import Attempt, AttemptState, Stage, StageState
+from domain.orders.models import Attempt, AttemptState, Stage, StageState
+from domain.orders.throttled_stages import HELD
 from domain.quotas import BATCH, CLOSED_FOR, JOBS_PAUSE, LONGEST_CLOSED, Grant, Quota, Usage
 from providers.base import Limits
 from providers.kinds import ProviderKind, StageType

@@ -8,18 +8,19 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from domain import order_lists, standing_still, works
 from domain.db import db, utc_now
-from domain.orders import AttemptState, Order, StageState
-from domain.placing import NewOrder, StorageFull, place, place_once
-from domain.retrying import retry_by_hand
-from domain.standing_rules import Standstill
+from domain.generation.manual_retry import retry_by_hand
+from domain.monitoring import stuck
+from domain.monitoring.stuck_rules import Standstill
+from domain.orders import queries, works
+from domain.orders.models import AttemptState, Order, StageState
+from domain.orders.placing import NewOrder, StorageFull, place, place_once
 from providers.base import Brief
 from providers.kinds import StageType
 from providers.registry import INSTANT_ADAPTERS
 from tests.builders import make_due, run, stage_of
 from tests.database_kinds import on_one_database
-from tests.domain.jobs.job_orders import attempts_of, look
+from tests.domain.generation.jobs.job_orders import attempts_of, look
 from tests.emulated_sections import KINDS, OWN_POEM, order_of, works_with
 from tests.emulator.server import Emulator
 from tests.full_disk import Disk, full_database
@@ -33,7 +34,7 @@ NEW = NewOrder(Brief("Анна", "60 лет", "море " * 400, "тепло", "
 @pytest.fixture
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be stored is given up at once, instead of after five minutes."""
-    monkeypatch.setattr("domain.persistence.OUTAGE_SECONDS", 0)
+    monkeypatch.setattr("domain.storage_retry.OUTAGE_SECONDS", 0)
 
 
 def refuse_writes_from_the_answer_on(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +70,7 @@ def test_nothing_that_becomes_a_file_is_sent_while_there_is_no_room_for_it(
     stage = stage_of(order, stage_type)
     assert (stage.state, stage.reason, stage.attempts) == (StageState.QUEUED, "storage_full", 0)
     assert stage.due_at > utc_now()
-    assert standing_still.of_order(order.id, utc_now())[stage_type].why is Standstill.DISK_FULL
+    assert stuck.of_order(order.id, utc_now())[stage_type].why is Standstill.DISK_FULL
     assert len(emulator.ledger) == before
     disk.make_room()
     make_due(stage, utc_now())
@@ -194,7 +195,7 @@ def test_a_new_order_is_refused_while_the_database_is_full_and_no_old_one_suffer
         with pytest.raises(StorageFull):
             place_once(NEW, "new")
         assert place_once(NEW, "known").id == known
-        assert order_lists.find(old) is not None
+        assert queries.find(old) is not None
         assert orders() == 2
         db.session.rollback()
 

@@ -9,13 +9,16 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, select
 
-from domain import calls, generation, letting_go, polling, quotas, recovery
-from domain.checks import check
+from domain import quotas
 from domain.db import db, utc_now
-from domain.held_stages import HELD
-from domain.leases import Lease
-from domain.orders import Order, Stage, StageState
-from domain.outcomes import Outcome
+from domain.generation import calls, generate, poll
+from domain.generation.outcomes import Outcome
+from domain.maintenance import sweep
+from domain.orders.leases import Lease
+from domain.orders.models import Order, Stage, StageState
+from domain.orders.throttled_stages import HELD
+from domain.provider_configs import throttle_release
+from domain.provider_configs.checks import check
 from domain.quotas import Quota
 from providers.base import Limits
 from providers.kinds import ProviderKind, StageType
@@ -73,7 +76,7 @@ def held(orders: list[Order], stage_type: StageType = SONG) -> list[Order]:
 
 def released(now: datetime | None = None) -> list[int]:
     """The ids of the stages that are let go."""
-    return [ready.stage_id for ready in letting_go.release_held(now or utc_now()).ready]
+    return [ready.stage_id for ready in throttle_release.release_held(now or utc_now()).ready]
 
 
 def test_no_more_calls_are_made_than_a_window_takes_and_the_others_stay_queued(
@@ -151,7 +154,7 @@ def test_no_more_jobs_run_than_the_provider_makes_at_the_same_time(
     clock.shift(3600 / 4)
     emulator.pika.pinned = None
 
-    polling.poll_due(utc_now())
+    poll.poll_due(utc_now())
 
     assert states(orders, CLIP)[:3] == [StageState.DONE] * 3
     assert released() == [stage_of(each, CLIP).id for each in orders[3:]]
@@ -168,7 +171,7 @@ def test_many_workers_at_once_make_no_call_too_many(app: Flask, allow: Callable[
     def work(stage_id: int) -> None:
         with app.app_context():
             start.wait(60)
-            generation.generate(stage_id)
+            generate.generate(stage_id)
 
     with ThreadPoolExecutor(len(ids)) as workers:
         list(workers.map(work, ids))
@@ -218,14 +221,14 @@ def test_looks_that_the_provider_does_not_take_now_are_made_later(
     clock.shift(300)
     looks = [call for call in emulator.requests if call.route == "record"]
 
-    polled = polling.poll_due(utc_now())
+    polled = poll.poll_due(utc_now())
 
     assert polled.again_at is not None
     assert 10 * SECOND < polled.again_at - utc_now() < 11 * SECOND
     assert len([call for call in emulator.requests if call.route == "record"]) - len(looks) == 3
     assert states(orders) == [StageState.SUBMITTED] * 5
     clock.shift(11)
-    polling.poll_due(utc_now())
+    poll.poll_due(utc_now())
     assert len([call for call in emulator.requests if call.route == "record"]) - len(looks) == 6
 
 
@@ -258,7 +261,7 @@ def test_looks_count_from_the_moment_at_which_they_leave(
         return grant
 
     monkeypatch.setattr(quotas, "take_looks", slowly)
-    polling.poll_due(utc_now())
+    poll.poll_due(utc_now())
 
     clock.shift(9)
     assert [use.used for use in quotas.usage(utc_now()) if use.provider_kind is SUNO] == [3]
@@ -283,9 +286,9 @@ def test_the_sweep_lets_go_what_a_timer_should_have_let_go(allow: Callable[..., 
     allow(SUNO=CALLS)
     orders = [order() for _ in range(4)]
     run_all(orders)
-    assert recovery.sweep(utc_now() + 5 * SECOND).stages == []
+    assert sweep.sweep(utc_now() + 5 * SECOND).stages == []
 
-    swept = recovery.sweep(utc_now() + 11 * SECOND)
+    swept = sweep.sweep(utc_now() + 11 * SECOND)
 
     assert [ready.stage_id for ready in swept.stages] == [stage_of(orders[3], SONG).id]
 

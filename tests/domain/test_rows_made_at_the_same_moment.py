@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import StatementError
 
-from domain import heartbeats, tallies
+from domain import heartbeats
 from domain.db import UtcDateTime, db, utc_now
-from domain.tallies import Tally
+from domain.monitoring import call_counters
+from domain.monitoring.call_counters import Tally
 from providers.kinds import ProviderKind
 from tests.database_kinds import on_one_database
 
@@ -42,12 +43,12 @@ def test_two_that_beat_for_the_first_time_are_both_at_work(miss_the_row_once: Ca
 
 
 def test_two_that_count_the_first_call_of_a_kind_count_both(miss_the_row_once: Callable[[], None]) -> None:
-    kind = tallies._Kind(ProviderKind.SUNO, "V5", "answered", 10)
-    tallies._add(kind, 1, 3.0)
+    kind = call_counters._Kind(ProviderKind.SUNO, "V5", "answered", 10)
+    call_counters._add(kind, 1, 3.0)
     db.session.commit()
 
     miss_the_row_once()
-    tallies._add(kind, 2, 4.0)
+    call_counters._add(kind, 2, 4.0)
     db.session.commit()
 
     assert [(row.calls, row.total_seconds) for row in db.session.scalars(select(Tally))] == [(3, 7.0)]

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, event, select, text, update
 
-from domain import api_tokens
-from domain.api_tokens import ApiToken
+from domain.accounts import api_tokens
+from domain.accounts.api_tokens import ApiToken
 from domain.db import BUSY_TIMEOUT_MS, NO_WAIT_MS, db, reading, utc_now, write_if_free
 
 NOW = utc_now()

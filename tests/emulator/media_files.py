@@ -5,8 +5,8 @@ from functools import lru_cache
 
 import av
 
-from providers.dummy.film import film
 from providers.dummy.song import sing
+from providers.dummy.video import film
 
 _WORDS = "Люблю грозу в начале мая,\nКогда весенний первый гром,\nКак бы резвяся и играя,\nГрохочет в небе голубом."
 

@@ -17,8 +17,8 @@ from celery import Celery
 from sqlalchemy import NullPool, Update, create_engine, select, text, update
 
 from domain.db import prepare_sqlite, utc_now
-from domain.orders import Stage
-from domain.provider_configs import ProviderConfig
+from domain.orders.models import Stage
+from domain.provider_configs.models import ProviderConfig
 from launch.child_process import end_group
 from providers.kinds import ProviderKind, StageType
 from tasks.messages import GENERATION_TASKS

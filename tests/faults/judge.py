@@ -10,8 +10,8 @@ from pathlib import Path
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from domain.orders import Attempt, AttemptState, Order, Stage, StageState, Work
-from domain.recovery import WORKER_GONE
+from domain.maintenance.sweep import WORKER_GONE
+from domain.orders.models import Attempt, AttemptState, Order, Stage, StageState, Work
 from providers.errors import AnswerLost, UnreadableAnswer
 from providers.kinds import ProviderKind, StageType
 from tests.emulator.state import Charge, Visit

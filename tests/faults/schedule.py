@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from random import Random
 
-from domain.orders import StageState
+from domain.orders.models import StageState
 from providers.kinds import StageType
 from tests.emulated_sections import KINDS, PAID_ROUTES
 from tests.faults.chaos_system import KEY_REPAIRED, ChaosSystem

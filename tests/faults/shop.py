@@ -4,7 +4,7 @@ from pytest_celery import CeleryTestSetup
 from sqlalchemy import func, select, update
 
 from domain.db import db
-from domain.orders import Attempt, Stage, StageState
+from domain.orders.models import Attempt, Stage, StageState
 from providers.kinds import StageType
 from tasks.messages import GENERATION_TASKS, SWEEP_TASK
 from tests import builders

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from domain.orders import AttemptState, StageState
-from domain.recovery import WORKER_GONE
+from domain.maintenance.sweep import WORKER_GONE
+from domain.orders.models import AttemptState, StageState
 from providers.kinds import ProviderKind, StageType
 from tests.faults.judge import Evidence, StageFacts, broken_promises
 

@@ -12,8 +12,8 @@ import requests
 from sqlalchemy import Engine, select
 
 from domain.db import reading
-from domain.held_stages import HELD
-from domain.orders import Stage, StageState
+from domain.orders.models import Stage, StageState
+from domain.orders.throttled_stages import HELD
 from providers.kinds import StageType
 from tests.http_session import Api
 

@@ -10,16 +10,16 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from domain.db import db
-from domain.history import HistoryEntry
-from domain.provider_configs import ProviderConfig
+from domain.provider_configs.history import HistoryEntry
+from domain.provider_configs.models import ProviderConfig
 from tests.hostile import strings
 from tests.hostile.sending import URLENCODED
 from tests.hostile.tally import PROPERTY, Tally, table
 from tests.web.admin.browser import token_of
-from tests.web.admin.conftest import admin, openai_section  # noqa: F401
+from tests.web.admin.conftest import openai_section  # noqa: F401
 from tests.web.api.conftest import api, token  # noqa: F401
-from tests.web.conftest import clock, migrated_app  # noqa: F401
-from web.limits import limiter
+from tests.web.conftest import admin, clock, migrated_app  # noqa: F401
+from web.auth.rate_limits import limiter
 
 #: For what is refused before a database hears of it.
 on_one_database = pytest.mark.parametrize("migrated_app", ["sqlite"], indirect=True)

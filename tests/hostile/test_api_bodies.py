@@ -14,8 +14,8 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from domain.db import db
-from domain.order_rules import FIELDS, LIMITS
-from domain.orders import Order
+from domain.orders.models import Order
+from domain.orders.rules import FIELDS, LIMITS
 from tests.database_kinds import on_both_databases
 from tests.hostile.conftest import on_one_database
 from tests.hostile.strings import strings_for
@@ -23,7 +23,7 @@ from tests.hostile.tally import Tally
 from tests.web.api.conftest import ORDER
 from tests.web.conftest import json_of
 from web.api.errors import FAULTS
-from web.sentences import ORDER_FAULTS
+from web.i18n.messages import ORDER_FAULTS
 
 ORIGIN = "bodies of the API"
 VOICE = {**ORDER, "stages": ["VOICE"], "poem": "Море"}

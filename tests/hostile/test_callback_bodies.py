@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.db import db
-from domain.orders import Attempt, AttemptState, StageState
+from domain.orders.models import Attempt, AttemptState, StageState
 from providers.kinds import StageType
 from tests.builders import stage_of
 from tests.database_kinds import on_both_databases

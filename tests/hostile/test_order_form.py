@@ -11,8 +11,8 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from domain.db import db
-from domain.order_rules import LIMITS
-from domain.orders import Order
+from domain.orders.models import Order
+from domain.orders.rules import LIMITS
 from tests.database_kinds import on_both_databases
 from tests.hostile.conftest import on_one_database
 from tests.hostile.pages import as_shown, bones

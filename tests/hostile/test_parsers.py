@@ -10,8 +10,8 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from domain.api_keys import KeyUnfit, clean
-from domain.order_rules import LIMITS, OrderInvalid, read_order
+from domain.orders.rules import LIMITS, OrderInvalid, read_order
+from domain.secrets.api_keys import KeyUnfit, clean
 from providers.kinds import ProviderKind
 from settings import Settings
 from tests.conftest import production_settings

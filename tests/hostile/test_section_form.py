@@ -7,9 +7,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain.context import current_vault
 from domain.db import db
-from domain.provider_configs import ProviderConfig, live_place
+from domain.provider_configs.models import ProviderConfig, live_place
+from domain.secrets.context import current_vault
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.hostile.conftest import on_one_database

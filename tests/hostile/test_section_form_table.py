@@ -1,7 +1,7 @@
 """What is answered to each kind of form that a page of ours can send: the page again, and what came of it.
 
 Row by row, beside ``test_section_form_strangers.py`` with what our page cannot send. Rows that hold for every form are
-tested for every form elsewhere: who is not signed in in ``test_auth.py``, a database that is away in
+tested for every form elsewhere: who is not signed in in ``tests/web/auth``, a database that is away in
 ``test_every_page.py``, one that is full in ``test_full_disk.py``, a secret that is missing or weak in
 ``test_settings.py``.
 """

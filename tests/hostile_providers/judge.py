@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from providers.answers import LONGEST_MODEL_ID, LONGEST_POEM, MOST_MODELS
 from providers.base import GenerationResult, JobStatus, Ticket
-from providers.download import Downloaded
 from providers.errors import AnswerLost, JobUnknown, PassingError, ProviderError, UnreadableAnswer
-from providers.media_types import TELLING_BYTES, media_type_of
+from providers.http.answers import LONGEST_MODEL_ID, LONGEST_POEM, MOST_MODELS
+from providers.http.download import Downloaded
+from providers.media.types import TELLING_BYTES, media_type_of
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")

@@ -10,9 +10,9 @@ from unittest import mock
 import requests
 
 from providers.base import Credentials
-from providers.download import download
+from providers.http.download import download
 from providers.kinds import ProviderKind
-from providers.openai import OpenAI
+from providers.openai.adapter import OpenAI
 from providers.registry import runs_jobs
 from tests.emulator.jobs import JobRoom
 from tests.emulator.server import Emulator

@@ -7,29 +7,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from providers import (
-    gemini_errors,
-    mp3,
-    openai_errors,
-    pika_errors,
-    speechkit_errors,
-    suno_errors,
-    yandex_gpt_errors,
-)
-from providers.answers import ErrorAnswer, count, for_checks, is_model_id, number, short_code, storable
 from providers.errors import ProviderError
-from providers.gemini_models import text_models as gemini_models
+from providers.gemini import errors
+from providers.gemini.models import text_models as gemini_models
+from providers.http.answers import ErrorAnswer, count, for_checks, is_model_id, number, short_code, storable
+from providers.http.redaction import Redaction
+from providers.http.retry_after import seconds_of, seconds_to_wait
 from providers.kinds import ProviderKind
-from providers.media_types import media_type_of
-from providers.openai_models import text_models as openai_models
-from providers.pika_catalog import clip_models, is_a_row
-from providers.pika_clips import clip_of
-from providers.redaction import Redaction
-from providers.retry_after import seconds_of, seconds_to_wait
-from providers.speechkit_parts import parts_of
-from providers.suno import Suno
-from providers.suno_songs import first_song
-from providers.yandex_gpt_models import folder_of, text_models
+from providers.media import mp3
+from providers.media.types import media_type_of
+from providers.openai import errors as openai_errors
+from providers.openai.models import text_models as openai_models
+from providers.pika import errors as pika_errors
+from providers.pika.clips import clip_of
+from providers.pika.models import clip_models, is_a_row
+from providers.speechkit import errors as speechkit_errors
+from providers.speechkit.splitting import parts_of
+from providers.suno import errors as suno_errors
+from providers.suno.adapter import Suno
+from providers.suno.songs import first_song
+from providers.yandex_gpt import errors as yandex_gpt_errors
+from providers.yandex_gpt.models import folder_of, text_models
 from tests.hostile_providers import judge
 
 EXAMPLES = settings(
@@ -64,8 +62,8 @@ HEADERS = st.dictionaries(
 READERS: dict[str, Callable[[ErrorAnswer], ProviderError | None]] = {
     "openai": openai_errors.read_error,
     "openai failed": openai_errors.error_of_a_failed_response,
-    "gemini": gemini_errors.read_error,
-    "gemini check": for_checks(gemini_errors.read_error),
+    "gemini": errors.read_error,
+    "gemini check": for_checks(errors.read_error),
     "yandex": yandex_gpt_errors.read_error,
     "speechkit": speechkit_errors.read_error,
     "speechkit line": speechkit_errors.error_in_a_line,

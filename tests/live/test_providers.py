@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from domain.prompts import poem_instructions, poem_prompt
+from domain.generation.prompts import poem_instructions, poem_prompt
 from providers.base import Brief, Credentials, GenerationRequest
-from providers.download import download
+from providers.http.download import download
 from providers.kinds import ALLOWED_PROVIDERS, ProviderKind, StageType
-from providers.media_types import Medium
+from providers.media.types import Medium
 from providers.registry import open_instant_provider, open_job_provider, open_provider, runs_jobs
 from settings import FALLBACK_KEYS
 from tests.conftest import production_settings

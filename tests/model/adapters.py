@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, ClassVar
 
 from providers.base import Credentials, GenerationRequest, GenerationResult, JobStatus, Limits, MediaLink, Proof, Ticket
-from providers.download import Downloaded
 from providers.errors import (
     AnswerLost,
     ContentBlocked,
@@ -22,6 +21,7 @@ from providers.errors import (
     Unavailable,
     UnreadableAnswer,
 )
+from providers.http.download import Downloaded
 from providers.kinds import ProviderKind, StageType
 from tests.model.baton import Point, current_worker
 from tests.model.world import Answer, Call, Job, Made, World
@@ -197,7 +197,7 @@ JOBS = (Suno, Pika)
 
 
 def download(url: str, file: BinaryIO, *, kind: ProviderKind, **_: Any) -> Downloaded:
-    """In place of ``providers.download.download``: no two links give the very same bytes."""
+    """In place of ``providers.http.download.download``: no two links give the very same bytes."""
     answer = _ask(f"download {url}")
     world = Modelled.world
     made = world.jobs[url.split(maxsplit=1)[0]].charge.made

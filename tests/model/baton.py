@@ -14,7 +14,7 @@ from typing import Any
 
 from flask import Flask
 
-from domain.leases import Lease
+from domain.orders.leases import Lease
 
 #: A worker that does not come to a point within this time hangs: that is a fault of the test.
 PATIENCE_SECONDS = 60.0

@@ -12,10 +12,12 @@ from flask import Flask
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, delete, event, insert, select, text
 
-from domain import checks, clock_steps, leases
 from domain.db import Base, db
-from domain.leases import Lease
-from domain.provider_configs import ProviderConfig
+from domain.maintenance import clock_steps
+from domain.orders import leases
+from domain.orders.leases import Lease
+from domain.provider_configs import checks
+from domain.provider_configs.models import ProviderConfig
 from providers import registry
 from providers.kinds import StageType
 from tests.builders import save_section
@@ -185,7 +187,7 @@ def opened(app: Flask) -> Iterator[House]:
         _bring_adapters(patch)
         patch.setattr(clock_steps, "_detector", clock_steps.StepDetector())
         patch.setattr(leases, "_keeper", Keeper)
-        patch.setattr("domain.persistence.OUTAGE_SECONDS", 0)
+        patch.setattr("domain.storage_retry.OUTAGE_SECONDS", 0)
         _silence(stack)
         house = House(app, clock)
         stack.callback(house.close)
@@ -203,7 +205,7 @@ def _bring_adapters(patch: pytest.MonkeyPatch) -> None:
         patch.setitem(registry.INSTANT_ADAPTERS, instant.kind, instant)
     for jobs in adapters.JOBS:
         patch.setitem(registry.JOB_ADAPTERS, jobs.kind, jobs)
-    patch.setattr("domain.fetching.download", adapters.download)
+    patch.setattr("domain.generation.download.download", adapters.download)
     for module in ("polling", "fetching"):
         patch.setattr(f"domain.{module}.ThreadPoolExecutor", InTurn)
 

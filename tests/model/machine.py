@@ -8,13 +8,17 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from domain import callbacks, checks, generation, placing, polling, recovery, section_changes
 from domain.db import db, utc_now
-from domain.orders import AttemptState, Ready, Stage, StageState
-from domain.outcomes import Outcome
-from domain.polling import Polled
-from domain.recovery import Sweep
-from domain.retrying import RETRYABLE_STATES, retry_by_hand
+from domain.generation import callbacks, generate
+from domain.generation import poll as generation_poll
+from domain.generation.manual_retry import RETRYABLE_STATES, retry_by_hand
+from domain.generation.outcomes import Outcome
+from domain.generation.poll import Polled
+from domain.maintenance import sweep as maintenance_sweep
+from domain.maintenance.sweep import Sweep
+from domain.orders import placing
+from domain.orders.models import AttemptState, Ready, Stage, StageState
+from domain.provider_configs import changes, checks
 from providers.base import Brief
 from providers.kinds import StageType
 from tests.model.baton import Go, Point, Worker
@@ -77,17 +81,17 @@ class Model(RuleBasedStateMachine):
         if what == "check":
             self.start(f"check {about}", lambda: checks.check(about), points, takes_stages=False)
         else:
-            self.start(f"generate {about}", lambda: generation.generate(about), points)
+            self.start(f"generate {about}", lambda: generate.generate(about), points)
 
     @precondition(lambda self: self.has_room())
     @rule(points=POINTS)
     def poll(self, points: int) -> None:
-        self.start("poll", lambda: polling.poll_due(utc_now()), points)
+        self.start("poll", lambda: generation_poll.poll_due(utc_now()), points)
 
     @precondition(lambda self: self.has_room())
     @rule(points=POINTS)
     def sweep(self, points: int) -> None:
-        self.start("sweep", lambda: recovery.sweep(utc_now()), points, takes_stages=False)
+        self.start("sweep", lambda: maintenance_sweep.sweep(utc_now()), points, takes_stages=False)
 
     @precondition(lambda self: any(not _is_calling(worker) for worker in self.workers))
     @rule(which=WHICH, points=POINTS)
@@ -125,7 +129,7 @@ class Model(RuleBasedStateMachine):
         self.house.set_clock(timedelta(seconds=seconds))
         fresh = {(lease.stage_id, lease.claim) for each in self.workers for lease in each.leases if lease.is_fresh()}
         held = self.house.rows.held() & fresh
-        self.by_hand("sweeper", lambda: self.post_results(recovery.sweep(utc_now())))
+        self.by_hand("sweeper", lambda: self.post_results(maintenance_sweep.sweep(utc_now())))
         taken = held - self.house.rows.held()
         self.pass_time(5, frozen)
         assert not taken, f"the clock was set, and {taken} were taken from workers that live"
@@ -156,8 +160,8 @@ class Model(RuleBasedStateMachine):
     @rule(stage_type=st.sampled_from(StageType))
     def save_a_key(self, stage_type: StageType) -> None:
         key = f"{KEYS[stage_type]}-{len(self.world.ledger)}"
-        new = section_changes.NewSettings(stage_type, KINDS[stage_type], key, "", None, "model")
-        self.by_hand("administrator", lambda: section_changes.save(new))
+        new = changes.NewSettings(stage_type, KINDS[stage_type], key, "", None, "model")
+        self.by_hand("administrator", lambda: changes.save(new))
         self.mailbox.append(("check", stage_type))
 
     @rule(full=st.booleans())

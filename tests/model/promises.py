@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from domain.calls import NOT_SENT
-from domain.leases import LEASE
-from domain.orders import OrderState, StageState
-from domain.stages import ACTIVE_STATES
+from domain.generation.calls import NOT_SENT
+from domain.orders.leases import LEASE
+from domain.orders.models import OrderState, StageState
+from domain.orders.stages import ACTIVE_STATES
 from providers.kinds import StageType
 from tests.model.baton import Worker
 from tests.model.rows import Rows, StageRow

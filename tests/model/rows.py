@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
-from domain.orders import AttemptState, OrderState, StageState
+from domain.orders.models import AttemptState, OrderState, StageState
 from providers.kinds import StageType
 from tests.model.world import Made
 

@@ -2,8 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from domain import checks, generation, polling, recovery
-from domain.orders import Ready, StageState
+from domain.generation import generate, poll
+from domain.maintenance import sweep
+from domain.orders.models import Ready, StageState
+from domain.provider_configs import checks
 from providers.kinds import StageType
 from tests.model.house import House
 from tests.model.promises import work_is_right
@@ -40,9 +42,9 @@ def settle(house: House) -> None:
 def _round(house: House) -> None:
     """What the beat and its messages bring about in one moment."""
     with house.app.app_context():
-        swept = recovery.sweep(house.now)
+        swept = sweep.sweep(house.now)
     with house.app.app_context():
-        polled = polling.poll_due(house.now)
+        polled = poll.poll_due(house.now)
     ready: list[Ready] = [*swept.stages, *polled.ready]
     wanted: list[StageType] = [*swept.checks, *polled.checks]
     while ready or wanted:
@@ -50,7 +52,7 @@ def _round(house: House) -> None:
             if wanted:
                 ready += checks.check(wanted.pop())
             else:
-                outcome = generation.generate(ready.pop(0).stage_id)
+                outcome = generate.generate(ready.pop(0).stage_id)
                 ready += outcome.ready
                 wanted += [outcome.check] if outcome.check else []
 

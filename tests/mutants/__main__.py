@@ -2,7 +2,7 @@
 
 MUTANTS_MINUTES=10  for how long; 0 tries all, which takes hours
 MUTANTS_SEED=1      draws the same mutants again
-MUTANTS=secrets     only a group, or a module: domain.vault; several with a blank between
+MUTANTS=secrets     only a group, or a module: domain.secrets.vault; several with a blank between
 MUTANTS_AGAIN=1     only those that were left over the last time
 MUTANTS_AT_ONCE=2   how many processes
 """

@@ -10,7 +10,7 @@ import requests
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from domain.orders import Stage
+from domain.orders.models import Stage
 from tests.http_session import Api
 from tests.running_system import wait_until
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, NullPool, create_engine, select, update
 from sqlalchemy.orm import Session
 
 from domain.db import utc_now
-from domain.orders import Stage, StageState
+from domain.orders.models import Stage, StageState
 from providers.kinds import StageType
 from tests.emulator.server import Emulator
 from tests.faults.judge import Evidence, gather

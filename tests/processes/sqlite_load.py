@@ -17,10 +17,11 @@ from flask import Flask
 from sqlalchemy import ExceptionContext, event, func, select
 
 from domain import db as database
-from domain import generation, polling, recovery
-from domain.api_tokens import create_api_token
+from domain.accounts.api_tokens import create_api_token
 from domain.db import db, reading, utc_now
-from domain.orders import Order, OrderState, Stage, StageState
+from domain.generation import generate, poll
+from domain.maintenance import sweep as maintenance_sweep
+from domain.orders.models import Order, OrderState, Stage, StageState
 from settings import Settings
 from tests.builders import working_section
 from web import create_app
@@ -53,7 +54,7 @@ def make(app: Flask, _token: str, _name: str) -> list[str]:
 
 def sweep(app: Flask, _token: str, _name: str) -> list[str]:
     """What beat has done every few seconds, without a pause."""
-    _until_all_are_made(app, lambda: (recovery.sweep(utc_now()), polling.poll_due(utc_now())))
+    _until_all_are_made(app, lambda: (maintenance_sweep.sweep(utc_now()), poll.poll_due(utc_now())))
     return []
 
 
@@ -78,7 +79,7 @@ def _make_what_is_queued() -> None:
         queued = db.session.scalars(select(Stage.id).where(Stage.state == StageState.QUEUED).limit(5)).all()
         db.session.rollback()
     for stage_id in queued:
-        generation.generate(stage_id)
+        generate.generate(stage_id)
 
 
 def _work(name: str, token: str) -> list[str]:

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import redis
 
-from domain.orders import AttemptState, StageState
+from domain.orders.models import AttemptState, StageState
 from tasks.messages import POLL_TASK, SWEEP_TASK
 from tasks.pulse import SILENCE
 from tests.faults.judge import broken_promises

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from providers import openai
 from providers.base import Credentials
 from providers.errors import ProviderError
-from providers.gemini import Gemini
+from providers.gemini.adapter import Gemini
 from providers.kinds import ProviderKind
-from providers.openai import OpenAI
+from providers.openai import adapter
+from providers.openai.adapter import OpenAI
 from providers.registry import runs_jobs
-from providers.yandex_gpt import YandexGPT
+from providers.yandex_gpt.adapter import YandexGPT
 from tests.emulator.gemini import GeminiRoom
 from tests.emulator.jobs import JobRoom
 from tests.emulator.openai import OpenAIRoom
@@ -114,7 +114,7 @@ def gateway(emulator: Emulator, openai_room: OpenAIRoom) -> OpenAI:
 
 @pytest.fixture
 def vendor(emulator: Emulator, openai_room: OpenAIRoom, monkeypatch: pytest.MonkeyPatch) -> OpenAI:
-    monkeypatch.setattr(openai, "is_the_vendors_own", lambda _: True)
+    monkeypatch.setattr(adapter, "is_the_vendors_own", lambda _: True)
     return OpenAI(Credentials(CANARY, emulator.base_url(ProviderKind.OPENAI)))
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import responses
 
-from providers import http
 from providers.base import Credentials
 from providers.errors import (
     AnswerLost,
     Unavailable,
     UnreadableAnswer,
 )
+from providers.http import client
 from providers.kinds import StageType
 from tests.emulator.listener import until
 from tests.emulator.server import Emulator
@@ -140,7 +140,7 @@ def test_a_body_over_the_largest_size_is_refused(
 ) -> None:
     # The other limit must not be the one that it meets.
     for limit in ("LARGEST_BODY_BYTES", "LARGEST_MEDIA_BYTES"):
-        monkeypatch.setattr(http, limit, SMALL_BYTES if limit == wire.size_limit else 100 * SMALL_BYTES)
+        monkeypatch.setattr(client, limit, SMALL_BYTES if limit == wire.size_limit else 100 * SMALL_BYTES)
     body = json.dumps({"data": [], "filler": "x" * SMALL_BYTES}).encode()
     if encoding == "gzip":
         body = gzip.compress(body, compresslevel=1)

@@ -6,14 +6,14 @@ from typing import Any, ClassVar, Protocol
 
 from providers.base import Brief, GenerationRequest, InstantProvider, JobProvider
 from providers.errors import CreditExhausted, PermissionMissing, ProviderError
-from providers.gemini import Gemini
+from providers.gemini.adapter import Gemini
 from providers.kinds import ProviderKind, StageType
-from providers.openai import OpenAI
-from providers.pika import Pika
+from providers.openai.adapter import OpenAI
+from providers.pika.adapter import Pika
 from providers.registry import runs_jobs
-from providers.speechkit import SpeechKit
-from providers.suno import Suno
-from providers.yandex_gpt import YandexGPT
+from providers.speechkit.adapter import SpeechKit
+from providers.suno.adapter import Suno
+from providers.yandex_gpt.adapter import YandexGPT
 from tests.emulator.yandex_gpt_answers import FOLDER
 
 #: Looks like a key, and must be found nowhere but in the header that carries it.
@@ -74,7 +74,7 @@ class Wire:
 
     ``at_the_vendor`` is the function that has to take the emulator for the vendor's own host, where there is one.
     ``without_credit``: what a generation for an account without money raises. ``size_limit`` names the limit
-    in ``providers.http`` that its answers have.
+    in ``providers.http.client`` that its answers have.
     """
 
     adapter: type[TimedProvider] | type[TimedJobProvider]
@@ -101,7 +101,7 @@ class Wire:
 LOST_BY = frozenset({500, 502, 504})
 
 WIRES = {
-    "openai": Wire(OpenAI, POEM, "responses", at_the_vendor="providers.openai.is_the_vendors_own"),
+    "openai": Wire(OpenAI, POEM, "responses", at_the_vendor="providers.openai.adapter.is_the_vendors_own"),
     "openai-gateway": Wire(OpenAI, POEM, "chat"),
     "gemini": Wire(Gemini, replace(POEM, model="gemini-2.5-flash"), "generate", sends_token=False),
     # It has no word of its own for an account without money.

@@ -10,13 +10,16 @@ import time_machine
 from celery import Celery
 from click.testing import Result
 from flask import Flask
-from sqlalchemy import event
+from flask.testing import FlaskClient
+from sqlalchemy import event, select
 from werkzeug.test import TestResponse
 
+from domain.accounts.administrators import Administrator
 from domain.db import db
 from tests.database_kinds import ONE_DATABASE
 from tests.stopped_clock import NOON
-from web import health, quick_redis, steady_storage
+from web import health, redis_client
+from web.auth import rate_limit_storage, sessions
 
 PATIENCE_SECONDS = 60
 Answer = TypeVar("Answer")
@@ -38,6 +41,25 @@ def migrated_app(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -
     return apps(request.param)
 
 
+def signed_in(app: Flask, client: FlaskClient) -> FlaskClient:
+    """``client`` with a session of the administrator ``admin``.
+
+    It is written as signing in writes it, which ``auth/test_login.py`` tests: hashing takes a tenth of a second.
+    """
+    with app.app_context():
+        account = db.session.scalars(select(Administrator).where(Administrator.username == "admin")).one()
+        contents = sessions.contents(account.id, account.epoch)
+    with client.session_transaction() as session:
+        session.update(contents)
+    return client
+
+
+@pytest.fixture
+def admin(app: Flask, client: FlaskClient, administrator: str, messages: list[tuple[str, int | str]]) -> FlaskClient:
+    """A browser that is signed in; messages to the workers are noted, not sent."""
+    return signed_in(app, client)
+
+
 @pytest.fixture
 def run(app: Flask) -> Callable[..., Result]:
     """``run("orders", "list")``; ``typed`` comes by standard input."""
@@ -53,7 +75,7 @@ def run(app: Flask) -> Callable[..., Result]:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Redis and database have a minute to answer those who give them a second or two otherwise."""
-    for module in (quick_redis, steady_storage, health):
+    for module in (redis_client, rate_limit_storage, health):
         monkeypatch.setattr(module, "TIMEOUT_SECONDS", PATIENCE_SECONDS)
     monkeypatch.setattr(health, "DATABASE_TIMEOUT_SECONDS", PATIENCE_SECONDS)
     health._engine.cache_clear()

@@ -4,10 +4,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain.calls import snapshot_place
-from domain.context import current_vault
 from domain.db import db, utc_now
-from domain.orders import Attempt, AttemptState, StageState
+from domain.generation.calls import snapshot_place
+from domain.orders.models import Attempt, AttemptState, StageState
+from domain.secrets.context import current_vault
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, stage_of
 

@@ -15,10 +15,10 @@ from domain.db import db, utc_now
 from domain.heartbeats import WORKER, beat
 from launch.embedded_redis import EmbeddedRedis
 from tests.web.conftest import answer_of, json_of, seconds_given
-from web import health, quick_redis
+from web import health, redis_client
 
 #: How long each may take; none of the two, where it is to answer.
-REDIS_SECONDS, DATABASE_SECONDS = quick_redis.TIMEOUT_SECONDS, health.DATABASE_TIMEOUT_SECONDS
+REDIS_SECONDS, DATABASE_SECONDS = redis_client.TIMEOUT_SECONDS, health.DATABASE_TIMEOUT_SECONDS
 
 pytestmark = pytest.mark.usefixtures("clock", "patient")
 
@@ -99,8 +99,8 @@ def test_not_ready_while_the_broker_is_down(client: FlaskClient, redis_server: E
 def test_a_frozen_broker_holds_the_answer_up_for_about_a_second(
     client: FlaskClient, redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quick_redis, "TIMEOUT_SECONDS", REDIS_SECONDS)
-    with quick_redis.open_redis(redis_server.url) as quick:
+    monkeypatch.setattr(redis_client, "TIMEOUT_SECONDS", REDIS_SECONDS)
+    with redis_client.open_redis(redis_server.url) as quick:
         assert seconds_given(quick) == {1}
     os.kill(redis_server.pid, signal.SIGSTOP)
     try:

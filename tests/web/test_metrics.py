@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from sqlalchemy import update
 
-from domain import tallies
 from domain.db import db, utc_now
-from domain.orders import Attempt, Stage
+from domain.monitoring import call_counters
+from domain.orders.models import Attempt, Stage
 from launch.embedded_redis import EmbeddedRedis
 from providers.base import Limits
 from providers.kinds import ProviderKind, StageType
@@ -95,9 +95,9 @@ def test_answers_and_times_are_counted_once_however_often_one_counts(
         began = utc_now()
         db.session.execute(update(Attempt).values(started_at=began, ended_at=began + timedelta(seconds=7)))
         db.session.commit()
-        assert [tallies.count_up() for _ in range(2)] == [3, 0]
+        assert [call_counters.count_up() for _ in range(2)] == [3, 0]
         run(place_order(details="!unavailable"))
-        assert tallies.count_up() == 1
+        assert call_counters.count_up() == 1
 
     dummy = {"provider": "DUMMY", "model": "dummy-verse"}
     assert shown("quatrain_provider_answers_total", **dummy, outcome="answered") == 2
@@ -115,7 +115,7 @@ def test_a_call_that_has_not_ended_is_not_counted(app: Flask) -> None:
         db.session.add(Attempt(stage_id=stage.id, number=1, provider_kind=ProviderKind.SUNO, model="V6"))
         db.session.commit()
 
-        assert tallies.count_up() == 0
+        assert call_counters.count_up() == 0
 
 
 def test_what_is_used_of_a_quota_is_shown(
@@ -156,7 +156,7 @@ def test_no_label_holds_a_word_of_a_customer(
     with app.app_context():
         working_section()
         run(place_order(recipient="Аделаида", details="любит флоксы"))
-        tallies.count_up()
+        call_counters.count_up()
 
     text = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
 

@@ -12,13 +12,14 @@ from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
-from domain import accounts, callbacks
-from domain.api_tokens import Rights, Scope, create_api_token, revoke_api_token
+from domain.accounts import administrators
+from domain.accounts.api_tokens import Rights, Scope, create_api_token, revoke_api_token
+from domain.generation import callbacks
 from tests.conftest import ADMIN_PASSWORD
 from tests.web.admin.browser import token_of
-from tests.web.admin.conftest import signed_in
-from tests.web.admin.test_auth import sign_in
 from tests.web.api.conftest import ORDER
+from tests.web.auth.test_login import sign_in
+from tests.web.conftest import signed_in
 from web.logs import configure_logs
 
 pytestmark = pytest.mark.usefixtures("messages")
@@ -204,7 +205,7 @@ def test_a_session_that_is_over_is_told_once_and_nobody_without_one_is(
     with client.session_transaction() as session:
         administrator_id = session["administrator_id"]
     with app.app_context():
-        accounts.end_all_sessions(administrator_id)
+        administrators.end_all_sessions(administrator_id)
 
     over, later = lines_of("GET", "/admin/orders?state=done"), lines_of("GET", "/admin/orders")
 

@@ -3,14 +3,14 @@
 from flask import Flask, redirect, url_for
 from flask.typing import ResponseReturnValue
 
-from web import history_sentences, sentences, standstills
-from web.admin import account, erasing, good_to_know, new_order, order_actions, orders, providers, start
+from web.admin import account, dashboard, erasing, good_to_know, new_order, order_actions, orders, providers
 from web.admin.blueprint import blueprint
 from web.form_keys import new_form_key
+from web.i18n import history, messages, stuck
 
 __all__ = ["init_app"]
 
-PAGES = (start, providers, orders, new_order, order_actions, erasing, good_to_know, account)
+PAGES = (dashboard, providers, orders, new_order, order_actions, erasing, good_to_know, account)
 
 
 def init_app(app: Flask) -> None:
@@ -19,10 +19,10 @@ def init_app(app: Flask) -> None:
     app.add_url_rule("/", "root", lead_to_start)
     app.add_template_filter(capitalize_first)
     for name in ("STAGE_NAMES", "PROVIDER_TITLES", "STAGE_STATES", "ORDER_STATES", "reason_words", "reason_advice"):
-        app.add_template_global(getattr(sentences, name), name)
-    app.add_template_global(history_sentences.actor_words)
+        app.add_template_global(getattr(messages, name), name)
+    app.add_template_global(history.actor_words)
     app.add_template_global(new_form_key)
-    for words in (standstills.standstill_words, standstills.standstill_advice, standstills.latest_failure):
+    for words in (stuck.standstill_words, stuck.standstill_advice, stuck.latest_failure):
         app.add_template_global(words)
 
 

@@ -9,20 +9,14 @@ from flask_babel.speaklater import LazyString
 from wtforms import PasswordField
 from wtforms.validators import EqualTo, InputRequired
 
-from domain import accounts, open_sessions
-from domain.account_rules import (
-    ADVISED_PASSWORD,
-    LONGEST_PASSWORD,
-    SHORTEST_PASSWORD,
-    PasswordFault,
-    PasswordRefused,
-)
+from domain.accounts import administrators, open_sessions
+from domain.accounts.rules import ADVISED_PASSWORD, LONGEST_PASSWORD, SHORTEST_PASSWORD, PasswordFault, PasswordRefused
 from domain.db import db, reading, utc_now
-from domain.order_lists import LARGEST_ID
-from web import known_devices, sessions
+from domain.orders.queries import LARGEST_ID
 from web.admin.blueprint import blueprint
-from web.form_requests import accept_form
-from web.limits import PASSWORDS_OF_SESSION, keep_count, limiter
+from web.auth import known_devices, sessions
+from web.auth.rate_limits import PASSWORDS_OF_SESSION, keep_count, limiter
+from web.middleware.strict_forms import accept_form
 from web.typed_form import TypedForm
 
 log = structlog.get_logger(__name__)
@@ -106,13 +100,13 @@ def end_session(row_id: int) -> ResponseReturnValue:
 def _replace(present: str, new: str) -> bool:
     """Whether ``present`` was right and is replaced. Raises ``PasswordRefused`` for what cannot be a new one."""
     with reading():
-        administrator = accounts.sign_in(g.actor, present)
-    return administrator is not None and accounts.change_password(administrator, new)
+        administrator = administrators.sign_in(g.actor, present)
+    return administrator is not None and administrators.change_password(administrator, new)
 
 
 def _begin_anew() -> ResponseReturnValue:
     with reading():
-        administrator = accounts.find_by_name(g.actor)
+        administrator = administrators.find_by_name(g.actor)
         if administrator is None:  # removed a moment ago
             return redirect(url_for("auth.login"), code=303)
         sessions.begin(administrator)

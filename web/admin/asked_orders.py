@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import abort, request
 
-from domain import order_lists, order_search
-from domain.orders import OrderState
+from domain.orders import queries, search
+from domain.orders.models import OrderState
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ def read_asked() -> Asked:
     """What the address of the present request asks for; 404 for an id that no order can have."""
     state = request.args.get("state", "")
     before = request.args.get("before", type=int)
-    if before is not None and not 0 < before <= order_lists.LARGEST_ID:
+    if before is not None and not 0 < before <= queries.LARGEST_ID:
         abort(404)
     return Asked(
-        order_search.tidy(request.args.get("q", "")),
+        search.tidy(request.args.get("q", "")),
         OrderState(state) if state in set(OrderState) else None,
         request.args.get("stuck") == "1",
         before,

@@ -4,19 +4,19 @@ from flask import abort, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from domain import erasure, order_lists
 from domain.db import utc_now
-from domain.stages import ACTIVE_STATES
+from domain.orders import erasure, queries
+from domain.orders.stages import ACTIVE_STATES
 from web.admin.asked_orders import read_asked
 from web.admin.blueprint import blueprint
 from web.admin.order_actions import ORDER
-from web.form_requests import accept_form
+from web.middleware.strict_forms import accept_form
 
 
 @blueprint.get(f"{ORDER}/erase")
 def confirm_erasure(order_id: int) -> ResponseReturnValue:
     """What erasing the order means, and the button; of one that is erased already, its page."""
-    found = order_lists.find(order_id) or abort(404)
+    found = queries.find(order_id) or abort(404)
     if found.is_erased:
         return _back(order_id)
     runs = any(stage.state in ACTIVE_STATES for stage in found.stages)

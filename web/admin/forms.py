@@ -11,12 +11,12 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.fields.core import Label
 from wtforms.widgets import CheckboxInput, Select, TextInput
 
-from domain.order_rules import DEFAULT_LANGUAGE, LIMITS, MULTI_LINE, REQUIRED, Fault
-from domain.section_changes import LONGEST_MODEL
+from domain.orders.rules import DEFAULT_LANGUAGE, LIMITS, MULTI_LINE, REQUIRED, Fault
+from domain.provider_configs.changes import LONGEST_MODEL
 from providers.kinds import ProviderKind, StageType, allowed_providers
 from settings import current_settings
 from web.form_keys import FORM_KEY
-from web.sentences import PROVIDER_TITLES, STAGE_NAMES, order_fault
+from web.i18n.messages import PROVIDER_TITLES, STAGE_NAMES, order_fault
 from web.typed_form import TypedForm
 
 
@@ -124,7 +124,7 @@ def _provider_choices(
 
 
 class OrderForm(TypedForm):
-    """An order as people place it; what it may hold is decided by ``domain.order_rules``.
+    """An order as people place it; what it may hold is decided by ``domain.orders.rules``.
 
     ``HIDDEN`` fields are no part of the order. ``again`` stands only in a form that asks whether the same is meant once
     more.

@@ -7,9 +7,9 @@ from shlex import quote
 from flask import render_template
 from flask_babel import gettext as _
 
-from domain.api_tokens import ApiToken, Rights, Scope, Standing, unrevoked_tokens
+from domain.accounts.api_tokens import ApiToken, Rights, Scope, Standing, unrevoked_tokens
+from domain.calendar import day_of
 from domain.db import utc_now
-from domain.shop_days import day_of
 from settings import current_settings
 from web.admin.blueprint import blueprint
 

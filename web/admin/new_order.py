@@ -6,15 +6,16 @@ from flask import abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from domain import order_lists, sections, works
-from domain.order_rules import OrderInvalid, read_order
-from domain.orders import Order
-from domain.placing import NewOrder, OrderedBefore, StorageFull, place, place_form, ready_stages
+from domain.orders import queries, works
+from domain.orders.models import Order
+from domain.orders.placing import NewOrder, OrderedBefore, StorageFull, place, place_form, ready_stages
+from domain.orders.rules import OrderInvalid, read_order
+from domain.provider_configs import overview
 from tasks.messages import send_stages
 from web.admin.blueprint import blueprint
 from web.admin.forms import OrderForm
 from web.form_keys import FORM_KEY
-from web.form_requests import accept_form
+from web.middleware.strict_forms import accept_form
 
 
 @blueprint.get("/orders/new")
@@ -23,7 +24,7 @@ def new_order() -> str:
     like = request.args.get("like", type=int)
     if like is None:
         return _order_page(OrderForm())
-    order = order_lists.find(like) or abort(404)
+    order = queries.find(like) or abort(404)
     if order.is_erased:
         abort(410)
     words = {name: getattr(order, name) for name in OrderForm.FIELDS}
@@ -81,6 +82,6 @@ def _order_page(form: OrderForm, *, is_filled: bool = False, twin: Order | None 
         form=form,
         is_filled=is_filled,
         twin=twin,
-        sections=sections.overview(),
+        sections=overview.overview(),
         has_room=works.has_room(),
     )

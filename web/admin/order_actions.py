@@ -6,18 +6,18 @@ from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from domain import order_lists
 from domain.db import db, utc_now
-from domain.orders import Ready, Stage, StageState
-from domain.retrying import retry_by_hand
+from domain.generation.manual_retry import retry_by_hand
+from domain.orders import queries
+from domain.orders.models import Ready, Stage, StageState
 from providers.kinds import StageType
 from tasks.messages import send_stages
 from web.admin.asked_orders import read_asked
 from web.admin.blueprint import blueprint
-from web.form_requests import accept_form
-from web.media_files import send_media, send_text
+from web.media_responses import send_media, send_text
+from web.middleware.strict_forms import accept_form
 
-ORDER = f"/orders/<int(max={order_lists.LARGEST_ID}):order_id>"
+ORDER = f"/orders/<int(max={queries.LARGEST_ID}):order_id>"
 
 
 @blueprint.post(f"{ORDER}/stages/<stage_type:stage_type>/retry")
@@ -63,4 +63,4 @@ def work(order_id: int, stage_type: StageType) -> ResponseReturnValue:
 
 
 def _find_stage(order_id: int, stage_type: StageType) -> Stage:
-    return order_lists.find_stage(order_id, stage_type) or abort(404)
+    return queries.find_stage(order_id, stage_type) or abort(404)

@@ -11,16 +11,18 @@ from flask.typing import ResponseReturnValue
 from flask_babel import format_decimal
 from flask_babel.speaklater import LazyString
 
-from domain import erasure, order_lists, order_search, standing_still, waiting
 from domain.db import utc_now
-from domain.orders import Order, OrderState, StageState
-from domain.retrying import RETRYABLE_STATES
-from domain.stages import ACTIVE_STATES
+from domain.generation.manual_retry import RETRYABLE_STATES
+from domain.monitoring import stuck as monitoring_stuck
+from domain.orders import erasure, queries, search
+from domain.orders.models import Order, OrderState, StageState
+from domain.orders.stages import ACTIVE_STATES
+from domain.provider_configs import release
 from providers.registry import JOB_ADAPTERS
 from web.admin.asked_orders import Asked, read_asked
 from web.admin.blueprint import blueprint
+from web.i18n.messages import ORDER_STATES, STAGE_NAMES
 from web.key_places import KEY_PLACES
-from web.sentences import ORDER_STATES, STAGE_NAMES
 
 Word = TypeVar("Word", bound=StrEnum)
 #: What a stage leaves by itself, or when somebody has set a section right. Those that are blocked follow their poem.
@@ -45,8 +47,8 @@ def orders() -> str:
         is_cut_short=is_cut_short,
         is_moving=asked.before is None and any(map(_moves, found.orders)),
         states=list(OrderState),
-        longest_query=order_search.LONGEST_QUERY,
-        looked_at=format_decimal(order_search.LOOKED_AT),
+        longest_query=search.LONGEST_QUERY,
+        looked_at=format_decimal(search.LOOKED_AT),
         # Made once, and not once for each of a hundred stages.
         marks={pair: stage_mark(*pair) for pair in pairs},
         stage_names=_translated(STAGE_NAMES),
@@ -58,30 +60,30 @@ def _translated(words: Mapping[Word, LazyString]) -> dict[Word, str]:
     return {each: str(text) for each, text in words.items()}
 
 
-def _find_page(asked: Asked) -> tuple[standing_still.Page, bool]:
+def _find_page(asked: Asked) -> tuple[monitoring_stuck.Page, bool]:
     """The orders with those of their stages that stand, and whether a search has more to look at."""
     now = utc_now()
     if asked.stuck and not asked.query:
-        return standing_still.list_page(now, order_lists.PAGE_SIZE, asked.before, asked.state), False
-    page: order_lists.Page | order_search.Found
+        return monitoring_stuck.list_page(now, queries.PAGE_SIZE, asked.before, asked.state), False
+    page: queries.Page | search.Found
     if asked.query:
-        stuck = standing_still.stuck_orders(now) if asked.stuck else None
-        page = order_search.search(asked.query, asked.state, asked.before, stuck)
+        stuck = monitoring_stuck.stuck_orders(now) if asked.stuck else None
+        page = search.search(asked.query, asked.state, asked.before, stuck)
     else:
-        page = order_lists.list_page(asked.state, asked.before, in_short=True)
-    standing = standing_still.of_orders([order.id for order in page.orders], now)
-    is_cut_short = isinstance(page, order_search.Found) and page.is_cut_short
-    return standing_still.Page(page.orders, page.older_than, standing), is_cut_short
+        page = queries.list_page(asked.state, asked.before, in_short=True)
+    standing = monitoring_stuck.of_orders([order.id for order in page.orders], now)
+    is_cut_short = isinstance(page, search.Found) and page.is_cut_short
+    return monitoring_stuck.Page(page.orders, page.older_than, standing), is_cut_short
 
 
-@blueprint.get(f"/orders/<int(max={order_lists.LARGEST_ID}):order_id>")
+@blueprint.get(f"/orders/<int(max={queries.LARGEST_ID}):order_id>")
 def order(order_id: int) -> ResponseReturnValue:
     """One order; ``?part=stages`` is its changing part alone, for a page that keeps itself up to date.
 
     The rest of the address is that of the list from which it was opened: the way back leads there. Of an order that
     was erased the page shows what stays.
     """
-    found = order_lists.find(order_id) or abort(404)
+    found = queries.find(order_id) or abort(404)
     alone = request.args.get("part") == "stages"
     if found.is_erased:
         if alone:
@@ -92,11 +94,11 @@ def order(order_id: int) -> ResponseReturnValue:
         "admin/_stages.html" if alone else "admin/order.html",
         order=found,
         asked=read_asked(),
-        standing=standing_still.of_order(order_id, utc_now()),
+        standing=monitoring_stuck.of_order(order_id, utc_now()),
         is_moving=_moves(found),
         active=ACTIVE_STATES,
         retryable=RETRYABLE_STATES,
-        is_pausing=partial(waiting.is_pausing, now=utc_now()),
+        is_pausing=partial(release.is_pausing, now=utc_now()),
         usual_minutes={kind: math.ceil(adapter.usual_seconds / 60) for kind, adapter in JOB_ADAPTERS.items()},
         work_remarks={kind: place.of_works for kind, place in KEY_PLACES.items()},
         StageState=StageState,

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from flask import abort, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from domain import history, section_changes, sections
-from domain.order_lists import LARGEST_ID
-from domain.section_changes import ChangeRefused, NewSettings
+from domain.orders.queries import LARGEST_ID
+from domain.provider_configs import changes, history, overview
+from domain.provider_configs.changes import ChangeRefused, NewSettings
 from providers.kinds import ProviderKind, StageType
 from tasks.messages import send_check
 from web.admin.blueprint import blueprint
 from web.admin.forms import SectionForm
 from web.admin.section_cards import Answer, anchor_of, build_card, keep_answer, take_answer
 from web.form_keys import FORM_KEY
-from web.form_requests import accept_form
-from web.history_sentences import history_sentence
+from web.i18n.history import history_sentence
+from web.middleware.strict_forms import accept_form
 
 HISTORY_PAGE = 50
 
@@ -27,7 +27,7 @@ def providers() -> str:
     answer, opened = take_answer(), request.args.get("another_key_for")
     cards = [
         build_card(section, answer, for_another_key=section.stage_type == opened)
-        for section in sections.overview().values()
+        for section in overview.overview().values()
     ]
     return render_template("admin/providers.html", cards=cards)
 
@@ -35,7 +35,7 @@ def providers() -> str:
 @blueprint.get("/providers/<stage_type:stage_type>")
 def section(stage_type: StageType) -> str:
     """One section alone, for a page that keeps itself up to date."""
-    return render_template("admin/_section.html", card=build_card(sections.one(stage_type)))
+    return render_template("admin/_section.html", card=build_card(overview.one(stage_type)))
 
 
 @blueprint.post("/providers/update")
@@ -52,7 +52,7 @@ def update() -> ResponseReturnValue:
     stage_type, version = StageType(typed["stage_type"]), _version(typed["version"])
     kind, model = typed["provider_kind"], typed["model"].strip()
     try:
-        saved = section_changes.save(
+        saved = changes.save(
             NewSettings(stage_type, _provider(kind), typed["api_key"], model, version, g.actor, typed[FORM_KEY])
         )
     except ChangeRefused as refused:
@@ -70,7 +70,7 @@ def check(stage_type: StageType) -> ResponseReturnValue:
     candidate = request.args.get("candidate") == "1"
 
     def request_and_send() -> str:
-        section_changes.request_check(stage_type, g.actor, candidate=candidate)
+        changes.request_check(stage_type, g.actor, candidate=candidate)
         return "check_started" if send_check(stage_type) else "check_not_started"
 
     return _change(stage_type, request_and_send)
@@ -81,7 +81,7 @@ def discard(stage_type: StageType) -> ResponseReturnValue:
     """Forget the new setting that has not passed."""
 
     def discard_candidate() -> str:
-        section_changes.discard_candidate(stage_type, g.actor)
+        changes.discard_candidate(stage_type, g.actor)
         return "discarded"
 
     return _change(stage_type, discard_candidate)
@@ -92,7 +92,7 @@ def restore(stage_type: StageType) -> ResponseReturnValue:
     """Bring the previous settings back; they are checked like new ones."""
 
     def restore_and_send() -> str:
-        section_changes.restore_previous(stage_type, g.actor)
+        changes.restore_previous(stage_type, g.actor)
         return "restored" if send_check(stage_type) else "restored_not_started"
 
     return _change(stage_type, restore_and_send)
@@ -103,7 +103,7 @@ def import_env(stage_type: StageType) -> ResponseReturnValue:
     """Store the environment's key as the section's own."""
 
     def import_and_send() -> str:
-        if section_changes.import_environment(stage_type, g.actor) is None:
+        if changes.import_environment(stage_type, g.actor) is None:
             raise ChangeRefused("no_environment_key")
         return "imported" if send_check(stage_type) else "saved_not_started"
 
@@ -121,7 +121,7 @@ def section_history(stage_type: StageType) -> str:
         stage_type=stage_type,
         entries=[(entry, history_sentence(entry)) for entry in entries[:HISTORY_PAGE]],
         older=older,
-        section=sections.one(stage_type),
+        section=overview.one(stage_type),
     )
 
 
@@ -130,7 +130,7 @@ def clear(stage_type: StageType) -> ResponseReturnValue:
     """Remove the section's key."""
 
     def clear_section() -> str:
-        section_changes.clear_section(stage_type, g.actor)
+        changes.clear_section(stage_type, g.actor)
         return "cleared"
 
     return _change(stage_type, clear_section)

@@ -9,24 +9,17 @@ from flask_babel import format_date
 from flask_babel import gettext as _
 from flask_babel.speaklater import LazyString
 
-from domain import model_lists, order_lists
+from domain.calendar import day_of
 from domain.db import utc_now
-from domain.provider_configs import PASSING_REASONS, ProviderConfig, Reason, Status
-from domain.sections import Section
-from domain.shop_days import day_of
+from domain.orders import queries
+from domain.provider_configs import model_lists
+from domain.provider_configs.models import PASSING_REASONS, ProviderConfig, Reason, Status
+from domain.provider_configs.overview import Section
 from providers.kinds import ProviderKind, StageType
 from providers.registry import ADAPTERS, needs_key
 from web.admin.forms import SectionForm
+from web.i18n.messages import PROOF_WORDS, STATUS_WORDS, TRIAL_WORDS, balance_words, reason_words, refusal, section_news
 from web.key_places import KeyPlace, key_places
-from web.sentences import (
-    PROOF_WORDS,
-    STATUS_WORDS,
-    TRIAL_WORDS,
-    balance_words,
-    reason_words,
-    refusal,
-    section_news,
-)
 
 ANSWER = "section_answer"
 #: Since when before its end a model is warned of.
@@ -218,7 +211,7 @@ def _has_no_list(row: ProviderConfig, kind: ProviderKind | None) -> bool:
 
 
 def _leads_to_first_order(section: Section) -> bool:
-    return section.stage_type is StageType.POEM and section.blocked is None and order_lists.find_newest() is None
+    return section.stage_type is StageType.POEM and section.blocked is None and queries.find_newest() is None
 
 
 def _is_fetched(row: ProviderConfig | None) -> bool:

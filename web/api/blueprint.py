@@ -2,10 +2,10 @@
 
 from flask import Blueprint, Response
 
-from web.api import errors, tokens
+from web.api import authentication, errors
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
-blueprint.before_request(tokens.require_token)
+blueprint.before_request(authentication.require_token)
 blueprint.register_error_handler(errors.ApiFault, errors.answer_fault)
 
 

@@ -9,7 +9,7 @@ from flask_babel.speaklater import LazyString
 from werkzeug.exceptions import HTTPException
 
 from web.api.language import in_callers_language
-from web.api.shapes import ErrorAnswer, ErrorBody
+from web.api.schemas import ErrorAnswer, ErrorBody
 
 #: When to come back, in seconds, for what passes without the caller's doing.
 RETRY_AFTER = {"too_many_unknown_tokens": 60, "database_away": 5, "media_away": 5, "storage_full": 60}

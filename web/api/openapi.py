@@ -12,10 +12,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from werkzeug.routing import Rule
 
-from domain.api_tokens import Scope
+from domain.accounts.api_tokens import Scope
 from providers.kinds import StageType
 from web.api.errors import FAULTS, TELL_WHEN
-from web.api.shapes import ErrorAnswer
+from web.api.schemas import ErrorAnswer
 
 PREFIX = "/api/v1/"
 SCHEMAS = "#/components/schemas/"

@@ -5,22 +5,22 @@ import math
 from flask import Response, url_for
 from pydantic import BaseModel
 
-from domain import erasure, order_lists
-from domain.api_tokens import Scope
+from domain.accounts.api_tokens import Scope
 from domain.db import db, reading, utc_now
-from domain.order_rules import OrderInvalid, read_order
-from domain.orders import Order, Stage, StageState
-from domain.placing import KeyUsedForAnother, NewOrder, QuotaUsedUp, StorageFull, place, place_once, ready_stages
+from domain.orders import erasure, queries
+from domain.orders.models import Order, Stage, StageState
+from domain.orders.placing import KeyUsedForAnother, NewOrder, QuotaUsedUp, StorageFull, place, place_once, ready_stages
+from domain.orders.rules import OrderInvalid, read_order
 from tasks.messages import send_stages
+from web.api.authentication import caller
 from web.api.blueprint import blueprint
 from web.api.errors import ApiFault, error_answer
 from web.api.language import in_callers_language
 from web.api.openapi import Operation, described
 from web.api.request_body import read_idempotency_key, read_json_object
-from web.api.shapes import ErasureAccepted, OrderAccepted, OrderBody, OrderShown, StageError, StageShown
-from web.api.tokens import caller
+from web.api.schemas import ErasureAccepted, OrderAccepted, OrderBody, OrderShown, StageError, StageShown
+from web.i18n.messages import ORDER_FAULTS, order_fault, reason_advice, reason_words
 from web.refusals import log_refusal
-from web.sentences import ORDER_FAULTS, order_fault, reason_advice, reason_words
 
 
 @blueprint.post("/orders")
@@ -133,7 +133,7 @@ def _reached(order_id: str) -> Order:
     A token with ``admin:read`` reaches all, in a request that only reads.
     """
     number, by = number_of(order_id), caller()
-    order = order_lists.find(number) if by.reaches_all_orders else order_lists.find_of_token(number, by.token_id)
+    order = queries.find(number) if by.reaches_all_orders else queries.find_of_token(number, by.token_id)
     if order is None:
         raise ApiFault("order_not_found")
     return order
@@ -142,7 +142,7 @@ def _reached(order_id: str) -> Order:
 def number_of(order_id: str) -> int:
     """The number that an address names; 0, which no order has, for anything else."""
     number = int(order_id) if order_id.isascii() and order_id.isdecimal() and len(order_id) < 20 else 0
-    return number if number <= order_lists.LARGEST_ID else 0
+    return number if number <= queries.LARGEST_ID else 0
 
 
 def answer(body: BaseModel, status: int = 200) -> Response:

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 from flask import request
 
-from domain.placing import LONGEST_IDEMPOTENCY_KEY
+from domain.orders.placing import LONGEST_IDEMPOTENCY_KEY
 from web.api.errors import ApiFault
 
 LARGEST_BODY_BYTES = 256 * 1024

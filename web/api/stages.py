@@ -4,17 +4,18 @@ from typing import Literal
 
 from flask import Response
 
-from domain import sections, works
-from domain.api_tokens import Scope
-from domain.provider_configs import Reason, Status
-from domain.sections import Section
+from domain.accounts.api_tokens import Scope
+from domain.orders import works
+from domain.provider_configs import overview
+from domain.provider_configs.models import Reason, Status
+from domain.provider_configs.overview import Section
+from web.api.authentication import caller
 from web.api.blueprint import blueprint
 from web.api.language import in_callers_language
 from web.api.openapi import Operation, described
 from web.api.orders import answer
-from web.api.shapes import SectionShown, StagesShown
-from web.api.tokens import caller
-from web.sentences import reason_words
+from web.api.schemas import SectionShown, StagesShown
+from web.i18n.messages import reason_words
 
 #: What happens outside the section, so that its row does not say since when.
 NOBODY_NOTED = (Reason.PROVIDER_OFF, works.STORAGE_FULL)
@@ -30,7 +31,7 @@ def list_stages() -> Response:
     Answers from what is stored; no provider is asked.
     """
     has_room = works.has_room()
-    found = sections.overview(waiting_of=None if caller().reaches_all_orders else caller().token_id)
+    found = overview.overview(waiting_of=None if caller().reaches_all_orders else caller().token_id)
     with in_callers_language():
         shown = {stage_type: _shown(section, has_room) for stage_type, section in found.items()}
     return answer(StagesShown(shown))

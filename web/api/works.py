@@ -2,14 +2,14 @@
 
 from flask import Response
 
-from domain.api_tokens import Scope
+from domain.accounts.api_tokens import Scope
 from domain.db import db
-from domain.orders import StageState, Work
+from domain.orders.models import StageState, Work
 from web.api.blueprint import blueprint
 from web.api.errors import ApiFault
 from web.api.openapi import MEDIA, Operation, described
 from web.api.orders import find_order
-from web.media_files import send_media, send_text
+from web.media_responses import send_media, send_text
 
 
 @blueprint.get("/orders/<order_id>/works/<stage_type>")

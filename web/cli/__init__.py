@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from web.cli.accounts import administrators
+from web.cli.accounts import admin_commands
 from web.cli.alerts import alerts
 from web.cli.api_tokens import api_tokens
 from web.cli.orders import orders
@@ -15,5 +15,5 @@ __all__ = ["init_app"]
 
 def init_app(app: Flask) -> None:
     """Add the commands to ``app``."""
-    for command in (administrators, alerts, api_tokens, orders, prepare, providers, secrets):
+    for command in (admin_commands, alerts, api_tokens, orders, prepare, providers, secrets):
         app.cli.add_command(command)

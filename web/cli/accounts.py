@@ -2,18 +2,18 @@
 
 import click
 
-from domain import accounts
-from domain.account_rules import ADVISED_PASSWORD, SHORTEST_PASSWORD, AccountRefused, PasswordRefused
+from domain.accounts import administrators
+from domain.accounts.rules import ADVISED_PASSWORD, SHORTEST_PASSWORD, AccountRefused, PasswordRefused
 from settings import current_settings
-from web.cli.terminal import DatabaseGroup, Refused, echo, print_table, read_secret
-from web.known_devices import INVITATION_LIVES, invitation
+from web.auth.known_devices import INVITATION_LIVES, invitation
+from web.cli.output import DatabaseGroup, Refused, echo, print_table, read_secret
 
 PASSWORD_PROMPT = f"Password of {SHORTEST_PASSWORD} characters or more, better {ADVISED_PASSWORD}"
 
-administrators = DatabaseGroup("admin", help="Administrators: who signs in to the pages.")
+admin_commands = DatabaseGroup("admin", help="Administrators: who signs in to the pages.")
 
 
-@administrators.command("create")
+@admin_commands.command("create")
 @click.argument("name", required=False)
 @click.option("--first", is_flag=True, help="ADMIN_USERNAME with ADMIN_PASSWORD, unless somebody can sign in already.")
 def create_administrator(name: str | None, first: bool) -> None:
@@ -30,13 +30,13 @@ def create_administrator(name: str | None, first: bool) -> None:
         create_first_administrator()
         return
     try:
-        administrator = accounts.create_administrator(str(name), read_secret(PASSWORD_PROMPT))
+        administrator = administrators.create_administrator(str(name), read_secret(PASSWORD_PROMPT))
     except AccountRefused as refused:
         raise Refused(str(refused)) from None
     echo(f"Created the administrator {administrator.username}.")
 
 
-@administrators.command("set-password")
+@admin_commands.command("set-password")
 @click.argument("name")
 def set_password(name: str) -> None:
     """Replace the password of NAME and end all of their sessions.
@@ -44,13 +44,13 @@ def set_password(name: str) -> None:
     Example: flask --app wsgi admin set-password maria
     """
     try:
-        accounts.set_password(name, read_secret(PASSWORD_PROMPT))
+        administrators.set_password(name, read_secret(PASSWORD_PROMPT))
     except AccountRefused as refused:
         raise Refused(str(refused)) from None
     echo(f"The password of {name} is set; their sessions have ended.")
 
 
-@administrators.command("let-in")
+@admin_commands.command("let-in")
 @click.argument("name")
 def let_in(name: str) -> None:
     """Print an address that makes a device known for NAME, on which nobody has signed in before.
@@ -60,7 +60,7 @@ def let_in(name: str) -> None:
 
     Example: flask --app wsgi admin let-in maria
     """
-    administrator = accounts.find_by_name(name)
+    administrator = administrators.find_by_name(name)
     if administrator is None:
         raise Refused(f"There is no administrator called {name}.")
     settings = current_settings()
@@ -72,7 +72,7 @@ def let_in(name: str) -> None:
     echo(f"{base}/admin/login?device={invitation(administrator.username, administrator.epoch)}")
 
 
-@administrators.command("remove")
+@admin_commands.command("remove")
 @click.argument("name")
 @click.option("--even-the-last", is_flag=True, help="Also when nobody could sign in any more.")
 def remove_administrator(name: str, even_the_last: bool) -> None:
@@ -81,32 +81,32 @@ def remove_administrator(name: str, even_the_last: bool) -> None:
     Example: flask --app wsgi admin remove maria
     """
     try:
-        accounts.remove_administrator(name, even_the_last=even_the_last)
+        administrators.remove_administrator(name, even_the_last=even_the_last)
     except AccountRefused as refused:
         raise Refused(str(refused)) from None
     echo(f"The administrator {name} is removed; their sessions have ended.")
 
 
-@administrators.command("list")
+@admin_commands.command("list")
 def list_administrators() -> None:
     """List the administrators."""
-    rows = ((each.username, each.created_at, each.last_signed_in_at) for each in accounts.list_administrators())
+    rows = ((each.username, each.created_at, each.last_signed_in_at) for each in administrators.list_administrators())
     print_table(("NAME", "CREATED", "LAST SIGN-IN"), rows)
 
 
 def create_first_administrator() -> None:
     """Create the administrator of the environment while nobody can sign in; safe to run at every start."""
-    if accounts.has_administrators():
+    if administrators.has_administrators():
         echo("There is an administrator already; nothing was changed.")
         return
     settings = current_settings()
     if settings.admin_password is None:
         raise Refused("ADMIN_PASSWORD is not set, so the first administrator cannot be created.")
     try:
-        accounts.create_administrator(settings.admin_username, settings.admin_password.get_secret_value())
+        administrators.create_administrator(settings.admin_username, settings.admin_password.get_secret_value())
     except AccountRefused as refused:
         # Two releases may start at the same moment: the other one has created it.
-        if accounts.has_administrators():
+        if administrators.has_administrators():
             echo("There is an administrator already; nothing was changed.")
             return
         raise Refused(

@@ -5,9 +5,9 @@ import sys
 import click
 from flask.cli import AppGroup
 
-from domain import alert_delivery
 from domain.db import utc_now
-from web.cli.terminal import Refused, echo, print_json
+from domain.monitoring import alert_delivery
+from web.cli.output import Refused, echo, print_json
 
 NOT_DELIVERED = 1
 

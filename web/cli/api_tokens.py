@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from domain import api_tokens as tokens
-from domain.account_rules import AccountRefused
-from domain.api_tokens import MOST_ORDERS_PER_DAY, ApiToken, Rights, Scope, Standing
+from domain.accounts import api_tokens as tokens
+from domain.accounts.api_tokens import MOST_ORDERS_PER_DAY, ApiToken, Rights, Scope, Standing
+from domain.accounts.rules import AccountRefused
+from domain.calendar import day_of
 from domain.db import utc_now
-from domain.shop_days import day_of
-from web.cli.terminal import DatabaseGroup, Refused, echo, print_json, print_table
+from web.cli.output import DatabaseGroup, Refused, echo, print_json, print_table
 
 api_tokens = DatabaseGroup("api-token", help="API tokens: what a shop's programs sign in with.")
 

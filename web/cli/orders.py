@@ -5,15 +5,16 @@ from typing import Any
 
 import click
 
-from domain import erasure, order_lists, standing_still
 from domain.db import db, reading, utc_now
-from domain.orders import Order, OrderState, Ready, Stage
-from domain.retrying import retry_by_hand
+from domain.generation.manual_retry import retry_by_hand
+from domain.monitoring import stuck as monitoring_stuck
+from domain.orders import erasure, queries
+from domain.orders.models import Order, OrderState, Ready, Stage
 from providers.kinds import StageType
 from tasks.messages import send_stages
-from web.cli.terminal import DatabaseGroup, Refused, echo, print_json, print_table, shown
+from web.cli.output import DatabaseGroup, Refused, echo, print_json, print_table, shown
 
-ORDER_ID = click.IntRange(1, order_lists.LARGEST_ID)
+ORDER_ID = click.IntRange(1, queries.LARGEST_ID)
 STAGE = click.Choice([stage_type.value for stage_type in StageType], case_sensitive=False)
 
 orders = DatabaseGroup("orders", help="Orders: look at them, retry what failed, erase them.")
@@ -37,7 +38,7 @@ def list_orders(state: str | None, limit: int, before: int | None, stuck: bool, 
         _list_stuck(OrderState(state) if state else None, limit, before, as_json=as_json)
         return
     with reading():
-        found = order_lists.list_page(OrderState(state) if state else None, before, limit).orders
+        found = queries.list_page(OrderState(state) if state else None, before, limit).orders
         if as_json:
             print_json([_facts_of_order(order) for order in found])
             return
@@ -47,7 +48,7 @@ def list_orders(state: str | None, limit: int, before: int | None, stuck: bool, 
 
 def _list_stuck(state: OrderState | None, limit: int, before: int | None, *, as_json: bool) -> None:
     with reading():
-        page = standing_still.list_page(utc_now(), limit, before, state)
+        page = monitoring_stuck.list_page(utc_now(), limit, before, state)
         standing = [each for order in page.orders for each in page.standing[order.id]]
         if as_json:
             print_json([asdict(each) for each in standing])
@@ -65,7 +66,7 @@ def show_order(order_id: int, as_json: bool) -> None:
     Example: flask --app wsgi orders show 12
     """
     with reading():
-        order = order_lists.find(order_id)
+        order = queries.find(order_id)
         if order is None:
             raise Refused(f"There is no order {order_id}.")
         facts = _facts_of_order(order)
@@ -89,7 +90,7 @@ def retry_stage(order_id: int, stage: str) -> None:
     Example: flask --app wsgi orders retry 12 SONG
     """
     stage_type = StageType(stage)
-    found = order_lists.find_stage(order_id, stage_type)
+    found = queries.find_stage(order_id, stage_type)
     if found is None:
         raise Refused(f"Order {order_id} has no {stage_type}.")
     if not retry_by_hand(found, utc_now()):
@@ -116,7 +117,7 @@ def erase_orders(order_ids: tuple[int, ...], yes: bool) -> None:
     Example: flask --app wsgi orders erase 12 13
     """
     with reading():
-        missing = [str(each) for each in order_ids if order_lists.find(each) is None]
+        missing = [str(each) for each in order_ids if queries.find(each) is None]
         db.session.rollback()
     if missing:
         raise Refused(f"There is no order {', '.join(missing)}; nothing was erased.")
@@ -133,7 +134,7 @@ def erase_orders(order_ids: tuple[int, ...], yes: bool) -> None:
 
 
 def _is_gone(order_id: int) -> bool:
-    order = order_lists.find(order_id)
+    order = queries.find(order_id)
     return order is not None and order.erased_at is not None
 
 

@@ -4,11 +4,12 @@ import click
 from flask.cli import with_appcontext
 from flask_migrate import upgrade
 
-from domain import accounts, alert_targets
+from domain.accounts import administrators
+from domain.monitoring import alert_targets
 from private_files import close_to_others
 from settings import current_settings
 from web.cli.accounts import create_first_administrator
-from web.cli.terminal import Refused, echo
+from web.cli.output import Refused, echo
 
 
 @click.command("prepare")
@@ -31,5 +32,5 @@ def prepare() -> None:
         echo(remark)
     if current_settings().admin_password is not None:
         create_first_administrator()
-    elif not accounts.has_administrators():
+    elif not administrators.has_administrators():
         echo("Nobody can sign in yet. Create an administrator: flask --app wsgi admin create NAME")

@@ -6,11 +6,10 @@ from typing import Any
 import click
 from flask_babel import force_locale
 
-from domain import sections
 from domain.db import reading
-from domain.history import page_of
-from domain.order_lists import LARGEST_ID
-from domain.section_changes import (
+from domain.orders.queries import LARGEST_ID
+from domain.provider_configs import overview
+from domain.provider_configs.changes import (
     ChangeRefused,
     NewSettings,
     import_environment,
@@ -18,13 +17,14 @@ from domain.section_changes import (
     restore_previous,
     save,
 )
-from domain.sections import Section
+from domain.provider_configs.history import page_of
+from domain.provider_configs.overview import Section
 from providers.kinds import ProviderKind, StageType
 from providers.registry import needs_key
 from tasks.messages import send_check
-from web.cli.terminal import DatabaseGroup, Refused, echo, print_json, print_table, read_secret
-from web.history_sentences import actor_words, history_sentence
-from web.sentences import refusal, section_news
+from web.cli.output import DatabaseGroup, Refused, echo, print_json, print_table, read_secret
+from web.i18n.history import actor_words, history_sentence
+from web.i18n.messages import refusal, section_news
 
 STAGE = click.Choice([stage_type.value for stage_type in StageType], case_sensitive=False)
 PROVIDER = click.Choice([kind.value for kind in ProviderKind], case_sensitive=False)
@@ -38,7 +38,7 @@ providers = DatabaseGroup("providers", help="The four sections: which provider, 
 def list_sections(as_json: bool) -> None:
     """List the sections as they are stored; asks no provider."""
     with reading():
-        facts = [_facts_of_section(section) for section in sections.overview().values()]
+        facts = [_facts_of_section(section) for section in overview.overview().values()]
     if as_json:
         print_json(facts)
         return

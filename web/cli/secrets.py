@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from domain import rotation
 from domain.db import reading
-from domain.rotation import Found, KeyUse, Outcome, Rotation
-from domain.sealed_keys import Role
-from domain.vault import Why
-from web.cli.terminal import DatabaseGroup, echo, print_json, print_table
+from domain.maintenance import key_rotation
+from domain.maintenance.encrypted_columns import Role
+from domain.maintenance.key_rotation import Found, KeyUse, Outcome, Rotation
+from domain.secrets.vault import Why
+from web.cli.output import DatabaseGroup, echo, print_json, print_table
 
 ACTOR = "command line"
 #: The exit code where a key cannot be read; 2 is wrong usage.
@@ -51,7 +51,7 @@ def show_status(as_json: bool) -> None:
     Example: flask --app wsgi secrets status
     """
     with reading():
-        uses, latest = rotation.count_uses(), rotation.latest_rotation()
+        uses, latest = key_rotation.count_uses(), key_rotation.latest_rotation()
         if as_json:
             rotated = {"at": latest.at, "actor": latest.actor, **latest.facts} if latest else None
             print_json({"key_id": uses[0].key_id, "keys": list(map(_facts_of_use, uses)), "last_rotation": rotated})
@@ -74,7 +74,7 @@ def rotate(dry_run: bool, skip_unreadable: bool, as_json: bool) -> None:
 
     Example: flask --app wsgi secrets rotate --dry-run
     """
-    done = rotation.rotate(ACTOR, dry_run=dry_run, skip_unreadable=skip_unreadable)
+    done = key_rotation.rotate(ACTOR, dry_run=dry_run, skip_unreadable=skip_unreadable)
     if as_json:
         places = [{**_facts_of(found), "outcome": outcome} for found, outcome in done.places]
         facts: dict[str, Any] = {"key_id": done.key_id, "dry_run": dry_run, "committed": done.is_kept}
@@ -93,7 +93,7 @@ def verify(as_json: bool) -> None:
     Example: flask --app wsgi secrets verify
     """
     with reading():
-        found = rotation.verify()
+        found = key_rotation.verify()
     unreadable = [each for each in found if each.why]
     if as_json:
         print_json({"readable": len(found) - len(unreadable), "unreadable": list(map(_facts_of, unreadable))})

@@ -2,35 +2,12 @@
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
-from sqlalchemy import select
 
-from domain.accounts import Administrator
 from domain.db import db, utc_now
-from domain.provider_configs import Status
+from domain.provider_configs.models import Status
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.admin.stored import KEY
-from web import sessions
-
-
-def signed_in(app: Flask, client: FlaskClient) -> FlaskClient:
-    """``client`` with a session of the administrator ``admin``.
-
-    It is written as signing in writes it, which ``test_auth.py`` tests: hashing takes a tenth of a second.
-    """
-    with app.app_context():
-        account = db.session.scalars(select(Administrator).where(Administrator.username == "admin")).one()
-        contents = sessions.contents(account.id, account.epoch)
-    with client.session_transaction() as session:
-        session.update(contents)
-    return client
-
-
-@pytest.fixture
-def admin(app: Flask, client: FlaskClient, administrator: str, messages: list[tuple[str, int | str]]) -> FlaskClient:
-    """A browser that is signed in; messages to the workers are noted, not sent."""
-    return signed_in(app, client)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from flask import Flask
 
 from domain.db import db
-from domain.provider_configs import ProviderConfig
+from domain.provider_configs.models import ProviderConfig
 from providers.kinds import StageType
 
 KEY = "sk-canary-0123456789a1b2"

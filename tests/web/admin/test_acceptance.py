@@ -11,10 +11,10 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 import celeryconfig
-from domain import checks
 from domain.db import db, utc_now
-from domain.orders import Attempt
-from domain.provider_configs import Status
+from domain.orders.models import Attempt
+from domain.provider_configs import checks
+from domain.provider_configs.models import Status
 from providers.kinds import ProviderKind, StageType, allowed_providers
 from tasks.config import refresh_stale_models, validate_and_fetch_models
 from tasks.generation import generate_poem

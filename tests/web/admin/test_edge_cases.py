@@ -13,18 +13,21 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 
-from domain import alerts, history, polling, recovery
-from domain.checks import Question, _store, check, due_checks, request_stale_refreshes
 from domain.db import db, utc_now
-from domain.orders import Attempt, StageState
-from domain.provider_configs import Finding, Reason, Status
-from domain.section_changes import request_check
-from domain.vault import Vault
-from domain.verdicts import Answer
+from domain.generation import poll
+from domain.maintenance import sweep
+from domain.monitoring import alerts
+from domain.orders.models import Attempt, StageState
+from domain.provider_configs import history
+from domain.provider_configs.changes import request_check
+from domain.provider_configs.check_results import Answer
+from domain.provider_configs.checks import Question, _store, check, due_checks, request_stale_refreshes
+from domain.provider_configs.models import Finding, Reason, Status
+from domain.secrets.vault import Vault
 from providers.kinds import ProviderKind, StageType
 from settings import Settings, SettingsFault
 from tests.builders import place_order, run, save_section, section, stage_of
-from tests.domain.jobs.job_orders import killed_after_the_submit
+from tests.domain.generation.jobs.job_orders import killed_after_the_submit
 from tests.emulator.openai_answers import Model
 from tests.emulator.server import Emulator
 from tests.web.admin.browser import Page, save
@@ -84,14 +87,14 @@ def test_save_key_broker_down(app: Flask, admin: FlaskClient, monkeypatch: pytes
     assert "Проверка ещё не началась" in Page(admin.get("/admin/providers")).by_id("poem").text
     with app.app_context():
         assert section().api_key_last4 == KEY[-4:]
-        assert recovery.sweep(utc_now() + timedelta(minutes=1)).checks == [POEM]
+        assert sweep.sweep(utc_now() + timedelta(minutes=1)).checks == [POEM]
         check(POEM)
         assert section().status is Status.ACTIVE
 
 
 @pytest.mark.usefixtures("working")
 def test_provider_hangs(app: Flask, admin: FlaskClient, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("providers.openai.OpenAI.check_seconds", 0.2)
+    monkeypatch.setattr("providers.openai.adapter.OpenAI.check_seconds", 0.2)
     emulator.openai.fail("models", delay=60, times=None)
 
     assert save(admin, provider_kind="OPENAI", api_key=OTHER_KEY).status_code == 303
@@ -158,7 +161,7 @@ def test_duplicate_ids_three_thousand_models_and_ids_that_differ_by_case(
 
 
 def test_pagination_error_on_page_3(app: Flask, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("providers.gemini.PAGE_SIZE", 2)
+    monkeypatch.setattr("providers.gemini.adapter.PAGE_SIZE", 2)
     with app.app_context():
         serve(POEM, ProviderKind.GEMINI)
         models = section().models_cache
@@ -258,7 +261,10 @@ def test_encryption_key_wrong_on_one_worker(
         change_settings(admin_secret_key=SecretStr("another-secret-0123456789-abcdefghijkl"))
         app.extensions.pop("vault", None)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("domain.resolver.current_vault", lambda: Vault("another-secret-0123456789-abcdefghijkl"))
+            patch.setattr(
+                "domain.provider_configs.resolver.current_vault",
+                lambda: Vault("another-secret-0123456789-abcdefghijkl"),
+            )
             run(order)
 
         assert (stage_of(order).state, stage_of(order).reason) == (StageState.WAITING, Reason.UNREADABLE)
@@ -286,7 +292,7 @@ def test_key_changed_while_a_clip_is_polling(app: Flask, emulator: Emulator) -> 
         run(order, CLIP)
         serve(CLIP, ProviderKind.PIKA, OTHER_KEY)
 
-        polling.poll_due(utc_now() + timedelta(hours=1))
+        poll.poll_due(utc_now() + timedelta(hours=1))
 
         assert stage_of(order, CLIP).state is StageState.DONE
         assert {call.key for call in emulator.requests if call.route == "job"} == {"first"}
@@ -303,8 +309,8 @@ def test_worker_killed_after_the_submit_before_saving_the_remote_id(
         killed_after_the_submit(order, SONG, monkeypatch)
 
         for hours in (1, 2, 3):
-            recovery.sweep(utc_now() + timedelta(hours=hours))
-            polling.poll_due(utc_now() + timedelta(hours=hours))
+            sweep.sweep(utc_now() + timedelta(hours=hours))
+            poll.poll_due(utc_now() + timedelta(hours=hours))
 
         assert stage_of(order, SONG).state is StageState.ATTENTION
         assert sum(call.route == "generate" for call in emulator.requests) == 1

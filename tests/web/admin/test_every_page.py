@@ -8,14 +8,14 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from domain import erasure
-from domain.api_tokens import create_api_token
+from domain.accounts.api_tokens import create_api_token
 from domain.db import utc_now
+from domain.orders import erasure
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.admin.browser import Page, post, token_of
 from web.errors import PAGES
-from web.security import CONTENT_SECURITY_POLICY
+from web.middleware.security_headers import CONTENT_SECURITY_POLICY
 
 PATHS = [
     "/admin",
@@ -168,7 +168,7 @@ def test_a_crash_is_a_page_without_what_went_wrong(filled: FlaskClient, monkeypa
     def crash(*_: object) -> None:
         raise ValueError("the inside of the house")
 
-    monkeypatch.setattr("domain.order_lists.list_page", crash)
+    monkeypatch.setattr("domain.orders.queries.list_page", crash)
 
     answer = filled.get("/admin/orders")
 
@@ -182,7 +182,7 @@ def test_a_database_that_is_away_is_a_page_that_says_so(filled: FlaskClient, mon
         raise OperationalError("SELECT secret_column", {}, Exception("connection refused"))
 
     token = token_of(filled.get("/admin"))
-    monkeypatch.setattr("domain.accounts.find_administrator", refuse)
+    monkeypatch.setattr("domain.accounts.administrators.find_administrator", refuse)
 
     for answer in (filled.get("/admin"), post(filled, "/admin/providers/POEM/check", token=token)):
         assert answer.status_code == 503

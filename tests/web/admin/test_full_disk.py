@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from tests.database_kinds import on_both_databases
 from tests.full_disk import Disk, full_database
 from tests.web.admin.browser import Page, post, save
-from tests.web.admin.test_orders_pages import NEW, ORDER, orders
+from tests.web.admin.test_orders import NEW, ORDER, orders
 
 #: Longer than what is free on the last page of any table.
 LONG = {**ORDER, "details": "Море. " * 300, "stages": ["VOICE"], "poem": "Море шумит. " * 300}
@@ -45,7 +45,7 @@ def test_whatever_else_there_is_no_room_for_is_a_page_that_says_so(
     def fail(*_: object) -> None:
         raise OperationalError("INSERT secret_column", {}, DiskFull("could not extend file"))
 
-    monkeypatch.setattr("domain.section_changes.save", fail)
+    monkeypatch.setattr("domain.provider_configs.changes.save", fail)
 
     answer = save(admin)
 

@@ -10,11 +10,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from domain.api_tokens import create_api_token
-from domain.checks import check
+from domain.accounts.api_tokens import create_api_token
 from domain.db import Base, db
-from domain.orders import StageState
-from domain.provider_configs import Status
+from domain.orders.models import StageState
+from domain.provider_configs.checks import check
+from domain.provider_configs.models import Status
 from providers.kinds import ProviderKind, StageType
 from tests.builders import ALL_RIGHTS, place_order, run, save_section, section, stage_of
 from tests.emulated_sections import KEY, order_of, works_with
@@ -76,7 +76,7 @@ def test_one_model_more_is_no_list(app: Flask, emulator: Emulator) -> None:
             "models", status=200, body={"data": [{"id": f"m{number}"} for number in range(10_001)]}, times=9
         )
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("domain.checks.ATTEMPTS", 1)
+            patch.setattr("domain.provider_configs.checks.ATTEMPTS", 1)
             check(POEM)
 
         assert section().models_cache == before

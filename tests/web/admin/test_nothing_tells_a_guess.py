@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 from werkzeug.test import TestResponse
 
-from domain.redaction import redactor
+from domain.secrets.redaction import redactor
 from tests.web.admin.browser import Page, post, token_of
 from web.logs import configure_logs
 

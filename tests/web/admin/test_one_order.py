@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from domain.db import db
-from domain.orders import Order
-from domain.placing import NewOrder, place_once
+from domain.orders.models import Order
+from domain.orders.placing import NewOrder, place_once
 from providers.base import Brief
 from providers.kinds import StageType
 from tests.web.admin.browser import Page

@@ -4,8 +4,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain import order_search
-from domain.orders import StageState
+from domain.orders import search
+from domain.orders.models import StageState
 from providers.kinds import StageType
 from tests import builders
 from tests.database_kinds import on_both_databases
@@ -84,7 +84,7 @@ def test_what_is_not_found_leads_on(admin: FlaskClient, three: None) -> None:
 def test_a_search_says_how_far_it_has_looked_and_goes_on(
     admin: FlaskClient, three: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(order_search.search, "__defaults__", (None, None, None, 2))
+    monkeypatch.setattr(search.search, "__defaults__", (None, None, None, 2))
 
     page = Page(admin.get("/admin/orders?q=анна"))
 

@@ -5,7 +5,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain.db import utc_now
-from domain.orders import StageState
+from domain.orders.models import StageState
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.admin.browser import Page

@@ -6,9 +6,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain import history
 from domain.db import db, utc_now
-from domain.provider_configs import Finding, Reason, Status
+from domain.provider_configs import history
+from domain.provider_configs.models import Finding, Reason, Status
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.admin.browser import Page, post, save

@@ -4,8 +4,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain.api_tokens import create_api_token
-from domain.orders import StageState
+from domain.accounts.api_tokens import create_api_token
+from domain.orders.models import StageState
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.admin.browser import Page

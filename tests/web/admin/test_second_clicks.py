@@ -7,9 +7,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain.db import db
-from domain.history import page_of
-from domain.orders import StageState
-from domain.provider_configs import ProviderConfig
+from domain.orders.models import StageState
+from domain.provider_configs.history import page_of
+from domain.provider_configs.models import ProviderConfig
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.admin.browser import Page, post

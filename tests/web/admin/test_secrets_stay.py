@@ -17,12 +17,13 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from domain import alert_delivery, history, sections
-from domain.alerts import Alert, Trouble
 from domain.db import db, utc_now
-from domain.provider_configs import Finding, Reason, Status
-from domain.redaction import redactor
-from domain.section_changes import ChangeRefused
+from domain.monitoring import alert_delivery
+from domain.monitoring.alerts import Alert, Trouble
+from domain.provider_configs import history, overview
+from domain.provider_configs.changes import ChangeRefused
+from domain.provider_configs.models import Finding, Reason, Status
+from domain.secrets.redaction import redactor
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.emulator.listener import Listener
@@ -80,7 +81,7 @@ def crash_in_a_page(house: House) -> str:
         raise RuntimeError(f"nobody thought of {KEY}")
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sections, "overview", fail)
+        patched.setattr(overview, "overview", fail)
         answer = house.admin.get("/admin/providers")
     assert answer.status_code == 500
     assert "nobody thought of" in house.log.getvalue()

@@ -6,16 +6,16 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain import checks, history
-from domain.context import current_vault
 from domain.db import db, utc_now
-from domain.orders import Attempt, AttemptState, StageState
-from domain.provider_configs import Finding, FoundBy, Reason, Status, live_place
+from domain.orders.models import Attempt, AttemptState, StageState
+from domain.provider_configs import checks, history
+from domain.provider_configs.models import Finding, FoundBy, Reason, Status, live_place
+from domain.secrets.context import current_vault
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.admin.browser import Page, post, save
 from tests.web.admin.stored import KEY
-from web.history_sentences import EVENTS, history_sentence
+from web.i18n.history import EVENTS, history_sentence
 
 pytestmark = pytest.mark.usefixtures("clock")
 

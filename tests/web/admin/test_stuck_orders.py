@@ -10,14 +10,14 @@ from sqlalchemy import event, update
 
 from domain import heartbeats
 from domain.db import db, utc_now
-from domain.orders import Attempt, AttemptState, Stage, StageState
-from domain.stages import follow_stages
-from domain.standing_rules import Standstill
-from domain.standing_still import Standing
+from domain.monitoring.stuck import Standing
+from domain.monitoring.stuck_rules import Standstill
+from domain.orders.models import Attempt, AttemptState, Stage, StageState
+from domain.orders.stages import follow_stages
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.admin.browser import Page
-from web.standstills import latest_failure, standstill_advice, standstill_words
+from web.i18n.stuck import latest_failure, standstill_advice, standstill_words
 
 pytestmark = pytest.mark.usefixtures("clock")
 

@@ -9,16 +9,15 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain import history
-from domain.api_tokens import create_api_token
+from domain.accounts.api_tokens import create_api_token
 from domain.db import db, utc_now
-from domain.orders import Order, StageState
+from domain.orders.models import Order, StageState
+from domain.provider_configs import history
 from providers.kinds import StageType
 from tests import builders
 from tests.web.admin.browser import Page
-from tests.web.admin.conftest import signed_in
-from tests.web.conftest import json_of
-from web.languages import due, exact_words
+from tests.web.conftest import json_of, signed_in
+from web.i18n.languages import due, exact_words
 
 MOSCOW, BERLIN = "Europe/Moscow", "Europe/Berlin"
 

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from domain.api_tokens import ApiToken, Rights, Scope, create_api_token, revoke_api_token
+from domain.accounts.api_tokens import ApiToken, Rights, Scope, create_api_token, revoke_api_token
 from domain.db import db
 from tests.builders import ALL_RIGHTS
 from tests.web.admin.browser import Page

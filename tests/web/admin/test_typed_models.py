@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain.checks import check
+from domain.provider_configs.checks import check
 from providers.kinds import ProviderKind, StageType
 from tests.builders import save_section, section
 from tests.database_kinds import on_one_database

@@ -8,12 +8,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 
-from domain import alerts, recovery
-from domain.checks import check
 from domain.db import db, utc_now
-from domain.orders import StageState
-from domain.provider_configs import Finding, Reason, Status
-from domain.section_changes import ChangeRefused, restore_previous
+from domain.maintenance import sweep
+from domain.monitoring import alerts
+from domain.orders.models import StageState
+from domain.provider_configs.changes import ChangeRefused, restore_previous
+from domain.provider_configs.checks import check
+from domain.provider_configs.models import Finding, Reason, Status
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, run, save_section, section, stage_of, working_section
 from tests.emulator.server import Emulator
@@ -86,10 +87,10 @@ def test_what_waits_for_the_secret_stays_quiet_and_goes_on_as_soon_as_it_is_back
         order = place_order()
         with other_secret(app):
             run(order)
-            assert recovery.sweep(utc_now()).stages == []
+            assert sweep.sweep(utc_now()).stages == []
             assert stage_of(order).state is StageState.WAITING
 
-        [ready] = recovery.sweep(utc_now()).stages
+        [ready] = sweep.sweep(utc_now()).stages
         run(order)
 
         assert (ready.stage_type, stage_of(order).state) == (POEM, StageState.DONE)
@@ -183,7 +184,7 @@ def test_a_section_that_a_check_found_unreadable_is_checked_again_by_itself(app:
             check(POEM)
         assert section().reason is Reason.UNREADABLE
 
-        assert recovery.sweep(utc_now() + timedelta(minutes=2)).checks == [POEM]
+        assert sweep.sweep(utc_now() + timedelta(minutes=2)).checks == [POEM]
         check(POEM)
 
         assert section().status is Status.ACTIVE

@@ -9,9 +9,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from domain.api_tokens import create_api_token
+from domain.accounts.api_tokens import create_api_token
 from domain.db import db
-from domain.orders import Order
+from domain.orders.models import Order
 from tests.builders import ALL_RIGHTS
 
 ORDER = {"recipient": "Анна", "occasion": "60 лет", "stages": ["POEM"]}

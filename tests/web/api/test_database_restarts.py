@@ -12,7 +12,7 @@ from sqlalchemy import event, select
 from werkzeug.test import TestResponse
 
 from domain.db import db
-from domain.orders import Order
+from domain.orders.models import Order
 from tests.local_services import LocalPostgres
 from tests.own_postgres import migrated_app, own_postgres  # noqa: F401
 from tests.running_system import wait_until

@@ -9,12 +9,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from domain.order_rules import DEFAULT_LANGUAGE, FIELDS, LANGUAGES, LIMITS
+from domain.orders.rules import DEFAULT_LANGUAGE, FIELDS, LANGUAGES, LIMITS
 from tests import builders
 from tests.web.api.conftest import ORDER
 from tests.web.conftest import json_of
 from web.api.errors import FAULTS
-from web.sentences import ORDER_FAULTS
+from web.i18n.messages import ORDER_FAULTS
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from domain import api_tokens, erasure
-from domain.api_tokens import Rights, Scope
+from domain.accounts import api_tokens
+from domain.accounts.api_tokens import Rights, Scope
 from domain.db import db, utc_now
-from domain.orders import Order
+from domain.orders import erasure
+from domain.orders.models import Order
 from providers.kinds import StageType
 from tests import builders
 from tests.web.api.conftest import ORDER

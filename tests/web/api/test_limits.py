@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 from werkzeug.test import TestResponse
 
-from domain.api_tokens import ApiToken
+from domain.accounts.api_tokens import ApiToken
 from domain.db import db
 from tests.web.conftest import answer_of, json_of
 

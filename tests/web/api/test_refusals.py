@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import create_engine
 from werkzeug.test import TestResponse
 
-from domain.api_tokens import revoke_api_token
+from domain.accounts.api_tokens import revoke_api_token
 from domain.db import db
 from tests.database_kinds import on_both_databases
 from tests.web.api.conftest import ORDER

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 from werkzeug.test import TestResponse
 
-from domain.api_tokens import Rights, Scope, create_api_token, revoke_api_token
+from domain.accounts.api_tokens import Rights, Scope, create_api_token, revoke_api_token
 from domain.db import db
 from tests import builders
 from tests.web.api.conftest import ORDER

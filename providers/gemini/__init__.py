@@ -1,0 +1,1 @@
+"""GEMINI: poems by generateContent."""

@@ -1,0 +1,1 @@
+"""What files are: types by their first bytes, frames of MP3."""

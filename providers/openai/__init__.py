@@ -1,0 +1,1 @@
+"""OPENAI: poems by the Responses API, or by Chat Completions at a gateway."""

@@ -1,0 +1,1 @@
+"""PIKA: clips, as jobs."""

@@ -1,0 +1,1 @@
+"""SPEECHKIT: voices by Yandex SpeechKit."""

@@ -1,0 +1,1 @@
+"""SUNO: songs, as jobs."""

@@ -1,0 +1,1 @@
+"""YANDEX_GPT: poems by Foundation Models."""

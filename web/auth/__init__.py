@@ -1,0 +1,1 @@
+"""Signing in: sessions, known devices, and how fast somebody may guess."""

@@ -1,0 +1,1 @@
+"""The languages of pages and answers, and the sentences for what the domain only names."""

@@ -1,0 +1,2 @@
+"""What happens to each request or response whatever it is about: headers, strict forms, compression, read-only
+sessions."""
