@@ -91,8 +91,8 @@ watchdog_seconds = _settings.watchdog_seconds  # our own, for tasks/watchdog.py
 # --- beat: only a pulse ---------------------------------------------------------------------------------------------
 # Each message is level-triggered: it looks for what is due, so a lost or doubled one does no harm. `expires` is in
 # seconds: an outage leaves no pile. Several beats may run: what they send is claimed in the database once in each
-# `every` seconds (domain/ticks.py), which also outlives them; so a beat keeps nothing, and asks each minute for what
-# is due each hour.
+# `every` seconds (domain/heartbeats.py), which also outlives them; so a beat keeps nothing, and asks each minute for
+# what is due each hour.
 beat_scheduler = "tasks.beat:SteadyScheduler"  # in memory; the default keeps a file, and a clock set back stops it
 beat_max_loop_interval = 5  # seconds; the default of 300 would sleep through a clock that was set
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)

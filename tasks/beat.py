@@ -6,7 +6,7 @@ from typing import Any
 import celery.beat
 from celery.signals import beat_init
 
-from domain.maintenance.clock_steps import StepDetector
+from domain.clock import StepDetector
 
 
 class SteadyScheduler(celery.beat.Scheduler):

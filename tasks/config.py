@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from domain import ticks
+from domain import heartbeats
 from domain.db import db, utc_now
 from domain.provider_configs import checks
 from providers.kinds import StageType
@@ -23,7 +23,7 @@ def refresh_stale_models(every: float | None = None) -> None:
     ``every``, in seconds, is given by beats: of all of them, one is heard in each such span.
     """
     # The claim is committed together with the work: an hour whose worker died is asked for again.
-    if every is not None and not ticks.claim(REFRESH_TASK, timedelta(seconds=every), utc_now()):
+    if every is not None and not heartbeats.claim_interval(REFRESH_TASK, timedelta(seconds=every), utc_now()):
         db.session.rollback()
         return
     for stage_type in checks.request_stale_refreshes(utc_now()):

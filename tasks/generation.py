@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from domain import ticks
+from domain import heartbeats
 from domain.db import db, utc_now
 from domain.generation import generate, poll
 from tasks.messages import POLL_TASK, send_check, send_stages
@@ -41,7 +41,7 @@ def poll_jobs(every: float | None = None) -> None:
     ``every``, in seconds, is given by beats: of all of them, one is heard in each such span.
     """
     if every is not None:
-        claimed = ticks.claim(POLL_TASK, timedelta(seconds=every), utc_now())
+        claimed = heartbeats.claim_interval(POLL_TASK, timedelta(seconds=every), utc_now())
         db.session.commit()
         if not claimed:
             return

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from celery.signals import worker_ready
 
-from domain import ticks
+from domain import heartbeats
 from domain.db import db, utc_now
 from domain.maintenance import sweep as maintenance_sweep
 from domain.orders import erasure
@@ -20,7 +20,7 @@ def sweep(every: float | None = None) -> None:
     ``every``, in seconds, is given by beats: of all of them, one is heard in each such span.
     """
     if every is not None:
-        claimed = ticks.claim(SWEEP_TASK, timedelta(seconds=every), utc_now())
+        claimed = heartbeats.claim_interval(SWEEP_TASK, timedelta(seconds=every), utc_now())
         db.session.commit()
         if not claimed:
             return

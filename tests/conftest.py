@@ -33,6 +33,7 @@ SECRETS = {"ADMIN_SECRET_KEY": secrets.token_hex(32), "SECRET_KEY": secrets.toke
 os.environ.update(SECRETS)
 
 from domain.accounts import administrators, passwords  # noqa: E402
+from domain.clock import StepDetector  # noqa: E402
 from domain.db import Base, db, reading  # noqa: E402
 from domain.maintenance import clock_steps  # noqa: E402
 from domain.orders.models import Stage  # noqa: E402
@@ -106,7 +107,7 @@ def app(migrated_app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     # Nor what was typed as a key there.
     redactor.know_environment([])
     # What another test has done to the clock is nothing that this process has seen.
-    monkeypatch.setattr(clock_steps, "_detector", clock_steps.StepDetector())
+    monkeypatch.setattr(clock_steps, "_detector", StepDetector())
     before = migrated_app.config["SETTINGS"]
     migrated_app.config["SETTINGS"] = before.model_copy(update={"media_dir": tmp_path / "media"})
     with migrated_app.app_context():

@@ -9,14 +9,14 @@ from types import SimpleNamespace
 import pytest
 import time_machine
 
+from domain import clock as steps
 from domain.generation import generate, poll, reconcile
-from domain.maintenance import clock_steps
 from domain.orders import leases
 
 #: Neither midnight nor the end of a month is near.
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 #: Those that also look at the clock that nobody can set.
-LOOK_AT_BOTH = (clock_steps, generate, leases, reconcile, poll)
+LOOK_AT_BOTH = (steps, generate, leases, reconcile, poll)
 
 
 class StoppedClock:

@@ -11,11 +11,9 @@ from sqlalchemy import Date, Text, case, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.accounts.administrators import Administrator
 from domain.accounts.rules import AccountRefused, clean_name
 from domain.calendar import day_of, start_of
 from domain.db import Base, UtcDateTime, db, utc_now, write_if_free
-from domain.orders.models import Order
 
 TOKEN_PREFIX = "qt_"  # noqa: S105  # the start of every token, so that scanners of leaked secrets can name it
 #: How exactly the last use of a token is known.
@@ -173,19 +171,17 @@ def end_of(day: date, now: datetime) -> datetime:
     return start_of(day + ONE_DAY)
 
 
-def change_api_token(name: str, change: Callable[[Rights], Rights]) -> ApiToken:
-    """Give the token the rights that ``change`` makes of its present ones, from the next request on, and commit.
+def change_rights(name: str, change: Callable[[Rights], Rights]) -> tuple[ApiToken, Rights]:
+    """Give the token the rights that ``change`` makes of its present ones; returns those it had. Commits nothing.
 
-    Raises ``AccountRefused`` for a token that is unknown or revoked, and for rights that are none.
+    For ``domain.orders.token_orders``. Raises ``AccountRefused`` for a token that is unknown or revoked, and for
+    rights that are none.
     """
     row = _existing_token(name)
     if row.revoked_at is not None:
         raise AccountRefused(f"The token {row.name} is revoked for good. Create another one.")
     before, row.rights = row.rights, _checked(change(row.rights))
-    if before.allow(Scope.ADMIN_READ) and not row.rights.allow(Scope.ADMIN_READ):
-        _adopt_orders(row)
-    db.session.commit()
-    return row
+    return row, before
 
 
 def revoke_api_token(name: str) -> None:
@@ -204,20 +200,6 @@ def unrevoked_tokens(most: int) -> list[ApiToken]:
     """The newest ``most`` tokens that nobody has revoked, those that have ended too."""
     unrevoked = select(ApiToken).where(ApiToken.revoked_at.is_(None))
     return list(db.session.scalars(unrevoked.order_by(ApiToken.id.desc()).limit(most)))
-
-
-def _adopt_orders(row: ApiToken) -> None:
-    """Give the token what it has ordered from a process of the release before, which wrote down no more than its name.
-
-    An administrator may be called the same; then nobody knows whose the order is.
-    """
-    db.session.execute(
-        update(Order)
-        .where(Order.api_token_id.is_(None), Order.placed_by == f"token:{row.name}")
-        .where(Order.placed_by.not_in(select(Administrator.username)))
-        .values(api_token_id=row.id)
-        .execution_options(synchronize_session=False)
-    )
 
 
 def _existing_token(name: str) -> ApiToken:

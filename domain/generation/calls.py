@@ -12,8 +12,7 @@ from domain.db import Base, db, utc_now
 from domain.generation import own_words, prompts, retries
 from domain.orders import stages, works
 from domain.orders.leases import Lease
-from domain.orders.models import Attempt, AttemptState, Order, Stage, StageState
-from domain.orders.throttled_stages import HELD
+from domain.orders.models import Attempt, AttemptState, Order, Stage, StageReason, StageState
 from domain.provider_configs.resolver import ResolvedConfig, SectionBlocked, get_provider_config
 from domain.secrets.context import current_vault
 from domain.secrets.vault import Place
@@ -28,8 +27,6 @@ log = structlog.get_logger(__name__)
 
 #: Where providers that insist on an address are told to call while we have none; RFC 2606 keeps it nobody's.
 NOBODYS_URL = "https://quatrain.invalid"
-#: The code of an attempt that was written down and never made.
-NOT_SENT = "not_sent"
 #: How long a stage waits before it looks again whether there is room for its work; a look costs next to nothing.
 NO_ROOM_PAUSE = timedelta(minutes=2)
 
@@ -106,7 +103,7 @@ def take(stage_id: int) -> Call | Held | None:
     poem = poem_for(stage, order)
     if poem is None:
         # Its poem is gone: only a retry of POEM by hand, which is running now, can do that.
-        stages.move(stage, {StageState.RUNNING}, state=StageState.BLOCKED, reason="no_poem", lease_until=None)
+        stages.move(stage, {StageState.RUNNING}, state=StageState.BLOCKED, reason=StageReason.NO_POEM, lease_until=None)
         db.session.commit()
         return None
     try:
@@ -118,7 +115,7 @@ def take(stage_id: int) -> Call | Held | None:
     if stage.stage_type is not StageType.POEM and not can_be_kept:
         # Before anything is paid for: a work that cannot be stored would be lost.
         log.warning("a work could not be kept, not begun", stage_id=stage_id, stage_type=stage.stage_type)
-        retries.queue_again(stage, now, works.STORAGE_FULL, NO_ROOM_PAUSE)
+        retries.queue_again(stage, now, StageReason.STORAGE_FULL, NO_ROOM_PAUSE)
         db.session.commit()
         return None
     grant = quotas.take_call(stage, config.provider_kind)
@@ -137,7 +134,7 @@ def _hold(stage: Stage, kind: ProviderKind, now: datetime) -> None:
         stage,
         {StageState.RUNNING},
         state=StageState.QUEUED,
-        reason=HELD,
+        reason=StageReason.THROTTLED,
         lease_until=None,
         due_at=now,
         published_at=None,
@@ -188,7 +185,7 @@ def give_back(call: Call) -> None:
     )
     attempt = db.session.get(Attempt, call.attempt_id)
     if returned and attempt is not None and attempt.state in (AttemptState.OPEN, AttemptState.UNCERTAIN):
-        attempt.state, attempt.ended_at, attempt.code = AttemptState.REFUSED, now, NOT_SENT
+        attempt.state, attempt.ended_at, attempt.code = AttemptState.REFUSED, now, StageReason.NOT_SENT
         attempt.api_key_encrypted = None
     db.session.commit()
 

@@ -12,7 +12,7 @@ from domain.generation import outcomes
 from domain.generation.calls import Call
 from domain.orders import stages, works
 from domain.orders.leases import LEASE
-from domain.orders.models import Ready, Stage, StageState
+from domain.orders.models import Ready, Stage, StageReason, StageState
 from domain.orders.works import StoredWork
 from domain.storage_retry import persisted
 from providers.base import GenerationResult, JobStatus, MediaLink
@@ -69,7 +69,7 @@ def _fetch(call: Call, job_id: str, status: JobStatus, media: MediaLink) -> list
         return []
     except OSError as error:
         log.warning("work not stored", **call.facts, error=type(error).__name__)
-        _back(call, DISK_WAIT, reason="storage_full")
+        _back(call, DISK_WAIT, reason=StageReason.STORAGE_FULL)
         return []
     result = GenerationResult(call.model, request_id=job_id, usage=status.usage)
     log.info("job done", **call.facts, job_id=job_id, bytes=stored.size_bytes)
@@ -96,7 +96,7 @@ def _ask_for_the_link_again(call: Call, error: ProviderError) -> None:
         call,
         {StageState.FETCHING},
         state=StageState.ATTENTION,
-        reason="download_failed",
+        reason=StageReason.DOWNLOAD_FAILED,
         detail=error.detail,
         lease_until=None,
     )

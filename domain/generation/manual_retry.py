@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from domain.db import db
 from domain.generation import submit
 from domain.orders import stages
-from domain.orders.models import Attempt, AttemptState, Stage, StageState
+from domain.orders.models import Attempt, AttemptState, Stage, StageReason, StageState
 from domain.provider_configs import release
 from providers.registry import JOB_ADAPTERS
 
@@ -52,7 +52,7 @@ def retry_by_hand(stage: Stage, now: datetime) -> bool:
 
 def _is_out_of_reach(stage: Stage, attempt: Attempt) -> bool:
     """Whether the person was told that the job's key cannot be opened, and it still cannot."""
-    return stage.reason == submit.JOB_KEY_UNREADABLE and submit.call_of(stage, attempt) is None
+    return stage.reason == StageReason.JOB_KEY_UNREADABLE and submit.call_of(stage, attempt) is None
 
 
 def _give_time(attempt: Attempt, now: datetime) -> None:

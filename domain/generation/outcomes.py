@@ -15,7 +15,7 @@ from domain import quotas
 from domain.db import Base, db, utc_now
 from domain.generation import retries
 from domain.orders import stages, works
-from domain.orders.models import AttemptState, Ready, Stage, StageState
+from domain.orders.models import AttemptState, Ready, Stage, StageReason, StageState
 from domain.orders.stages import Claimed
 from domain.orders.works import StoredWork
 from domain.provider_configs import check_results, probes, release
@@ -179,10 +179,10 @@ def record_full_disk(job: Called, *, paid: bool) -> None:
     """
     now = utc_now()
     stages.lock_order(job.order_id)
-    _close_attempt(job, AttemptState.LOST, now, code=works.STORAGE_FULL)
+    _close_attempt(job, AttemptState.LOST, now, code=StageReason.STORAGE_FULL)
     stage = _awaiting(job)
     if stage is not None:
-        retries.lose_answer(stage, now, paid=paid, pause=BACKOFF[-1], reason=works.STORAGE_FULL)
+        retries.lose_answer(stage, now, paid=paid, pause=BACKOFF[-1], reason=StageReason.STORAGE_FULL)
     db.session.commit()
 
 

@@ -19,7 +19,7 @@ from domain.db import db, utc_now
 from domain.generation import download, outcomes, reconcile, submit
 from domain.generation.calls import Call
 from domain.orders import leases, stages
-from domain.orders.models import Attempt, AttemptState, Ready, Stage, StageState
+from domain.orders.models import Attempt, AttemptState, Ready, Stage, StageReason, StageState
 from domain.storage_retry import persisted
 from providers.base import JobStatus, MediaLink
 from providers.errors import JobUnknown, ProviderError, RateLimited, SettingsError
@@ -106,7 +106,7 @@ def _look_of(stage_id: int, now: datetime, counted_at: float | None) -> _Look | 
     attempt = submit.open_attempt(stage_id)
     if attempt is None or attempt.job_id is None:
         # Cannot come about by our own moves; a person can hand the stage in anew.
-        stages.move(stage, SUBMITTED, state=StageState.ATTENTION, reason="job_unknown", lease_until=None)
+        stages.move(stage, SUBMITTED, state=StageState.ATTENTION, reason=StageReason.JOB_UNKNOWN, lease_until=None)
         return None
     call = submit.call_of(stage, attempt)
     if call is None:
@@ -129,7 +129,7 @@ def _wait_for_the_key(stage: Stage, attempt: Attempt, now: datetime) -> None:
         stage,
         SUBMITTED,
         state=StageState.ATTENTION if given_up else StageState.SUBMITTED,
-        reason=submit.JOB_KEY_UNREADABLE,
+        reason=StageReason.JOB_KEY_UNREADABLE,
         due_at=now + REFUSED_INTERVAL,
         lease_until=None,
     )
@@ -190,7 +190,7 @@ def _settle(look: _Look, found: JobStatus | ProviderError, now: datetime) -> Sta
     elif isinstance(found, JobUnknown) and look.unknown + 1 >= UNKNOWN_LOOKS:
         _lose(look, found)
     elif now >= look.deadline_at:
-        stages.move(call, SUBMITTED, state=StageState.ATTENTION, reason="job_too_long", lease_until=None)
+        stages.move(call, SUBMITTED, state=StageState.ATTENTION, reason=StageReason.JOB_TOO_LONG, lease_until=None)
     else:
         _look_again(look, _next_look(look, now), **_trouble(look, found))
     if isinstance(found, RateLimited):

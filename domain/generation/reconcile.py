@@ -12,10 +12,10 @@ import structlog
 from domain.db import db, utc_now
 from domain.generation import submit
 from domain.generation.calls import Call
-from domain.generation.submit import JOB_KEY_UNREADABLE, RESEND_WAITS
+from domain.generation.submit import RESEND_WAITS
 from domain.orders import leases, stages
 from domain.orders.leases import Lease
-from domain.orders.models import Attempt, Stage, StageState
+from domain.orders.models import Attempt, Stage, StageReason, StageState
 from domain.storage_retry import persisted
 from providers.base import JobProvider, Ticket
 from providers.errors import PassingError, ProviderError
@@ -74,12 +74,12 @@ def _wait_for_the_key(stage: Stage, now: datetime) -> None:
     losses = stage.lost_answers
     if losses < len(RESEND_WAITS):
         moved = {
-            "reason": JOB_KEY_UNREADABLE,
+            "reason": StageReason.JOB_KEY_UNREADABLE,
             "due_at": now + RESEND_WAITS[losses],
             "lost_answers": losses + 1,
         }
     else:
-        moved = {"reason": "answer_lost", "state": StageState.ATTENTION}
+        moved = {"reason": StageReason.ANSWER_LOST, "state": StageState.ATTENTION}
     stages.move(stage, {StageState.UNCERTAIN}, lease_until=None, **moved)
 
 
@@ -119,9 +119,11 @@ def _send_again(call: Call, provider: JobProvider, losses: int, now: datetime) -
 @persisted
 def _look_again(call: Call, losses: int, now: datetime) -> None:
     if losses >= len(RESEND_WAITS):
-        stages.move(call, {StageState.UNCERTAIN}, state=StageState.ATTENTION, reason="answer_lost", lease_until=None)
+        stages.move(
+            call, {StageState.UNCERTAIN}, state=StageState.ATTENTION, reason=StageReason.ANSWER_LOST, lease_until=None
+        )
     else:
-        moved = {"due_at": now + RESEND_WAITS[losses], "lost_answers": losses + 1, "reason": "answer_lost"}
+        moved = {"due_at": now + RESEND_WAITS[losses], "lost_answers": losses + 1, "reason": StageReason.ANSWER_LOST}
         stages.move(call, {StageState.UNCERTAIN}, lease_until=None, **moved)
     db.session.commit()
 
@@ -137,6 +139,10 @@ def _leave_to_a_person(lease: Lease, hinted: str | None) -> None:
             stages.move(stage, {StageState.UNCERTAIN}, due_at=utc_now(), lease_until=None)
         else:
             stages.move(
-                stage, {StageState.UNCERTAIN}, state=StageState.ATTENTION, reason="answer_lost", lease_until=None
+                stage,
+                {StageState.UNCERTAIN},
+                state=StageState.ATTENTION,
+                reason=StageReason.ANSWER_LOST,
+                lease_until=None,
             )
     db.session.commit()

@@ -5,7 +5,7 @@ What became of one whose answer was lost is found out in ``domain/generation/rec
 
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from sqlalchemy import select
@@ -17,7 +17,7 @@ from domain.generation.calls import Call, snapshot_place
 from domain.generation.outcomes import Outcome
 from domain.orders import stages
 from domain.orders.leases import Lease
-from domain.orders.models import Attempt, AttemptState, Order, Stage, StageState
+from domain.orders.models import Attempt, AttemptState, Order, Stage, StageReason, StageState
 from domain.provider_configs.resolver import ResolvedConfig
 from domain.secrets.context import current_vault
 from domain.secrets.vault import Unreadable
@@ -33,8 +33,6 @@ RESEND_WAITS = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 60, 300, 
 #: The first look at a job, in parts of the time that it usually takes: whoever calls us when it is done is only looked
 #: at in case that its call got lost.
 FIRST_LOOK, FIRST_LOOK_IF_CALLED = 1.0, 2.0
-#: Why a stage stands whose job can be neither looked at nor sent again: the key that ordered it cannot be opened.
-JOB_KEY_UNREADABLE: Final = "job_key_unreadable"
 #: A submit that cannot have been taken has cost nothing.
 record_refusal = partial(outcomes.record_error, paid=False)
 TAKEN_STATES = (StageState.RUNNING, StageState.UNCERTAIN, StageState.ATTENTION)
@@ -73,7 +71,7 @@ def doubt(stage: Stage, attempt: Attempt, code: str, now: datetime) -> None:
         stage,
         {StageState.RUNNING, StageState.UNCERTAIN},
         state=StageState.UNCERTAIN if until else StageState.ATTENTION,
-        reason="answer_lost",
+        reason=StageReason.ANSWER_LOST,
         lease_until=None,
         due_at=until or now,
         lost_answers=stage.lost_answers + 1,
@@ -133,7 +131,7 @@ def store_ticket(call: Call, ticket: Ticket, first_look: datetime | None = None)
     except IntegrityError:
         # The provider gave us an id that another attempt has: whose job it is, only a person can tell.
         db.session.rollback()
-        _move_whoever_holds_it(call, state=StageState.ATTENTION, reason="job_id_taken", lease_until=None)
+        _move_whoever_holds_it(call, state=StageState.ATTENTION, reason=StageReason.JOB_ID_TAKEN, lease_until=None)
         db.session.commit()
         return
     if waited_for:

@@ -5,13 +5,13 @@ lives; after a step back what was planned, or held by somebody who is gone, lies
 machine see the same step. Several machines need clocks that agree within seconds (docs/operating.md).
 """
 
-import time
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import ColumnElement, and_, select, update
 
 from domain import heartbeats, quotas
+from domain.clock import SMALLEST_STEP, StepDetector
 from domain.db import db
 from domain.orders.leases import LEASE, RENEW_SECONDS
 from domain.orders.models import Stage, StageState
@@ -21,33 +21,11 @@ from domain.provider_configs.models import HEALING_STEPS, ProviderConfig
 log = structlog.get_logger(__name__)
 
 CLOCK_STEP = "clock_step"
-#: Below it a lease still has time for two renewals; what the network's time corrects bit by bit is never as much.
-SMALLEST_STEP = timedelta(seconds=5)
 #: How long holders who live are given to renew their leases by the new time.
 RENEWED_WITHIN = timedelta(seconds=2 * RENEW_SECONDS)
 #: How long somebody may still write down what was reckoned by the clock as it was before: then their lease is over.
 SETTLED_WITHIN = 2 * LEASE
 PLANNED = (StageState.QUEUED, StageState.SUBMITTED, StageState.UNCERTAIN)
-
-
-class StepDetector:
-    """Compares the clock with the one that nobody can set, for one process. Safe for threads."""
-
-    def __init__(self) -> None:
-        self._noted = _difference()
-
-    def step(self) -> timedelta:
-        """By how much the clock was set since ``note`` was called last; zero for less than ``SMALLEST_STEP``."""
-        step = timedelta(seconds=_difference() - self._noted)
-        return step if abs(step) >= SMALLEST_STEP else timedelta(0)
-
-    def note(self) -> None:
-        """What has happened so far has been dealt with."""
-        self._noted = _difference()
-
-
-def _difference() -> float:
-    return time.time() - time.monotonic()
 
 
 _detector = StepDetector()

@@ -7,20 +7,18 @@ from sqlalchemy import Select, func, not_, or_, select, update
 from sqlalchemy.orm import aliased
 
 from domain import heartbeats
+from domain.clock import StepDetector
 from domain.db import db, taken_once
 from domain.generation import retries, submit
 from domain.maintenance import clock_steps
-from domain.maintenance.clock_steps import StepDetector
 from domain.monitoring import call_counters, order_stats
 from domain.orders import placing, stages
-from domain.orders.models import Attempt, AttemptState, Ready, Stage, StageState
-from domain.orders.throttled_stages import HELD
+from domain.orders.models import Attempt, AttemptState, Ready, Stage, StageReason, StageState
 from domain.provider_configs import checks, probes, release, throttle_release
 from providers.kinds import StageType
 from providers.registry import ADAPTERS, runs_jobs
 
 BATCH = 200
-WORKER_GONE = "worker_gone"
 #: A message that was sent this long ago, brought nothing and is not in the broker either, is sent again.
 MESSAGE_PATIENCE = timedelta(seconds=4)
 CHECK_PATIENCE = timedelta(seconds=10)
@@ -93,9 +91,9 @@ def _end_leases(now: datetime, clock: StepDetector) -> None:
 def _lose_worker(stage: Stage, attempt: Attempt, now: datetime) -> None:
     """A worker was gone in the middle of its call: the provider may have got it."""
     if runs_jobs(attempt.provider_kind):
-        submit.doubt(stage, attempt, WORKER_GONE, now)
+        submit.doubt(stage, attempt, StageReason.WORKER_GONE, now)
         return
-    attempt.state, attempt.ended_at, attempt.code = AttemptState.LOST, now, WORKER_GONE
+    attempt.state, attempt.ended_at, attempt.code = AttemptState.LOST, now, StageReason.WORKER_GONE
     # Nothing says that the provider is unwell, so there is no reason to wait.
     paid = ADAPTERS[attempt.provider_kind].paid
     retries.lose_answer(stage, now, paid=paid, pause=timedelta(0))
@@ -150,7 +148,7 @@ def _unheard(now: datetime, waiting_messages: int) -> list[Ready]:
 
 def _due(now: datetime) -> Select[int]:
     """The ids of the stages that wait for nothing but a worker."""
-    held = Stage.reason.is_not_distinct_from(HELD)
+    held = Stage.reason.is_not_distinct_from(StageReason.THROTTLED)
     return select(Stage.id).where(Stage.state == StageState.QUEUED, Stage.due_at <= now, not_(held))
 
 

@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from domain import heartbeats, ticks
+from domain import heartbeats
 from domain.db import Base, UtcDateTime, db, enum_type, utc_now
 from domain.monitoring import alert_targets, order_troubles
 from domain.orders.models import StageState
@@ -116,7 +116,7 @@ def notice_sections(now: datetime) -> list[Alert]:
 
     Of several processes that do this at once, one does it.
     """
-    if not ticks.claim("alerts.sections", EVERY, now):
+    if not heartbeats.claim_interval("alerts.sections", EVERY, now):
         db.session.rollback()
         return []
     found: dict[Subject, Found] = {}
@@ -134,7 +134,7 @@ def notice_orders(now: datetime) -> list[Alert]:
     ``reason`` is the one that most of them have. Commits, and returns what was told; of several processes that do this
     at once, one does it.
     """
-    if not ticks.claim("alerts.orders", EVERY, now):
+    if not heartbeats.claim_interval("alerts.orders", EVERY, now):
         db.session.rollback()
         return []
     found: dict[Subject, Found] = {
@@ -149,7 +149,7 @@ def notice_silence(trouble: Trouble, watched_since: datetime, now: datetime) -> 
 
     ``watched_since`` is when the caller began to watch: one that was never seen is missed two minutes after that.
     """
-    if not ticks.claim(f"alerts.{trouble}", EVERY, now):
+    if not heartbeats.claim_interval(f"alerts.{trouble}", EVERY, now):
         db.session.rollback()
         return []
     name = heartbeats.WORKER if trouble is Trouble.NO_WORKER else heartbeats.BEAT

@@ -15,8 +15,7 @@ from sqlalchemy import Date, Float, Text, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.db import Base, db, enum_type, insert_into
-from domain.generation.calls import NOT_SENT
-from domain.orders.models import ERASED, AttemptState
+from domain.orders.models import AttemptState, StageReason
 from providers.kinds import ProviderKind, StageType
 
 #: Seconds that a call took at the most, from when it was written down to its end; for jobs, to that of the job.
@@ -114,7 +113,7 @@ def since(first: date) -> Days:
         # Not the rows as objects: there are hundreds, and nobody changes them.
         select(
             CallDay.day, CallDay.stage_type, CallDay.provider_kind, CallDay.outcome, CallDay.seconds, CallDay.calls
-        ).where(CallDay.day >= first, CallDay.outcome.not_in((NOT_SENT, ERASED)))
+        ).where(CallDay.day >= first, CallDay.outcome.not_in((StageReason.NOT_SENT, StageReason.ERASED)))
     )
     made: dict[StageType, dict[date, Counter[float]]] = {}
     outcomes: dict[ProviderKind, Counter[str]] = {}

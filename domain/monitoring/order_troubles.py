@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Row, Select, func, literal_column, select, union_all
 
 from domain.db import db
-from domain.orders.models import ERASED, Stage, StageState
+from domain.orders.models import Stage, StageReason, StageState
 from providers.kinds import StageType
 
 #: For so long a failed work is news.
@@ -57,7 +57,7 @@ def _some(state: StageState, kind: StageType, now: datetime) -> Select[*tuple[An
     )
     if state is StageState.FAILED:
         # What was cancelled with its order is nobody's trouble.
-        found = found.where(since > now - RECENT, Stage.reason.is_distinct_from(ERASED))
+        found = found.where(since > now - RECENT, Stage.reason.is_distinct_from(StageReason.ERASED))
     return select(found.limit(MOST).subquery())
 
 

@@ -10,10 +10,8 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, and_, exists, not_, or_
 from sqlalchemy.orm import aliased
 
-from domain.generation.submit import JOB_KEY_UNREADABLE
 from domain.heartbeats import WORKER, WORKER_SILENCE, Heartbeat
-from domain.orders.models import Attempt, Stage, StageState
-from domain.orders.throttled_stages import HELD
+from domain.orders.models import Attempt, Stage, StageReason, StageState
 from domain.provider_configs.models import REFUSALS, Reason
 from providers.registry import JOB_ADAPTERS
 from settings import current_settings
@@ -69,15 +67,18 @@ def rules(now: datetime) -> list[tuple[Standstill, ColumnElement[bool]]]:
         (Standstill.NOT_TAKEN_UP, left),
         (
             Standstill.DISK_FULL,
-            and_(Stage.state.in_((StageState.QUEUED, StageState.SUBMITTED)), Stage.reason == "storage_full"),
+            and_(Stage.state.in_((StageState.QUEUED, StageState.SUBMITTED)), Stage.reason == StageReason.STORAGE_FULL),
         ),
         (
             Standstill.JOB_KEY_UNREADABLE,
-            and_(Stage.state.in_((StageState.SUBMITTED, StageState.UNCERTAIN)), Stage.reason == JOB_KEY_UNREADABLE),
+            and_(
+                Stage.state.in_((StageState.SUBMITTED, StageState.UNCERTAIN)),
+                Stage.reason == StageReason.JOB_KEY_UNREADABLE,
+            ),
         ),
         (Standstill.JOB_KEY_REFUSED, and_(submitted, Stage.reason.in_(REFUSALS))),
         # Those that are held go on by themselves, at their provider's pace; who wants more of it, buys more.
-        (Standstill.WORKERS_BUSY, and_(due, Stage.reason.is_distinct_from(HELD))),
+        (Standstill.WORKERS_BUSY, and_(due, Stage.reason.is_distinct_from(StageReason.THROTTLED))),
         (Standstill.CALL_HANGS, _hanging(now)),
         (Standstill.CLOCK_SET, and_(in_line, Stage.due_at > now + LONGEST_PLAN)),
         (Standstill.JOB_SLOW, and_(submitted, _slow(now))),

@@ -20,7 +20,7 @@ from sqlalchemy import ColumnElement, Select, and_, delete, literal_column, sele
 from domain.db import db, forget_replaced_pages, reading, taken_once
 from domain.orders import placing, stages, works
 from domain.orders.leases import LEASE
-from domain.orders.models import ERASED, Attempt, AttemptState, Order, OrderState, Stage, StageState, Work
+from domain.orders.models import Attempt, AttemptState, Order, OrderState, Stage, StageReason, StageState, Work
 from providers.registry import JOB_ADAPTERS, runs_jobs
 from settings import current_settings
 
@@ -138,7 +138,14 @@ def _cancel(order_id: int, now: datetime) -> None:
         update(Stage).where(of_order, Stage.state.in_(_FINAL)).values(claim=Stage.claim + 1, detail=""),
         update(Stage)
         .where(of_order, Stage.state.not_in(_FINAL))
-        .values(state=StageState.FAILED, reason=ERASED, detail="", waiting_since=None, finished_at=now, updated_at=now),
+        .values(
+            state=StageState.FAILED,
+            reason=StageReason.ERASED,
+            detail="",
+            waiting_since=None,
+            finished_at=now,
+            updated_at=now,
+        ),
     )
     for statement in statements:
         db.session.execute(statement.execution_options(synchronize_session=False))
@@ -203,7 +210,7 @@ def _end_attempts(order_id: int, now: datetime) -> datetime | None:
     for attempt, lease_until in rows:
         end = _end_of(attempt, lease_until, now)
         if end <= now:
-            attempt.state, attempt.code, attempt.ended_at = AttemptState.LOST, ERASED, now
+            attempt.state, attempt.code, attempt.ended_at = AttemptState.LOST, StageReason.ERASED, now
             attempt.api_key_encrypted = None
         else:
             times.append(end)

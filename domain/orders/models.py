@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -40,8 +40,32 @@ class OrderState(StrEnum):
     FAILED = "failed"
 
 
-#: Why a stage has failed that was cancelled because its order was erased, and why its call came to nothing.
-ERASED: Final = "erased"
+class StageReason(StrEnum):
+    """Why a stage stands where it does, or what its attempt came to, where the reason is one of ours.
+
+    The columns hold the codes of providers' errors, and those of ``provider_configs.models.Reason``, as well. Stored,
+    and told by the API.
+    """
+
+    ANSWER_LOST = "answer_lost"
+    DOWNLOAD_FAILED = "download_failed"
+    #: It was cancelled because its order was erased; or its call came to nothing by that.
+    ERASED = "erased"
+    #: Two stages were given the same job.
+    JOB_ID_TAKEN = "job_id_taken"
+    #: The job can be neither polled nor sent again: the key that it was ordered with cannot be opened.
+    JOB_KEY_UNREADABLE = "job_key_unreadable"
+    JOB_TOO_LONG = "job_too_long"
+    JOB_UNKNOWN = "job_unknown"
+    NO_POEM = "no_poem"
+    #: The attempt was written down and never made.
+    NOT_SENT = "not_sent"
+    #: A work cannot be stored; of an attempt: what it brought could not be.
+    STORAGE_FULL = "storage_full"
+    #: The pace of its provider holds it.
+    THROTTLED = "provider_pace"
+    WAITED_TOO_LONG = "waited_too_long"
+    WORKER_GONE = "worker_gone"
 
 
 class AttemptState(StrEnum):
@@ -124,7 +148,7 @@ class Order(Base):
         return Brief(self.recipient, self.occasion, self.details, self.tone, self.language)
 
 
-_HELD = text("reason = 'provider_pace'")
+_THROTTLED = text(f"reason = '{StageReason.THROTTLED}'")
 _IN_TROUBLE = text("state IN ('attention', 'failed')")
 
 
@@ -179,7 +203,7 @@ class Stage(Base):
         UniqueConstraint("order_id", "stage_type"),
         Index("ix_stages_state_due_at", "state", "due_at"),
         # Few are held, however many are queued, and each claim and each sweep asks for them.
-        Index("ix_stages_held", "stage_type", "id", sqlite_where=_HELD, postgresql_where=_HELD),
+        Index("ix_stages_held", "stage_type", "id", sqlite_where=_THROTTLED, postgresql_where=_THROTTLED),
         # Alerts ask for them every few seconds: the few of late among all that ever failed.
         Index(
             "ix_stages_in_trouble",

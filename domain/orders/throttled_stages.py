@@ -4,11 +4,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, func, literal_column, select
 
-from domain.orders.models import Stage, StageState
+from domain.orders.models import Stage, StageReason, StageState
 from providers.kinds import StageType
 
-#: Why a stage is held.
-HELD = "provider_pace"
 #: How long a stage that was let go counts as on its way to a worker.
 ON_ITS_WAY = timedelta(seconds=4)
 
@@ -17,7 +15,7 @@ def is_held(stage_type: StageType | None = None) -> list[ColumnElement[bool]]:
     """What is true of held stages, of one type or of any."""
     of_type = [] if stage_type is None else [Stage.stage_type == stage_type]
     # Written out, as SQLite uses the index of those that are held for no parameter.
-    return [Stage.state == StageState.QUEUED, Stage.reason == literal_column(f"'{HELD}'"), *of_type]
+    return [Stage.state == StageState.QUEUED, Stage.reason == literal_column(f"'{StageReason.THROTTLED}'"), *of_type]
 
 
 def on_their_way(which: ColumnElement[bool], now: datetime) -> Select[int]:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, fields
 from functools import cache
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 import structlog
 from sqlalchemy import Executable, bindparam, select
@@ -22,8 +22,6 @@ from settings import current_settings
 
 log = structlog.get_logger(__name__)
 
-#: Why a stage stands whose work cannot be stored, and why an attempt was lost whose work could not.
-STORAGE_FULL: Final = "storage_full"
 EXTENSIONS = {
     "audio/wav": "wav",
     "audio/mpeg": "mp3",

@@ -8,9 +8,7 @@ from sqlalchemy import ColumnElement, Row, and_, or_, select, update
 
 from domain.db import db
 from domain.orders import stages
-from domain.orders.models import Order, Ready, Stage, StageState
-from domain.orders.throttled_stages import HELD
-from domain.orders.works import STORAGE_FULL
+from domain.orders.models import Order, Ready, Stage, StageReason, StageState
 from domain.provider_configs.models import REFUSALS, Reason, find
 from domain.provider_configs.resolver import environment_provider, why_blocked
 from providers.kinds import StageType
@@ -24,7 +22,7 @@ BACKOFF = tuple(timedelta(seconds=seconds) for seconds in (10, 30, 120, 480, 120
 #: As often an order is tried before a younger one is: what is refused may be that order alone.
 TRIES = 3
 #: Why a stage is put back although its provider has not failed.
-NOT_THE_PROVIDERS = (HELD, STORAGE_FULL)
+NOT_THE_PROVIDERS = (StageReason.THROTTLED, StageReason.STORAGE_FULL)
 #: A key from the environment has no section whose checks could tell; its stages look again by themselves.
 ENVIRONMENT_PATIENCE = timedelta(minutes=15)
 
@@ -205,7 +203,13 @@ def give_up(now: datetime) -> int:
     failed = db.session.execute(
         update(Stage)
         .where(Stage.id.in_([each.id for each in found]), Stage.state == StageState.WAITING)
-        .values(state=StageState.FAILED, detail=Stage.reason, reason="waited_too_long", finished_at=now, updated_at=now)
+        .values(
+            state=StageState.FAILED,
+            detail=Stage.reason,
+            reason=StageReason.WAITED_TOO_LONG,
+            finished_at=now,
+            updated_at=now,
+        )
         .execution_options(synchronize_session=False)
     )
     stages.follow_stages([each.order_id for each in found])

@@ -7,8 +7,7 @@ import pytest
 
 from domain import quotas
 from domain.db import db, utc_now
-from domain.orders.models import Attempt, AttemptState, Stage, StageState
-from domain.orders.throttled_stages import HELD
+from domain.orders.models import Attempt, AttemptState, Stage, StageReason, StageState
 from domain.quotas import BATCH, CLOSED_FOR, JOBS_PAUSE, LONGEST_CLOSED, Grant, Quota, Usage
 from providers.base import Limits
 from providers.kinds import ProviderKind, StageType
@@ -196,7 +195,7 @@ def test_a_provider_without_limits_is_written_down_only_when_it_has_said_too_man
 def test_an_older_stage_that_is_held_goes_first(older: bool, goes: bool) -> None:
     first, second = song(), song()
     held, asks = (first, second) if older else (second, first)
-    set_state(held.order_id, SONG, StageState.QUEUED, reason=HELD)
+    set_state(held.order_id, SONG, StageState.QUEUED, reason=StageReason.THROTTLED)
 
     grant = quotas.take_call(asks, SUNO)
 
@@ -342,7 +341,7 @@ def test_while_submits_are_held_all_looks_of_a_window_have_a_tenth(
     allow: Callable[[Limits], None], allowed: int, share: int
 ) -> None:
     allow(Limits(calls=allowed, seconds=10))
-    song(reason=HELD)
+    song(reason=StageReason.THROTTLED)
 
     assert quotas.take_looks(SUNO, 50).calls == share
     grant = quotas.take_looks(SUNO, 50)
@@ -352,7 +351,7 @@ def test_while_submits_are_held_all_looks_of_a_window_have_a_tenth(
 def test_while_submits_are_held_looks_wait_for_looks(allow: Callable[[Limits], None]) -> None:
     allow(Limits(calls=20, seconds=10))
     asked(9, 8, 7, 6, looks=[8, 6])
-    song(reason=HELD)
+    song(reason=StageReason.THROTTLED)
 
     grant = quotas.take_looks(SUNO, 1)
 
@@ -363,7 +362,7 @@ def test_while_submits_are_held_looks_wait_for_looks(allow: Callable[[Limits], N
 
 def test_submits_of_others_that_are_held_leave_looks_alone(allow: Callable[[Limits], None]) -> None:
     allow(Limits(calls=20, seconds=10))
-    order = song(reason=HELD)
+    order = song(reason=StageReason.THROTTLED)
     set_state(order.order_id, SONG, StageState.QUEUED, provider_kind=PIKA)
 
     assert quotas.take_looks(SUNO, 15).calls == 15

@@ -15,8 +15,7 @@ from domain.generation import calls, generate, poll
 from domain.generation.outcomes import Outcome
 from domain.maintenance import sweep
 from domain.orders.leases import Lease
-from domain.orders.models import Order, Stage, StageState
-from domain.orders.throttled_stages import HELD
+from domain.orders.models import Order, Stage, StageReason, StageState
 from domain.provider_configs import throttle_release
 from domain.provider_configs.checks import check
 from domain.quotas import Quota
@@ -71,7 +70,7 @@ def states(orders: list[Order], stage_type: StageType = SONG) -> list[StageState
 
 
 def held(orders: list[Order], stage_type: StageType = SONG) -> list[Order]:
-    return [each for each in orders if stage_of(each, stage_type).reason == HELD]
+    return [each for each in orders if stage_of(each, stage_type).reason == StageReason.THROTTLED]
 
 
 def released(now: datetime | None = None) -> list[int]:
@@ -178,7 +177,7 @@ def test_many_workers_at_once_make_no_call_too_many(app: Flask, allow: Callable[
 
     assert len(emulator.ledger) - charged_before == 5
     reasons = db.session.scalars(select(Stage.reason).where(Stage.state == StageState.QUEUED)).all()
-    assert reasons == [HELD] * 11
+    assert reasons == [StageReason.THROTTLED] * 11
 
 
 def test_a_check_of_a_key_counts(allow: Callable[..., None]) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from domain.maintenance.sweep import WORKER_GONE
-from domain.orders.models import Attempt, AttemptState, Order, Stage, StageState, Work
+from domain.orders.models import Attempt, AttemptState, Order, Stage, StageReason, StageState, Work
 from providers.errors import AnswerLost, UnreadableAnswer
 from providers.kinds import ProviderKind, StageType
 from tests.emulator.state import Charge, Visit
@@ -100,7 +99,7 @@ def _of_reason(stage: StageFacts, evidence: Evidence) -> Iterator[str]:
         if stage.reason != UnreadableAnswer.code or not evidence.garbled[kind]:
             yield f"{who} failed ({stage.reason}), and {kind} bears nobody out"
     elif stage.state is StageState.ATTENTION:
-        by_workers = WORKER_GONE in stage.lost_because and evidence.workers_struck > 0
+        by_workers = StageReason.WORKER_GONE in stage.lost_because and evidence.workers_struck > 0
         by_provider = not HIDDEN.isdisjoint(stage.lost_because) and evidence.silent[kind] > 0
         if not by_workers and not by_provider:
             yield f"{who} asks a person ({stage.reason}), and no answer was lost"

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.maintenance.sweep import WORKER_GONE
-from domain.orders.models import AttemptState, StageState
+from domain.orders.models import AttemptState, StageReason, StageState
 from providers.kinds import ProviderKind, StageType
 from tests.faults.judge import Evidence, StageFacts, broken_promises
 
@@ -40,7 +39,7 @@ def test_what_is_right_is_let_pass() -> None:
     assert judge_stage(attempts=(REFUSED, ANSWERED)) == []
     assert judge_stage(stage_type=POEM, attempts=(LOST, ANSWERED), charges=2) == []
     assert judge_stage(**UNDECIDED, silent=Counter({SUNO: 1})) == []
-    assert judge_stage(**UNDECIDED | {"lost_because": (WORKER_GONE,)}, workers_struck=1) == []
+    assert judge_stage(**UNDECIDED | {"lost_because": (StageReason.WORKER_GONE,)}, workers_struck=1) == []
     assert judge_stage(**FAILED, garbled=Counter({SUNO: 1})) == []
     assert judge_stage(**BLOCKED, poem=StageState.ATTENTION) == []
 
@@ -63,7 +62,10 @@ def test_what_is_right_is_let_pass() -> None:
         (judge_stage(damage="its file is gone"), "its file is gone"),
         (judge_stage(**UNDECIDED), "no answer was lost"),
         (judge_stage(**UNDECIDED, silent=Counter({PIKA: 1}), workers_struck=1), "no answer was lost"),
-        (judge_stage(**UNDECIDED | {"lost_because": (WORKER_GONE,)}, silent=Counter({SUNO: 1})), "no answer was lost"),
+        (
+            judge_stage(**UNDECIDED | {"lost_because": (StageReason.WORKER_GONE,)}, silent=Counter({SUNO: 1})),
+            "no answer was lost",
+        ),
         (judge_stage(**UNDECIDED | {"lost_because": ()}, silent=Counter({SUNO: 1})), "no answer was lost"),
         (
             judge_stage(**UNDECIDED | {"lost_because": ("job_unknown",)}, silent=Counter({SUNO: 1})),

@@ -12,8 +12,7 @@ import requests
 from sqlalchemy import Engine, select
 
 from domain.db import reading
-from domain.orders.models import Stage, StageState
-from domain.orders.throttled_stages import HELD
+from domain.orders.models import Stage, StageReason, StageState
 from providers.kinds import StageType
 from tests.http_session import Api
 
@@ -113,7 +112,7 @@ class Watcher(threading.Thread):
             except Exception:  # noqa: BLE001, S112  # the database is away, as it was told to be
                 continue
             at = time.monotonic()
-            self.held = {each.id for each in found if each.reason == HELD}
+            self.held = {each.id for each in found if each.reason == StageReason.THROTTLED}
             for stage_id, stage_type, state, claim, due_at, _ in found:
                 self.due[stage_id] = due_at
                 if self.now.get(stage_id) != (stage_type, state, claim):

@@ -12,6 +12,7 @@ from flask import Flask
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, delete, event, insert, select, text
 
+from domain.clock import StepDetector
 from domain.db import Base, db
 from domain.maintenance import clock_steps
 from domain.orders import leases
@@ -185,7 +186,7 @@ def opened(app: Flask) -> Iterator[House]:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         clock = stack.enter_context(stopped_clock(START))
         _bring_adapters(patch)
-        patch.setattr(clock_steps, "_detector", clock_steps.StepDetector())
+        patch.setattr(clock_steps, "_detector", StepDetector())
         patch.setattr(leases, "_keeper", Keeper)
         patch.setattr("domain.storage_retry.OUTAGE_SECONDS", 0)
         _silence(stack)

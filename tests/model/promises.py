@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from domain.generation.calls import NOT_SENT
 from domain.orders.leases import LEASE
-from domain.orders.models import OrderState, StageState
+from domain.orders.models import OrderState, StageReason, StageState
 from domain.orders.stages import ACTIVE_STATES
 from providers.kinds import StageType
 from tests.model.baton import Worker
@@ -107,7 +106,7 @@ def _moves_are_known(commit: Commit) -> Iterator[str]:
 def _was_given_back(rows: Rows, stage: StageRow) -> bool:
     """Whether its latest attempt was written down and, by the worker's own word, not made."""
     attempts = rows.attempts_of(stage.id)
-    return bool(attempts) and attempts[-1].code == NOT_SENT
+    return bool(attempts) and attempts[-1].code == StageReason.NOT_SENT
 
 
 def _outdated_workers_change_nothing(commit: Commit) -> Iterator[str]:

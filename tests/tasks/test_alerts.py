@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
-from domain import heartbeats, ticks
+from domain import heartbeats
 from domain.db import db, utc_now
 from domain.monitoring.alerts import Alert, Trouble
 from domain.orders.models import StageState
@@ -87,7 +87,7 @@ def test_a_trouble_is_told_of_in_less_than_twenty_seconds_even_if_beat_dies_mean
         if task == ALERTS_TASK:
             alerts.notice()
         elif task == SWEEP_TASK:
-            ticks.claim(SWEEP_TASK, timedelta(seconds=1), utc_now())
+            heartbeats.claim_interval(SWEEP_TASK, timedelta(seconds=1), utc_now())
             db.session.commit()
         return True
 

@@ -10,8 +10,7 @@ from flask import Flask
 from sqlalchemy.exc import OperationalError
 
 from domain.db import db, utc_now
-from domain.orders.models import StageState
-from domain.orders.throttled_stages import HELD
+from domain.orders.models import StageReason, StageState
 from providers.base import Limits
 from providers.kinds import ProviderKind, StageType
 from tasks import pace
@@ -90,7 +89,7 @@ def test_a_timer_that_finds_no_database_can_be_set_again(
     with app.app_context():
         working_section()
         order = place_order()
-        set_state(order.id, StageType.POEM, StageState.QUEUED, reason=HELD)
+        set_state(order.id, StageType.POEM, StageState.QUEUED, reason=StageReason.THROTTLED)
         stage_id = stage_of(order).id
         db.session.rollback()
         with monkeypatch.context() as patch:

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
-from domain import ticks
+from domain import heartbeats
 from domain.db import db, utc_now
 from tasks.messages import ALERTS_TASK, POLL_TASK, REFRESH_TASK, SWEEP_TASK
 from tasks.pulse import SILENCE, stand_in_for_beat
@@ -41,7 +41,7 @@ def sent(clock: StoppedClock, app: Flask, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def hear_beat(ago: timedelta) -> None:
-    assert ticks.claim(SWEEP_TASK, SECOND, utc_now() - ago)
+    assert heartbeats.claim_interval(SWEEP_TASK, SECOND, utc_now() - ago)
     db.session.commit()
 
 

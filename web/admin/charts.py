@@ -15,8 +15,8 @@ from flask_babel.speaklater import LazyString
 from leather import Chart
 from markupsafe import Markup
 
-from domain.maintenance.sweep import WORKER_GONE
 from domain.monitoring.call_stats import Failures, Times
+from domain.orders.models import StageReason
 from providers.kinds import ProviderKind
 from web.i18n.messages import PROVIDER_TITLES, reason_words
 
@@ -61,7 +61,7 @@ def failed_calls(each: Failures) -> str:
 
 def failure_words(code: str) -> LazyString | str:
     """Why a call brought no work, in a few words."""
-    return _("a worker was stopped in the middle of it") if code == WORKER_GONE else reason_words(code)
+    return _("a worker was stopped in the middle of it") if code == StageReason.WORKER_GONE else reason_words(code)
 
 
 # The page asks for the same pictures every few seconds, and to draw one takes longer than a query.

@@ -6,6 +6,7 @@ from flask import Response
 
 from domain.accounts.api_tokens import Scope
 from domain.orders import works
+from domain.orders.models import StageReason
 from domain.provider_configs import overview
 from domain.provider_configs.models import Reason, Status
 from domain.provider_configs.overview import Section
@@ -18,7 +19,7 @@ from web.api.schemas import SectionShown, StagesShown
 from web.i18n.messages import reason_words
 
 #: What happens outside the section, so that its row does not say since when.
-NOBODY_NOTED = (Reason.PROVIDER_OFF, works.STORAGE_FULL)
+NOBODY_NOTED = (Reason.PROVIDER_OFF, StageReason.STORAGE_FULL)
 
 
 @blueprint.get("/stages")
@@ -38,7 +39,7 @@ def list_stages() -> Response:
 
 
 def _shown(section: Section, has_room: bool) -> SectionShown:
-    refused: Literal["storage_full"] | None = None if has_room else works.STORAGE_FULL
+    refused: Literal["storage_full"] | None = None if has_room else StageReason.STORAGE_FULL.value
     reason = section.blocked or refused or _passing_trouble(section)
     words = str(reason_words(reason))
     return SectionShown(

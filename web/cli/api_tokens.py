@@ -11,6 +11,7 @@ from domain.accounts.api_tokens import MOST_ORDERS_PER_DAY, ApiToken, Rights, Sc
 from domain.accounts.rules import AccountRefused
 from domain.calendar import day_of
 from domain.db import utc_now
+from domain.orders import token_orders
 from web.cli.output import DatabaseGroup, Refused, echo, print_json, print_table
 
 api_tokens = DatabaseGroup("api-token", help="API tokens: what a shop's programs sign in with.")
@@ -86,7 +87,7 @@ def change_api_token(
         return _changed(rights, scopes, ends, orders_per_day)
 
     try:
-        row = tokens.change_api_token(name, change)
+        row = token_orders.change_api_token(name, change)
     except AccountRefused as refused:
         raise Refused(str(refused)) from None
     print_table(HEADS, [_cells(row, utc_now())])

@@ -11,7 +11,7 @@ from flask_babel import format_currency, format_decimal, gettext, ngettext
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
-from domain.orders.models import ERASED, OrderState, StageState
+from domain.orders.models import OrderState, StageReason, StageState
 from domain.provider_configs.models import Reason, Status
 from providers.base import Proof
 from providers.kinds import ProviderKind, StageType
@@ -201,7 +201,7 @@ REASONS: dict[str, tuple[LazyString, LazyString]] = {
         _("there is no poem to work from"),
         _("Retry the poem first."),
     ),
-    ERASED: (
+    StageReason.ERASED: (
         _("the order was erased before the work was made"),
         _("It was cancelled. What its provider had begun may be charged all the same."),
     ),

@@ -14,7 +14,7 @@ from domain.accounts import administrators, api_tokens
 from domain.accounts.api_tokens import ApiToken, Rights, Scope, Standing
 from domain.accounts.rules import AccountRefused
 from domain.db import db, utc_now
-from domain.orders import placing, queries
+from domain.orders import placing, queries, token_orders
 from domain.orders.models import Order
 from domain.orders.placing import NewOrder, QuotaUsedUp
 from providers.base import Brief
@@ -124,7 +124,7 @@ def test_rights_that_are_none_are_neither_given_nor_changed_to(rights: Rights) -
     with pytest.raises(AccountRefused):
         api_tokens.create_api_token("another", rights)
     with pytest.raises(AccountRefused):
-        api_tokens.change_api_token("shop", lambda _: rights)
+        token_orders.change_api_token("shop", lambda _: rights)
 
     db.session.rollback()
     assert token.rights == Rights()
@@ -165,7 +165,7 @@ def test_a_quota_counts_what_was_placed_before_it_was_set() -> None:
     token = new_token()
     placing.place(order_of(token))
 
-    api_tokens.change_api_token("shop", lambda rights: replace(rights, orders_per_day=1))
+    token_orders.change_api_token("shop", lambda rights: replace(rights, orders_per_day=1))
 
     with pytest.raises(QuotaUsedUp):
         placing.place(order_of(token))
@@ -276,7 +276,7 @@ def test_a_token_that_is_left_its_own_orders_gets_those_that_told_its_name_only(
     placed_by = {name: placing.place(NewOrder(BRIEF, frozenset(), None, name)).id for name in names_of_orders()}
 
     for name in ("shop", "twin"):
-        api_tokens.change_api_token(name, lambda _: Rights())
+        token_orders.change_api_token(name, lambda _: Rights())
 
     db.session.expire_all()
     assert queries.find_of_token(placed_by["token:shop"], token.id) is not None

@@ -14,8 +14,7 @@ from domain.db import db, utc_now
 from domain.generation.calls import NO_ROOM_PAUSE, NOBODYS_URL, Call, Held, give_back, may_leave, take, with_first_model
 from domain.orders import works
 from domain.orders.leases import LEASE, Lease
-from domain.orders.models import Attempt, AttemptState, Order, OrderState, StageState
-from domain.orders.throttled_stages import HELD
+from domain.orders.models import Attempt, AttemptState, Order, OrderState, StageReason, StageState
 from domain.quotas import Quota
 from domain.secrets.context import current_vault
 from domain.secrets.vault import Place
@@ -213,7 +212,7 @@ def test_a_stage_that_is_held_is_told_of_when_its_provider_takes_more(emulator: 
         assert take(stage_of(order, SONG).id) == Held(utc_now() + 23 * SECOND)
 
     now = utc_now()
-    held = {"reason": HELD, "due_at": now, "published_at": None, "provider_kind": ProviderKind.SUNO}
+    held = {"reason": StageReason.THROTTLED, "due_at": now, "published_at": None, "provider_kind": ProviderKind.SUNO}
     assert changed == {"claim": 1, "started_at": now, "resolved_at": now, **held}
 
 

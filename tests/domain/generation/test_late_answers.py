@@ -12,7 +12,7 @@ from domain import quotas
 from domain.db import db, utc_now
 from domain.generation import callbacks, outcomes, poll, submit
 from domain.orders import erasure, works
-from domain.orders.models import ERASED, Attempt, AttemptState, Order, StageState, Work
+from domain.orders.models import Attempt, AttemptState, Order, StageReason, StageState, Work
 from providers.base import GenerationResult
 from providers.kinds import ProviderKind, StageType
 from settings import current_settings
@@ -72,7 +72,7 @@ def test_an_answer_that_comes_after_the_erasure_is_counted_and_not_stored(
     assert len(emulator.ledger) == before + 1
     assert (stored_works(), media()) == (0, [])
     stage, attempt = stage_of(order, stage_type), attempt_of(order, stage_type)
-    assert (stage.state, stage.reason, stage.detail) == (StageState.FAILED, ERASED, "")
+    assert (stage.state, stage.reason, stage.detail) == (StageState.FAILED, StageReason.ERASED, "")
     assert (attempt.state, attempt.code) == (AttemptState.ANSWERED, None)
     assert attempt.usage != {}
 
@@ -88,7 +88,7 @@ def test_a_refusal_that_comes_after_the_erasure_says_nothing_in_the_row(
 
     run(order)
 
-    assert (stage_of(order).reason, stage_of(order).detail) == (ERASED, "")
+    assert (stage_of(order).reason, stage_of(order).detail) == (StageReason.ERASED, "")
     assert attempt_of(order, POEM).state is AttemptState.REFUSED
 
 
@@ -115,7 +115,7 @@ def test_a_worker_that_dies_in_its_call_leaves_an_attempt_that_ends_as_lost(
     erasure.go_on(utc_now())
 
     attempt = attempt_of(order, VOICE)
-    assert (attempt.state, attempt.code, attempt.api_key_encrypted) == (AttemptState.LOST, ERASED, None)
+    assert (attempt.state, attempt.code, attempt.api_key_encrypted) == (AttemptState.LOST, StageReason.ERASED, None)
 
 
 def test_a_file_that_a_dead_worker_left_after_the_erasure_is_removed_a_day_later(clock: StoppedClock) -> None:
@@ -172,7 +172,7 @@ def test_a_job_of_an_erased_order_is_asked_about_no_more_and_counts_until_it_mus
     clock.move_to(attempt.deadline_at)
     erasure.go_on(utc_now())
     attempt = attempt_of(order, stage_type)
-    assert (attempt.state, attempt.code, attempt.api_key_encrypted) == (AttemptState.LOST, ERASED, None)
+    assert (attempt.state, attempt.code, attempt.api_key_encrypted) == (AttemptState.LOST, StageReason.ERASED, None)
 
 
 def test_a_job_of_an_erased_order_has_its_place_among_those_of_its_provider(

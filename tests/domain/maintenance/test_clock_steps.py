@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import update
 
 from domain import quotas
+from domain.clock import StepDetector
 from domain.db import db, utc_now
 from domain.maintenance import clock_steps, sweep
-from domain.maintenance.clock_steps import RENEWED_WITHIN, StepDetector
+from domain.maintenance.clock_steps import RENEWED_WITHIN
 from domain.orders import leases, stages
 from domain.orders.leases import LEASE, Lease
 from domain.orders.models import Stage, StageState

@@ -11,11 +11,10 @@ from sqlalchemy import event, func, select, update
 from domain import heartbeats
 from domain.db import db, utc_now
 from domain.maintenance import sweep
-from domain.maintenance.sweep import CHECK_PATIENCE, MESSAGE_PATIENCE, WORKER_GONE
+from domain.maintenance.sweep import CHECK_PATIENCE, MESSAGE_PATIENCE
 from domain.orders import stages
 from domain.orders.leases import LEASE
-from domain.orders.models import Attempt, AttemptState, OrderState, Ready, Stage, StageState
-from domain.orders.throttled_stages import HELD
+from domain.orders.models import Attempt, AttemptState, OrderState, Ready, Stage, StageReason, StageState
 from providers.kinds import ProviderKind, StageType
 from tests.builders import claimed, place_order, run, save_section, section, set_state, stage_of, working_section
 from tests.domain.row_changes import changes_of
@@ -244,7 +243,7 @@ def test_a_sweep_tells_of_all_that_can_go(monkeypatch: pytest.MonkeyPatch) -> No
     working_section(SONG)
     set_state(waits.id, SONG, StageState.WAITING)
     set_state(forgotten.id, SONG, StageState.QUEUED, due_at=utc_now(), published_at=None)
-    set_state(held.id, SONG, StageState.QUEUED, reason=HELD)
+    set_state(held.id, SONG, StageState.QUEUED, reason=StageReason.THROTTLED)
 
     told = sweep.sweep(utc_now()).stages
 
@@ -296,7 +295,7 @@ def test_a_lost_answer_of_a_cheap_work_is_asked_for_once_more_and_then_left_to_a
     stage = stage_of(order, stage_type)
     assert (stage.state, stage.reason) == (StageState.ATTENTION, "answer_lost")
     attempts = db.session.execute(select(Attempt.state, Attempt.code).where(Attempt.stage_id == stage.id)).all()
-    assert [tuple(attempt) for attempt in attempts] == [(AttemptState.LOST, WORKER_GONE)] * 2
+    assert [tuple(attempt) for attempt in attempts] == [(AttemptState.LOST, StageReason.WORKER_GONE)] * 2
 
 
 @pytest.mark.parametrize("stage_type", [SONG, CLIP])
@@ -317,7 +316,7 @@ def test_a_job_whose_worker_was_killed_as_it_was_handed_over_is_doubted() -> Non
 
     assert (stage_of(order, CLIP).state, stage_of(order, CLIP).lost_answers) == (StageState.UNCERTAIN, 1)
     attempts = db.session.execute(select(Attempt.state, Attempt.code)).all()
-    assert [tuple(attempt) for attempt in attempts] == [(AttemptState.UNCERTAIN, WORKER_GONE)]
+    assert [tuple(attempt) for attempt in attempts] == [(AttemptState.UNCERTAIN, StageReason.WORKER_GONE)]
 
 
 def test_a_stage_that_kills_its_worker_again_and_again_is_left_to_a_person_even_where_it_costs_nothing() -> None:

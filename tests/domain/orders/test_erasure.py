@@ -17,7 +17,7 @@ from domain.generation.manual_retry import retry_by_hand
 from domain.monitoring import order_troubles
 from domain.orders import erasure, placing, stages, works
 from domain.orders import search as orders_search
-from domain.orders.models import ERASED, Attempt, Order, OrderState, Stage, StageState
+from domain.orders.models import Attempt, Order, OrderState, Stage, StageReason, StageState
 from domain.orders.placing import IdempotencyKey, KeyUsedForAnother, NewOrder, place_once
 from providers.base import Brief, GenerationResult
 from providers.kinds import StageType
@@ -277,7 +277,7 @@ def test_an_order_in_progress_is_cancelled() -> None:
 
     stages = [stage_of(order, each) for each in (POEM, VOICE)]
     assert [(stage.state, stage.reason, stage.finished_at) for stage in stages] == [
-        (StageState.FAILED, ERASED, utc_now())
+        (StageState.FAILED, StageReason.ERASED, utc_now())
     ] * 2
     working_section()
     assert run(order).ready == []
@@ -292,7 +292,7 @@ def test_no_stage_of_an_erased_order_moves_again(state: StageState, clock: Stopp
     erase(order)
 
     stage = stage_of(order)
-    assert (stage.state, stage.reason) == (StageState.FAILED, ERASED)
+    assert (stage.state, stage.reason) == (StageState.FAILED, StageReason.ERASED)
     assert not retry_by_hand(stage, utc_now())
 
 

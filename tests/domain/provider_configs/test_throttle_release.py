@@ -8,8 +8,8 @@ import pytest
 from domain import quotas
 from domain.db import db, utc_now
 from domain.maintenance import sweep
-from domain.orders.models import Order, Ready, Stage, StageState
-from domain.orders.throttled_stages import HELD, ON_ITS_WAY, is_held, on_their_way
+from domain.orders.models import Order, Ready, Stage, StageReason, StageState
+from domain.orders.throttled_stages import ON_ITS_WAY, is_held, on_their_way
 from domain.provider_configs.throttle_release import Released, release_held
 from domain.quotas import JOBS_PAUSE, Quota
 from providers.base import Limits
@@ -41,7 +41,7 @@ def held(stage_type: StageType, many: int = 1) -> list[Ready]:
 def held_order(stage_type: StageType) -> Order:
     order = place_order(frozenset({stage_type}), poem=None if stage_type is POEM else "Море")
     past = utc_now() - timedelta(minutes=1)
-    set_state(order.id, stage_type, StageState.QUEUED, reason=HELD, due_at=past, published_at=None)
+    set_state(order.id, stage_type, StageState.QUEUED, reason=StageReason.THROTTLED, due_at=past, published_at=None)
     return order
 
 

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from domain.accounts import api_tokens
 from domain.accounts.api_tokens import Rights, Scope
 from domain.db import db, utc_now
-from domain.orders import erasure
+from domain.orders import erasure, token_orders
 from domain.orders.models import Order
 from providers.kinds import StageType
 from tests import builders
@@ -124,7 +124,7 @@ def test_nobody_erases_an_order_of_somebody_else(app: Flask, api: Api, made: int
 
 def test_who_may_only_look_may_not_erase(app: Flask, api: Api, made: int) -> None:
     with app.app_context():
-        api_tokens.change_api_token("shop", lambda _: Rights(frozenset({Scope.ORDERS_READ})))
+        token_orders.change_api_token("shop", lambda _: Rights(frozenset({Scope.ORDERS_READ})))
 
     answer = api("DELETE", f"/orders/{made}")
 

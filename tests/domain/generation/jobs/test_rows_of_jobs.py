@@ -15,9 +15,8 @@ from domain.generation import poll as generation_poll
 from domain.generation.calls import Call
 from domain.generation.download import DISK_WAIT, WAITS
 from domain.generation.poll import INTERVALS, REFUSED_INTERVAL
-from domain.generation.submit import JOB_KEY_UNREADABLE
 from domain.orders.leases import LEASE
-from domain.orders.models import AttemptState, Order, OrderState, Stage, StageState
+from domain.orders.models import AttemptState, Order, OrderState, Stage, StageReason, StageState
 from domain.orders.works import StoredWork
 from providers.base import MediaLink, Ticket
 from providers.errors import JobUnknown, KeyRejected, RateLimited, Unavailable
@@ -237,7 +236,12 @@ def test_a_job_whose_key_does_not_open_waits_for_three_days(
         generation_poll.poll_due(utc_now())
 
     moved = {} if state is StageState.SUBMITTED else {"state": state}
-    assert changed == {**moved, "claim": 2, "reason": JOB_KEY_UNREADABLE, "due_at": utc_now() + REFUSED_INTERVAL}
+    assert changed == {
+        **moved,
+        "claim": 2,
+        "reason": StageReason.JOB_KEY_UNREADABLE,
+        "due_at": utc_now() + REFUSED_INTERVAL,
+    }
 
 
 @pytest.mark.parametrize("values", [{"job_id": None}, {"state": AttemptState.LOST}])

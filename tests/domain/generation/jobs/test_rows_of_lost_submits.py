@@ -9,10 +9,10 @@ from flask import Flask
 
 from domain.db import db, utc_now
 from domain.generation import callbacks, poll, reconcile, submit
-from domain.generation.submit import JOB_KEY_UNREADABLE, RESEND_WAITS
+from domain.generation.submit import RESEND_WAITS
 from domain.orders import stages
 from domain.orders.leases import LEASE, Lease
-from domain.orders.models import AttemptState, Order, OrderState, Stage, StageState
+from domain.orders.models import AttemptState, Order, OrderState, Stage, StageReason, StageState
 from providers.base import Ticket
 from providers.errors import (
     AnswerLost,
@@ -183,7 +183,7 @@ def test_a_clip_whose_key_does_not_open_waits_as_long_as_for_an_answer(
 
     if losses < LAST:
         wait = {"due_at": utc_now() + RESEND_WAITS[losses], "lost_answers": losses + 1}
-        assert changed == {"claim": 2, "reason": JOB_KEY_UNREADABLE, **wait}
+        assert changed == {"claim": 2, "reason": StageReason.JOB_KEY_UNREADABLE, **wait}
     else:
         assert changed == {"claim": 2, "state": StageState.ATTENTION}
         assert stage_of(lost_clip, CLIP).reason == "answer_lost"

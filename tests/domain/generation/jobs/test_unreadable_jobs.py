@@ -7,10 +7,10 @@ from flask import Flask
 from domain.db import db, utc_now
 from domain.generation import callbacks, poll
 from domain.generation.manual_retry import retry_by_hand
-from domain.generation.submit import JOB_KEY_UNREADABLE, RESEND_WAITS
+from domain.generation.submit import RESEND_WAITS
 from domain.monitoring import stuck
 from domain.monitoring.stuck_rules import Standstill
-from domain.orders.models import AttemptState, Order, StageState
+from domain.orders.models import AttemptState, Order, StageReason, StageState
 from domain.provider_configs.checks import check
 from providers.kinds import StageType
 from tests.builders import place_order, run, save_section, stage_of
@@ -56,7 +56,7 @@ def test_a_job_that_runs_is_kept_says_why_it_stands_and_goes_on(
         look(order, stage_type)
         look(order, stage_type)
 
-    assert where(order, stage_type) == (StageState.SUBMITTED, JOB_KEY_UNREADABLE)
+    assert where(order, stage_type) == (StageState.SUBMITTED, StageReason.JOB_KEY_UNREADABLE)
     assert [call for call in emulator.requests if call.route == LOOK_ROUTES[stage_type]] == []
     standing = stuck.of_order(order.id, utc_now())[stage_type]
     assert standing.why is Standstill.JOB_KEY_UNREADABLE
@@ -73,7 +73,7 @@ def test_after_three_days_a_person_decides_and_can_look_again_for_nothing(
     long_ago(order, stage_type)
     with other_secret(app):
         look(order, stage_type)
-    assert where(order, stage_type) == (StageState.ATTENTION, JOB_KEY_UNREADABLE)
+    assert where(order, stage_type) == (StageState.ATTENTION, StageReason.JOB_KEY_UNREADABLE)
 
     assert retry_by_hand(stage_of(order, stage_type), utc_now())
     db.session.commit()
@@ -131,7 +131,7 @@ def test_a_submit_without_an_answer_is_sent_again_when_its_key_is_back(emulator:
     run(order, CLIP)
     with other_secret(app):
         look(order, CLIP)
-    assert where(order, CLIP) == (StageState.UNCERTAIN, JOB_KEY_UNREADABLE)
+    assert where(order, CLIP) == (StageState.UNCERTAIN, StageReason.JOB_KEY_UNREADABLE)
     assert stuck.of_order(order.id, utc_now())[CLIP].why is Standstill.JOB_KEY_UNREADABLE
     emulator.pika.fail("submit", cut=True)
 
@@ -152,7 +152,7 @@ def test_a_job_that_a_call_has_named_is_confirmed_when_its_key_is_back(
     callbacks.note(attempt.token, suno_says(job_id), utc_now())
     with other_secret(app):
         poll.poll_due(utc_now())
-    assert where(lost_song, SONG) == (StageState.UNCERTAIN, JOB_KEY_UNREADABLE)
+    assert where(lost_song, SONG) == (StageState.UNCERTAIN, StageReason.JOB_KEY_UNREADABLE)
 
     look(lost_song, SONG)
     look(lost_song, SONG)
@@ -192,4 +192,4 @@ def test_the_jobs_of_others_are_looked_at_all_the_same(app: Flask) -> None:
         look(theirs, CLIP)
 
     assert where(theirs, CLIP) == (StageState.DONE, None)
-    assert where(mine, SONG) == (StageState.SUBMITTED, JOB_KEY_UNREADABLE)
+    assert where(mine, SONG) == (StageState.SUBMITTED, StageReason.JOB_KEY_UNREADABLE)

@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 from flask import Flask
 
-from domain import ticks
+from domain import heartbeats
 from domain.db import db, utc_now
 from domain.heartbeats import last_seen
 
@@ -16,7 +16,7 @@ NOW = utc_now()
 
 
 def ask(seconds: float) -> bool:
-    claimed = ticks.claim("sweep", EVERY, NOW + timedelta(seconds=seconds))
+    claimed = heartbeats.claim_interval("sweep", EVERY, NOW + timedelta(seconds=seconds))
     db.session.commit()
     return claimed
 
@@ -39,7 +39,7 @@ def test_a_clock_that_was_set_back_stops_nothing() -> None:
 
 
 def test_a_claim_that_is_not_committed_is_none() -> None:
-    assert ticks.claim("sweep", EVERY, NOW)
+    assert heartbeats.claim_interval("sweep", EVERY, NOW)
     db.session.rollback()
 
     assert last_seen("sweep") is None
