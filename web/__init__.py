@@ -9,6 +9,7 @@ from domain.secrets.context import install_vault
 from settings import Settings
 from tasks import celery_init_app
 from web import admin, api, callbacks, cli, errors, health, metrics
+from web.api.openapi import PREFIX
 from web.auth import login, rate_limits
 from web.config import config_of, is_https
 from web.converters import StageTypeConverter
@@ -33,7 +34,7 @@ def create_app(settings: Settings) -> Flask:
     read_only.init_app(app)
     security_headers.init_app(app, https=is_https(settings), proxies=settings.trusted_proxies)
     languages.init_app(app)
-    extra_slashes.init_app(app)
+    extra_slashes.init_app(app, programs=PREFIX)
     strict_forms.init_app(app)
     csrf.init_app(app)
     rate_limits.init_app(app)

@@ -5,6 +5,7 @@ At its end only what is looked at: a form would lose what it sends. Programs are
 No redirect names a host or a scheme: what a request says of them is the word of whoever sent it.
 """
 
+from functools import partial
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, redirect, request, url_for
@@ -12,22 +13,20 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import RequestRedirect
 
-from web.api.openapi import PREFIX
-
 LOOKING_METHODS = {"GET", "HEAD"}
 
 
-def init_app(app: Flask) -> None:
-    """Redirect such requests to ``app``."""
-    app.before_request(_lead_to_the_page)
+def init_app(app: Flask, programs: str) -> None:
+    """Redirect such requests to ``app``; ``programs``: below this path are those that are told."""
+    app.before_request(partial(_lead_to_the_page, programs))
 
 
-def _lead_to_the_page() -> ResponseReturnValue | None:
+def _lead_to_the_page(programs: str) -> ResponseReturnValue | None:
     if isinstance(request.routing_exception, RequestRedirect):
         return _redirect_within(request.routing_exception.new_url)
     bare = request.path.rstrip("/")
     is_looked_for = isinstance(request.routing_exception, NotFound) and request.method in LOOKING_METHODS
-    if not is_looked_for or bare == request.path or request.path.startswith(PREFIX):
+    if not is_looked_for or bare == request.path or request.path.startswith(programs):
         return None
     adapter = current_app.create_url_adapter(request)
     try:
