@@ -74,7 +74,7 @@ task_ignore_result = True  # and no result backend: state lives in our tables
 # call, gevent would need every driver patched. What threads lack: Celery has no time limits for them, so every HTTP
 # call of ours carries its own total deadline; and a kill -9 strikes all calls in flight, which costs hints only, the
 # rows repair it.
-worker_pool = "tasks.thread_pool:PromptThreadPool"
+worker_pool = "tasks.thread_pool:EagerThreadPool"
 worker_concurrency = _settings.worker_threads
 # Ask Redis only while a thread is free. Otherwise as many messages again wait inside the worker, `control` ones behind
 # `generation` ones, and are lost with it.

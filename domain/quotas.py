@@ -148,7 +148,7 @@ def _moved(counted: list[float], old: float, new: list[float]) -> list[float]:
     return sorted([*kept, *new])
 
 
-def take_looks(kind: ProviderKind, wanted: int) -> Grant:
+def acquire_polls(kind: ProviderKind, wanted: int) -> Grant:
     """How many of ``wanted`` free calls may be made now; they are counted. The caller commits.
 
     Submits go first: looks leave free what those need that are on their way, and while some are held all looks of a

@@ -20,7 +20,7 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-def persisted(store: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+def retry_while_storage_down(store: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Run ``store`` again, from its beginning, while database or disk is away, locked or full; for five minutes.
 
     ``store`` must end with its one commit, or with none, take plain values and no rows, and change nothing the second

@@ -131,7 +131,7 @@ class Provider(Protocol):
         """Make one authenticated call, free where the provider has one; return if the key is accepted.
 
         Returns what is left on the account in the provider's own unit, where the call tells that.
-        Raises a ``SettingsError`` that names the refusal, or a ``PassingError`` when nothing was learnt.
+        Raises a ``SettingsError`` that names the refusal, or a ``TransientError`` when nothing was learnt.
         """
 
     def prove(self, stage_type: StageType, model: str) -> float | None:
@@ -146,7 +146,7 @@ class Provider(Protocol):
 
         Of a provider that names the days on which models end, they are ``Model``.
 
-        Raises like ``check_key``; ``UnreadableAnswer`` when the list cannot be read. Never returns half a list.
+        Raises like ``check_key``; ``InvalidResponse`` when the list cannot be read. Never returns half a list.
         """
 
 
@@ -154,7 +154,7 @@ class InstantProvider(Provider, Protocol):
     """A provider that answers a generation in the call that asks for it."""
 
     def generate(self, request: GenerationRequest) -> GenerationResult:
-        """Make the work. One request to the provider at most, never repeated inside (see ``AnswerLost``).
+        """Make the work. One request to the provider at most, never repeated inside (see ``OutcomeUnknown``).
 
         Raises a ``ProviderError``; the error carries no word of the request.
         """
@@ -195,7 +195,7 @@ class JobProvider(Provider, Protocol):
     """A provider that takes a job, and is asked about it until it has ended."""
 
     #: Whether a submit that is sent again with the same ``token`` and body gives the same job, and one charge.
-    honours_tokens: ClassVar[bool]
+    idempotent_submit: ClassVar[bool]
     #: Whether it calls the ``callback_url`` of a request when its job has ended.
     calls_back: ClassVar[bool]
     #: When such a job is usually done, in seconds after its submit: when to look first.
@@ -208,13 +208,13 @@ class JobProvider(Provider, Protocol):
         """The job that a call of the provider's to us names, or None. Whoever asks must not believe it."""
 
     @staticmethod
-    def says_it_goes_on(body: object) -> bool:
+    def is_progress(body: object) -> bool:
         """Whether a call of the provider's to us only says that the job is under way: no look is worth while."""
 
     def submit(self, request: GenerationRequest) -> Ticket:
-        """Hand the job over. One request to the provider, never repeated inside (see ``AnswerLost``).
+        """Hand the job over. One request to the provider, never repeated inside (see ``OutcomeUnknown``).
 
-        Raises a ``ProviderError``; ``AnswerLost`` and ``UnreadableAnswer`` mean that the job may run and be charged.
+        Raises a ``ProviderError``; ``OutcomeUnknown`` and ``InvalidResponse`` mean that the job may run and be charged.
         """
 
     def poll(self, job_id: str) -> JobStatus:

@@ -7,11 +7,11 @@ ProviderError
     CreditExhausted             no money or quota left
     RegionRefused               the provider refuses our country or network
     ModelNotFound               the chosen model does not exist for this key
-  PassingError                try again later
+  TransientError              try again later
     Unavailable                 connection refused, TLS, 5xx, an answer we do not know
-      AnswerLost                the request was sent and no answer came: it may have been carried out
+      OutcomeUnknown            the request was sent and no answer came: it may have been carried out
     RateLimited                 too many calls
-    UnreadableAnswer            a success status with a body that we cannot read
+    InvalidResponse             a success status with a body that we cannot read
     LinkExpired                 the link to a finished file leads nowhere; its job may give another one
   ContentError                trying this order again cannot help
     ContentBlocked              the provider's safety filter said no
@@ -91,33 +91,33 @@ class ModelNotFound(SettingsError):
     code = "model_not_found"
 
 
-class PassingError(ProviderError):
+class TransientError(ProviderError):
     """A later try may succeed with nothing changed."""
 
 
-class Unavailable(PassingError):
+class Unavailable(TransientError):
     """The provider could not be reached, or answered in a way that says nothing about key or order."""
 
     code = "unavailable"
 
 
-class AnswerLost(Unavailable):
+class OutcomeUnknown(Unavailable):
     """The request left us and no whole answer came back: it may have been carried out and charged."""
 
 
-class RateLimited(PassingError):
+class RateLimited(TransientError):
     """Too many calls."""
 
     code = "rate_limited"
 
 
-class UnreadableAnswer(PassingError):
+class InvalidResponse(TransientError):
     """A success status, but not the shape that we know."""
 
     code = "unreadable_answer"
 
 
-class LinkExpired(PassingError):
+class LinkExpired(TransientError):
     """The host of a finished file does not give it out: the link is too old, was withdrawn, or is not there yet.
 
     The job is not to blame: looking at it again may give a link that works.

@@ -36,7 +36,7 @@ def poll_at(moment: datetime) -> None:
 
 
 def _release() -> None:
-    released = throttle_release.release_held(utc_now())
+    released = throttle_release.release_throttled(utc_now())
     send_stages(released.ready)
     if released.again_at is not None:
         release_at(released.again_at)

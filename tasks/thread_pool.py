@@ -11,7 +11,7 @@ from celery.concurrency.thread import ApplyResult, TaskPool
 from kombu.asynchronous import Hub
 
 
-class PromptThreadPool(TaskPool):
+class EagerThreadPool(TaskPool):
     """What ``worker_pool`` names."""
 
     _hub: Hub | None = None

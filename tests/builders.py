@@ -125,5 +125,5 @@ def set_state(order_id: int, stage_type: StageType, state: StageState, **values:
     for name, value in values.items():
         setattr(stage, name, value)
     db.session.flush()
-    stages.follow_stages([order_id])
+    stages.update_order_states([order_id])
     db.session.commit()

@@ -16,7 +16,7 @@ from domain.db import has_no_room
 from domain.media.bucket import MediaStoreAway
 from web.api.errors import FAULTS, RETRY_AFTER, ApiFault, answer_fault, answer_http_error
 from web.auth import rate_limits
-from web.middleware.security_headers import NAMELESS
+from web.middleware.security_headers import BAD_HOST_ERRORS
 from web.refusals import asked_path, log_refusal, where_from
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,7 @@ def init_app(app: Flask) -> None:
 def _answer_http_error(error: HTTPException) -> Response:
     if request.path.startswith(API_PATH):
         return answer_http_error(error)
-    if isinstance(error, NAMELESS):
+    if isinstance(error, BAD_HOST_ERRORS):
         # In plain words: a page has links, and nobody knows where they would lead under that name.
         return Response(str(STRANGE_NAME), status=400, mimetype="text/plain")
     if isinstance(error, CSRFError):

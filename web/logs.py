@@ -15,9 +15,9 @@ from escaping import escape_controls
 from settings import Settings
 
 #: What these say of each message or request is said once by our own events; of sweeps, every few seconds otherwise.
-CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.beat", "flask-limiter", "flask_wtf.csrf")
+NOISY = ("celery.worker.strategy", "celery.app.trace", "celery.beat", "flask-limiter", "flask_wtf.csrf")
 #: Below these levels they write whole addresses, statements or rows.
-TALKATIVE = {
+VERBOSE_LOGGERS = {
     "urllib3": logging.INFO,
     "sqlalchemy": logging.WARNING,
     "oauthlib": logging.INFO,
@@ -26,7 +26,7 @@ TALKATIVE = {
     "waitress.queue": logging.ERROR,
 }
 #: They bring handlers of their own, which know no secrets.
-STUBBORN = (
+OWN_HANDLER = (
     "gunicorn.error",
     "gunicorn.access",
     "celery",
@@ -80,11 +80,11 @@ def configure_logs(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler, *(other for other in root.handlers if other.get_name() != "quatrain")]
     root.setLevel(settings.log_level)
-    for name, lowest in TALKATIVE.items():
+    for name, lowest in VERBOSE_LOGGERS.items():
         logging.getLogger(name).setLevel(max(lowest, root.level))
-    for name in CHATTY:
+    for name in NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level) if root.level > logging.DEBUG else root.level)
-    for name in STUBBORN:
+    for name in OWN_HANDLER:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
     logging.captureWarnings(True)

@@ -9,7 +9,7 @@ from domain.orders.works import EXTENSIONS, media_store
 
 #: What a provider has made is shown by itself: it runs nothing, sends nothing and reaches nothing of ours. Without
 #: ``allow-same-origin`` browsers would not fetch a film for the page that they show it on.
-ALONE = "sandbox allow-same-origin; default-src 'none'; media-src 'self'"
+MEDIA_CSP = "sandbox allow-same-origin; default-src 'none'; media-src 'self'"
 
 
 def send_media(
@@ -31,7 +31,7 @@ def send_media(
         conditional=False,
     )
     response.content_length = size_bytes
-    response.headers["Content-Security-Policy"] = ALONE
+    response.headers["Content-Security-Policy"] = MEDIA_CSP
     try:
         response.make_conditional(request, accept_ranges=True, complete_length=size_bytes)
     except RequestedRangeNotSatisfiable:
@@ -50,5 +50,5 @@ def send_text(text: str, sha256: str, download_name: str | None = None) -> Respo
         etag=sha256,
         conditional=True,
     )
-    response.headers["Content-Security-Policy"] = ALONE
+    response.headers["Content-Security-Policy"] = MEDIA_CSP
     return response

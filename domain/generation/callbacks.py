@@ -47,7 +47,7 @@ def note(token: str, body: object, now: datetime) -> Heard:
 
 
 def _look_now(stage_id: int, adapter: type[JobProvider], body: object, now: datetime) -> Heard:
-    if adapter.says_it_goes_on(body):
+    if adapter.is_progress(body):
         return Heard.NOTHING_NEW
     # Also where one is due already: it may be under way, and have been answered before the job ended.
     forward = update(Stage).where(Stage.id == stage_id, Stage.state == StageState.SUBMITTED).values(due_at=now)
@@ -68,6 +68,6 @@ def _keep_hint(attempt: Attempt, adapter: type[JobProvider], body: object, now: 
     attempt.hinted_job_id = adapter.job_id_in(body) or attempt.hinted_job_id
     db.session.flush()
     if attempt.state is AttemptState.UNCERTAIN and attempt.hinted_job_id:
-        stages.move(stage, DOUBTFUL, state=StageState.UNCERTAIN, due_at=now)
+        stages.transition(stage, DOUBTFUL, state=StageState.UNCERTAIN, due_at=now)
         return Heard.LOOK_NOW
     return Heard.NOTHING_NEW

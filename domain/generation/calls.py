@@ -15,10 +15,10 @@ from domain.orders.leases import Lease
 from domain.orders.models import Attempt, AttemptState, Order, Stage, StageReason, StageState
 from domain.provider_configs.resolver import ResolvedConfig, SectionBlocked, get_provider_config
 from domain.secrets.context import current_vault
-from domain.secrets.vault import Place
-from domain.storage_retry import persisted
+from domain.secrets.vault import KeyContext
+from domain.storage_retry import retry_while_storage_down
 from providers.base import Brief, Credentials, GenerationRequest, Provider
-from providers.errors import ProviderError, UnreadableAnswer
+from providers.errors import InvalidResponse, ProviderError
 from providers.kinds import ProviderKind, StageType
 from providers.registry import runs_jobs
 from settings import current_settings
@@ -103,7 +103,9 @@ def take(stage_id: int) -> Call | Held | None:
     poem = poem_for(stage, order)
     if poem is None:
         # Its poem is gone: only a retry of POEM by hand, which is running now, can do that.
-        stages.move(stage, {StageState.RUNNING}, state=StageState.BLOCKED, reason=StageReason.NO_POEM, lease_until=None)
+        stages.transition(
+            stage, {StageState.RUNNING}, state=StageState.BLOCKED, reason=StageReason.NO_POEM, lease_until=None
+        )
         db.session.commit()
         return None
     try:
@@ -130,7 +132,7 @@ def take(stage_id: int) -> Call | Held | None:
 
 
 def _hold(stage: Stage, kind: ProviderKind, now: datetime) -> None:
-    stages.move(
+    stages.transition(
         stage,
         {StageState.RUNNING},
         state=StageState.QUEUED,
@@ -150,8 +152,8 @@ def with_first_model(call: Call, provider: Provider) -> Call:
     """
     models = provider.list_models(call.stage_type)
     if not models:
-        raise UnreadableAnswer(provider.kind, "empty list")
-    if not stages.move(call, {StageState.RUNNING}):
+        raise InvalidResponse(provider.kind, "empty list")
+    if not stages.transition(call, {StageState.RUNNING}):
         db.session.rollback()
         return call
     call = _write_attempt(replace(call, model=models[0]))
@@ -159,7 +161,7 @@ def with_first_model(call: Call, provider: Provider) -> Call:
     return call
 
 
-def may_leave(call: Call, lease: Lease) -> bool:
+def may_send(call: Call, lease: Lease) -> bool:
     """Whether the call may be sent, at once: it has its model, and nobody else can have taken its stage. Commits."""
     if not call.model or not lease.is_fresh():
         return False
@@ -167,14 +169,14 @@ def may_leave(call: Call, lease: Lease) -> bool:
     return lease.is_fresh()
 
 
-@persisted
-def give_back(call: Call) -> None:
+@retry_while_storage_down
+def release_claim(call: Call) -> None:
     """Queue the stage again as if it had not been taken: nothing of its call was sent. Commits.
 
     Whatever the sweep has made of the silence meanwhile is undone, unless somebody has taken the stage since.
     """
     now = utc_now()
-    returned = stages.move(
+    returned = stages.transition(
         call,
         (StageState.RUNNING, StageState.UNCERTAIN, StageState.ATTENTION),
         state=StageState.QUEUED,
@@ -195,9 +197,9 @@ def poem_for(stage: Stage, order: Order) -> str | None:
     return "" if stage.stage_type is StageType.POEM else works.poem_of(order)
 
 
-def snapshot_place(stage_type: StageType, kind: ProviderKind) -> Place:
+def snapshot_place(stage_type: StageType, kind: ProviderKind) -> KeyContext:
     """Where the key of a job is sealed for, as long as the job runs."""
-    return Place(stage_type, kind, "job")
+    return KeyContext(stage_type, kind, "job")
 
 
 def _call_of(stage: Stage, order: Order, poem: str, config: ResolvedConfig) -> Call:
@@ -220,7 +222,7 @@ def _commit(call: Call) -> None:
     except DBAPIError:
         # It may have been kept before the connection broke, and would then pass for a call without an answer.
         db.session.rollback()
-        give_back(call)
+        release_claim(call)
         raise
 
 

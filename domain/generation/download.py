@@ -14,7 +14,7 @@ from domain.orders import stages, works
 from domain.orders.leases import LEASE
 from domain.orders.models import Ready, Stage, StageReason, StageState
 from domain.orders.works import StoredWork
-from domain.storage_retry import persisted
+from domain.storage_retry import retry_while_storage_down
 from providers.base import GenerationResult, JobStatus, MediaLink
 from providers.errors import ProviderError
 from providers.http.download import download
@@ -45,9 +45,9 @@ def fetch(finished: list[Finished]) -> list[Ready]:
         return [ready for readies in pool.map(partial(_fetch_in, app), mine) for ready in readies]
 
 
-@persisted
+@retry_while_storage_down
 def _begin(call: Call) -> bool:
-    begun = stages.move(
+    begun = stages.transition(
         call, {StageState.SUBMITTED}, state=StageState.FETCHING, lease_until=utc_now() + LEASE, reason=None
     )
     db.session.commit()
@@ -85,14 +85,14 @@ def _store(call: Call, media: MediaLink) -> StoredWork:
     )
 
 
-@persisted
+@retry_while_storage_down
 def _ask_for_the_link_again(call: Call, error: ProviderError) -> None:
     stage = db.session.get_one(Stage, call.id)
     failures = stage.passing_failures + 1
     if failures <= len(WAITS):
         _back(call, WAITS[failures - 1], reason=error.code, detail=error.detail, passing_failures=failures)
         return
-    stages.move(
+    stages.transition(
         call,
         {StageState.FETCHING},
         state=StageState.ATTENTION,
@@ -103,10 +103,10 @@ def _ask_for_the_link_again(call: Call, error: ProviderError) -> None:
     db.session.commit()
 
 
-@persisted
+@retry_while_storage_down
 def _back(call: Call, wait: timedelta, **values: object) -> None:
     """The job is looked at again: that is free, and gives a fresh link."""
-    stages.move(
+    stages.transition(
         call, {StageState.FETCHING}, state=StageState.SUBMITTED, lease_until=None, due_at=utc_now() + wait, **values
     )
     db.session.commit()

@@ -43,8 +43,8 @@ def _make(call: Call, lease: Lease) -> Outcome:
     try:
         if not call.model:
             call = calls.with_first_model(call, provider)
-        if not calls.may_leave(call, lease):
-            calls.give_back(call)
+        if not calls.may_send(call, lease):
+            calls.release_claim(call)
             return Outcome()
         result = provider.generate(call.request())
     except ProviderError as error:

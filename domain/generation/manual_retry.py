@@ -37,17 +37,17 @@ def retry_by_hand(stage: Stage, now: datetime) -> bool:
         # The same failure again makes the same pause again, not a longer one.
         failures = max(stage.passing_failures - 1, 0)
         anew = {"claim": Stage.claim + 1, "passing_failures": failures}
-        return stages.move(stage, PAUSING_STATES, due_at=now, published_at=now, **anew)
+        return stages.transition(stage, PAUSING_STATES, due_at=now, published_at=now, **anew)
     if stage.state not in RETRYABLE_STATES:
         return False
     attempt = submit.open_attempt(stage.id)
     if attempt is not None and attempt.state is AttemptState.ACCEPTED and not _is_out_of_reach(stage, attempt):
         _give_time(attempt, now)
-        return stages.move(stage, RETRYABLE_STATES, state=StageState.SUBMITTED, due_at=now, **ANEW)
+        return stages.transition(stage, RETRYABLE_STATES, state=StageState.SUBMITTED, due_at=now, **ANEW)
     if attempt is not None:
         attempt.state, attempt.ended_at, attempt.api_key_encrypted = AttemptState.LOST, now, None
         db.session.flush()
-    return stages.move(stage, RETRYABLE_STATES, state=StageState.QUEUED, due_at=now, published_at=now, **ANEW)
+    return stages.transition(stage, RETRYABLE_STATES, state=StageState.QUEUED, due_at=now, published_at=now, **ANEW)
 
 
 def _is_out_of_reach(stage: Stage, attempt: Attempt) -> bool:

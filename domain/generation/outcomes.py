@@ -19,25 +19,25 @@ from domain.orders.models import AttemptState, Ready, Stage, StageReason, StageS
 from domain.orders.stages import Claimed
 from domain.orders.works import StoredWork
 from domain.provider_configs import check_results, probes, release
-from domain.provider_configs.models import Finding, FoundBy, ProviderConfig, Reason, find
+from domain.provider_configs.models import FoundBy, Problem, ProviderConfig, Reason, find
 from domain.provider_configs.release import BACKOFF
 from domain.provider_configs.resolver import ResolvedConfig
-from domain.storage_retry import persisted
+from domain.storage_retry import retry_while_storage_down
 from providers.base import GenerationResult
 from providers.errors import (
-    AnswerLost,
     ContentError,
+    InvalidResponse,
     JobFailed,
+    OutcomeUnknown,
     ProviderError,
     RateLimited,
     SettingsError,
-    UnreadableAnswer,
 )
 from providers.kinds import StageType
 from providers.registry import runs_jobs
 
 #: Where a work is welcome that comes late: its worker was given up, but nobody has begun anew.
-WELCOMING = (*retries.AWAITING, StageState.QUEUED, StageState.ATTENTION)
+ACCEPTING_STATES = (*retries.IN_FLIGHT, StageState.QUEUED, StageState.ATTENTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,11 @@ def record_success(job: Called, result: GenerationResult, stored: StoredWork) ->
         # Nobody waits for it any more; its order may have been erased.
         works.discard(job.id, stored)
     if may_be_probe or not job.config.version:
-        ready += persisted(release.release)(job.stage_type, utc_now(), from_now_on=True)
+        ready += retry_while_storage_down(release.release)(job.stage_type, utc_now(), from_now_on=True)
     return ready
 
 
-@persisted
+@retry_while_storage_down
 def _record_success(
     job: Called, result: GenerationResult, stored: StoredWork, *, may_be_probe: bool
 ) -> tuple[bool, list[Ready]]:
@@ -89,7 +89,7 @@ def _record_success(
     usage = dict(result.usage)
     done = stages.move_first(
         job,
-        WELCOMING,
+        ACCEPTING_STATES,
         state=StageState.DONE,
         reason=None,
         detail="",
@@ -106,21 +106,21 @@ def _record_success(
         works.attach(job.id, stored)
         if job.stage_type is StageType.POEM:
             ready = stages.unblock(job.order_id, now)
-        stages.follow_stages([job.order_id])
+        stages.update_order_states([job.order_id])
         if may_be_probe:
             probes.pass_if_probe(job.id, job.stage_type, now)
     db.session.commit()
     return done, ready
 
 
-@persisted
+@retry_while_storage_down
 def record_error(job: Called, error: ProviderError, *, paid: bool) -> StageType | None:
     """Give the stage what the error means; returns its type if the section must be checked now."""
     now = utc_now()
     # A call that was not written down was a question that costs nothing.
     paid = paid and bool(job.attempt_id)
-    lost = isinstance(error, AnswerLost) and paid
-    unreadable = isinstance(error, UnreadableAnswer)
+    lost = isinstance(error, OutcomeUnknown) and paid
+    unreadable = isinstance(error, InvalidResponse)
     stages.lock_order(job.order_id)
     _close_attempt(job, AttemptState.LOST if lost or (unreadable and paid) else AttemptState.REFUSED, now, error=error)
     stage = _awaiting(job)
@@ -128,16 +128,16 @@ def record_error(job: Called, error: ProviderError, *, paid: bool) -> StageType 
     if stage is None:
         pass
     elif lost:
-        retries.lose_answer(stage, now, paid=True)
+        retries.handle_lost_response(stage, now, paid=True)
     elif isinstance(error, SettingsError):
         retries.wait(stage, error.code, waiting_since=stage.waiting_since or now, **retries.said(error))
-        check = doubt_section(job, error, now)
+        check = mark_invalid(job, error, now)
     elif isinstance(error, ContentError):
         retries.fail(stage, error.code, now, **retries.said(error))
     elif unreadable:
         retries.count_unreadable(stage, error, now, paid=paid)
     else:
-        check = retries.count_passing_failure(stage, error, now)
+        check = retries.retry_transient(stage, error, now)
     if isinstance(error, RateLimited):
         quotas.close(job.config.provider_kind, error.retry_after, now)
     db.session.commit()
@@ -148,7 +148,7 @@ def record_error(job: Called, error: ProviderError, *, paid: bool) -> StageType 
 record_refusal = partial(record_error, paid=False)
 
 
-@persisted
+@retry_while_storage_down
 def record_failed_job(job: Called, error: ProviderError, *, charged: bool) -> StageType | None:
     """A job that the provider had taken has ended there without a work; returns as ``record_error``.
 
@@ -166,12 +166,12 @@ def record_failed_job(job: Called, error: ProviderError, *, charged: bool) -> St
     elif charged:
         retries.fail(stage, error.code, now, **retries.said(error))
     else:
-        check = retries.count_passing_failure(stage, error, now)
+        check = retries.retry_transient(stage, error, now)
     db.session.commit()
     return check
 
 
-@persisted
+@retry_while_storage_down
 def record_full_disk(job: Called, *, paid: bool) -> None:
     """The work was made and could not be stored: it is lost, as is one whose answer never came.
 
@@ -182,19 +182,19 @@ def record_full_disk(job: Called, *, paid: bool) -> None:
     _close_attempt(job, AttemptState.LOST, now, code=StageReason.STORAGE_FULL)
     stage = _awaiting(job)
     if stage is not None:
-        retries.lose_answer(stage, now, paid=paid, pause=BACKOFF[-1], reason=StageReason.STORAGE_FULL)
+        retries.handle_lost_response(stage, now, paid=paid, pause=BACKOFF[-1], reason=StageReason.STORAGE_FULL)
     db.session.commit()
 
 
 def _awaiting(job: Called) -> Stage | None:
     """The stage, if it still waits for what came of this call; the order has to be locked."""
     stage = db.session.get(Stage, job.id, populate_existing=True)
-    if stage is None or stage.claim != job.claim or stage.state not in retries.AWAITING:
+    if stage is None or stage.claim != job.claim or stage.state not in retries.IN_FLIGHT:
         return None
     return stage
 
 
-def doubt_section(job: Called, error: ProviderError, now: datetime) -> StageType | None:
+def mark_invalid(job: Called, error: ProviderError, now: datetime) -> StageType | None:
     """Mark the section as not working, so that no other order tries it in vain, and want a check at once.
 
     What it says of key and list is worth knowing; that it works again, it cannot say.
@@ -205,7 +205,7 @@ def doubt_section(job: Called, error: ProviderError, now: datetime) -> StageType
         return None
     if row.is_refused and row.probe_stage_id != job.id:
         return None
-    check_results.refuse_by_generation(row, Finding(Reason(error.code), error.detail, FoundBy.GENERATION), now)
+    check_results.refuse_by_generation(row, Problem(Reason(error.code), error.detail, FoundBy.GENERATION), now)
     return _want_check(row, now)
 
 

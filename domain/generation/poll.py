@@ -20,7 +20,7 @@ from domain.generation import download, outcomes, reconcile, submit
 from domain.generation.calls import Call
 from domain.orders import leases, stages
 from domain.orders.models import Attempt, AttemptState, Ready, Stage, StageReason, StageState
-from domain.storage_retry import persisted
+from domain.storage_retry import retry_while_storage_down
 from providers.base import JobStatus, MediaLink
 from providers.errors import JobUnknown, ProviderError, RateLimited, SettingsError
 from providers.kinds import ProviderKind, StageType
@@ -52,7 +52,7 @@ class Polled:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class PollJob:
     """One job to look at. ``unknown`` is how often in a row the provider has not known it.
 
     ``due_at`` is what the look was due for: a call to us that comes meanwhile asks for another one.
@@ -86,14 +86,14 @@ def poll_due(now: datetime) -> Polled:
         return Polled(download.fetch(finished), checks, again_at)
 
 
-def _take_looks(now: datetime) -> tuple[list[_Look], datetime | None]:
+def _take_looks(now: datetime) -> tuple[list[PollJob], datetime | None]:
     """The jobs that are due, as plain data, and when to come for more; nobody else takes them while our leases last."""
-    looks: list[_Look] = []
+    looks: list[PollJob] = []
     times: list[datetime] = []
     for kind in JOB_ADAPTERS:
         wanted = stages.count_due(StageState.SUBMITTED, kind, now, BATCH)
         if wanted:
-            grant = quotas.take_looks(kind, wanted)
+            grant = quotas.acquire_polls(kind, wanted)
             due = stages.take_due(StageState.SUBMITTED, now, grant.calls, kind)
             looks += [look for taken in due if (look := _look_of(taken.id, now, grant.counted_at))]
             times += [grant.again_at] if grant.again_at else []
@@ -101,12 +101,14 @@ def _take_looks(now: datetime) -> tuple[list[_Look], datetime | None]:
     return looks, min(times, default=None)
 
 
-def _look_of(stage_id: int, now: datetime, counted_at: float | None) -> _Look | None:
+def _look_of(stage_id: int, now: datetime, counted_at: float | None) -> PollJob | None:
     stage = db.session.get_one(Stage, stage_id)
     attempt = submit.open_attempt(stage_id)
     if attempt is None or attempt.job_id is None:
         # Cannot come about by our own moves; a person can hand the stage in anew.
-        stages.move(stage, SUBMITTED, state=StageState.ATTENTION, reason=StageReason.JOB_UNKNOWN, lease_until=None)
+        stages.transition(
+            stage, SUBMITTED, state=StageState.ATTENTION, reason=StageReason.JOB_UNKNOWN, lease_until=None
+        )
         return None
     call = submit.call_of(stage, attempt)
     if call is None:
@@ -116,7 +118,7 @@ def _look_of(stage_id: int, now: datetime, counted_at: float | None) -> _Look | 
     deadline_at = attempt.deadline_at or now
     call = replace(call, counted_at=counted_at)
     taken_at = attempt.submitted_at or attempt.started_at
-    return _Look(call, attempt.job_id, attempt.looks, stage.passing_failures, deadline_at, stage.due_at, taken_at)
+    return PollJob(call, attempt.job_id, attempt.looks, stage.passing_failures, deadline_at, stage.due_at, taken_at)
 
 
 def _wait_for_the_key(stage: Stage, attempt: Attempt, now: datetime) -> None:
@@ -125,7 +127,7 @@ def _wait_for_the_key(stage: Stage, attempt: Attempt, now: datetime) -> None:
     After ``STAGE_WAIT_HOURS`` a person decides: nobody may have that ``ADMIN_SECRET_KEY`` any more.
     """
     given_up = _is_given_up(attempt.submitted_at or attempt.started_at, now)
-    stages.move(
+    stages.transition(
         stage,
         SUBMITTED,
         state=StageState.ATTENTION if given_up else StageState.SUBMITTED,
@@ -140,7 +142,7 @@ def _is_given_up(taken_at: datetime, now: datetime) -> bool:
     return now - taken_at > timedelta(hours=current_settings().stage_wait_hours)
 
 
-def _ask_and_count(looks: list[_Look]) -> list[tuple[_Look, JobStatus | ProviderError]]:
+def _ask_and_count(looks: list[PollJob]) -> list[tuple[PollJob, JobStatus | ProviderError]]:
     """Look at all of them side by side, then count them for when they left; no transaction is open meanwhile."""
     if not looks:
         return []
@@ -154,14 +156,14 @@ def _ask_and_count(looks: list[_Look]) -> list[tuple[_Look, JobStatus | Provider
     return [(look, found) for look, _, found in answers]
 
 
-@persisted
+@retry_while_storage_down
 def _count_as_left(left: dict[tuple[ProviderKind, float], list[float | None]]) -> None:
     for (kind, counted_at), moments in left.items():
         quotas.correct(kind, counted_at, moments)
     db.session.commit()
 
 
-def _poll(look: _Look) -> tuple[_Look, float, JobStatus | ProviderError]:
+def _poll(look: PollJob) -> tuple[PollJob, float, JobStatus | ProviderError]:
     """The look, when its question left, and what came of it."""
     call = look.call
     left_at = utc_now().timestamp()
@@ -175,8 +177,8 @@ def _poll(look: _Look) -> tuple[_Look, float, JobStatus | ProviderError]:
     return look, left_at, found
 
 
-@persisted
-def _settle(look: _Look, found: JobStatus | ProviderError, now: datetime) -> StageType | None:
+@retry_while_storage_down
+def _settle(look: PollJob, found: JobStatus | ProviderError, now: datetime) -> StageType | None:
     """Store what a look has found; returns the stage's type if its section must be checked. Commits."""
     call = look.call
     if isinstance(found, JobStatus) and found.error is not None:
@@ -186,11 +188,13 @@ def _settle(look: _Look, found: JobStatus | ProviderError, now: datetime) -> Sta
     if isinstance(found, SettingsError) and not _is_given_up(look.taken_at, now):
         # Past its deadline, too: the key can be put in order, and the job is paid for.
         _look_again(look, now + REFUSED_INTERVAL, reason=found.code, detail=found.detail)
-        check = outcomes.doubt_section(call, found, now)
+        check = outcomes.mark_invalid(call, found, now)
     elif isinstance(found, JobUnknown) and look.unknown + 1 >= UNKNOWN_LOOKS:
         _lose(look, found)
     elif now >= look.deadline_at:
-        stages.move(call, SUBMITTED, state=StageState.ATTENTION, reason=StageReason.JOB_TOO_LONG, lease_until=None)
+        stages.transition(
+            call, SUBMITTED, state=StageState.ATTENTION, reason=StageReason.JOB_TOO_LONG, lease_until=None
+        )
     else:
         _look_again(look, _next_look(look, now), **_trouble(look, found))
     if isinstance(found, RateLimited):
@@ -199,7 +203,7 @@ def _settle(look: _Look, found: JobStatus | ProviderError, now: datetime) -> Sta
     return check
 
 
-def _trouble(look: _Look, found: JobStatus | ProviderError) -> dict[str, object]:
+def _trouble(look: PollJob, found: JobStatus | ProviderError) -> dict[str, object]:
     """What the page shows beside a running job, and how often the provider has not known it."""
     if isinstance(found, JobStatus):
         return {"reason": None, "detail": "", "passing_failures": 0}
@@ -207,24 +211,24 @@ def _trouble(look: _Look, found: JobStatus | ProviderError) -> dict[str, object]
     return {"reason": found.code, "detail": found.detail, "passing_failures": unknown}
 
 
-def _next_look(look: _Look, now: datetime) -> datetime:
+def _next_look(look: PollJob, now: datetime) -> datetime:
     interval = INTERVALS[min(look.looks, len(INTERVALS)) - 1]
     if submit.will_call(JOB_ADAPTERS[look.call.config.provider_kind]):
         interval = INTERVAL_IF_CALLED
     return now + interval * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # not a secret: it spreads the load
 
 
-def _look_again(look: _Look, due_at: datetime, **values: object) -> None:
+def _look_again(look: PollJob, due_at: datetime, **values: object) -> None:
     unless_wanted_sooner = case((Stage.due_at == look.due_at, due_at), else_=Stage.due_at)
-    stages.move(look.call, SUBMITTED, due_at=unless_wanted_sooner, lease_until=None, **values)
+    stages.transition(look.call, SUBMITTED, due_at=unless_wanted_sooner, lease_until=None, **values)
 
 
-def _lose(look: _Look, error: JobUnknown) -> None:
+def _lose(look: PollJob, error: JobUnknown) -> None:
     """The provider has forgotten the job: what became of the money, only a person can find out."""
     attempt = db.session.get_one(Attempt, look.call.attempt_id)
     attempt.state, attempt.ended_at, attempt.code = AttemptState.LOST, utc_now(), error.code
     attempt.api_key_encrypted = None
-    stages.move(
+    stages.transition(
         look.call,
         SUBMITTED,
         state=StageState.ATTENTION,

@@ -16,9 +16,9 @@ from domain.generation.submit import RESEND_WAITS
 from domain.orders import leases, stages
 from domain.orders.leases import Lease
 from domain.orders.models import Attempt, Stage, StageReason, StageState
-from domain.storage_retry import persisted
+from domain.storage_retry import retry_while_storage_down
 from providers.base import JobProvider, Ticket
-from providers.errors import PassingError, ProviderError
+from providers.errors import ProviderError, TransientError
 from providers.kinds import StageType
 from providers.registry import JOB_ADAPTERS, open_job_provider
 
@@ -58,7 +58,7 @@ def _resolve(lease: Lease, now: datetime) -> StageType | None:
         provider = open_job_provider(call.config.provider_kind, call.credentials)
         if hinted and _confirm(call, provider, hinted, losses, now):
             return None
-        if provider.honours_tokens:
+        if provider.idempotent_submit:
             return _send_again(call, provider, losses, now)
     _leave_to_a_person(lease, hinted)
     return None
@@ -66,7 +66,7 @@ def _resolve(lease: Lease, now: datetime) -> StageType | None:
 
 def _needs_its_key(attempt: Attempt) -> bool:
     """Whether there is something to find out at the provider, which its key has to be opened for."""
-    return bool(attempt.hinted_job_id) or JOB_ADAPTERS[attempt.provider_kind].honours_tokens
+    return bool(attempt.hinted_job_id) or JOB_ADAPTERS[attempt.provider_kind].idempotent_submit
 
 
 def _wait_for_the_key(stage: Stage, now: datetime) -> None:
@@ -80,7 +80,7 @@ def _wait_for_the_key(stage: Stage, now: datetime) -> None:
         }
     else:
         moved = {"reason": StageReason.ANSWER_LOST, "state": StageState.ATTENTION}
-    stages.move(stage, {StageState.UNCERTAIN}, lease_until=None, **moved)
+    stages.transition(stage, {StageState.UNCERTAIN}, lease_until=None, **moved)
 
 
 def _confirm(call: Call, provider: JobProvider, job_id: str, losses: int, now: datetime) -> bool:
@@ -93,7 +93,7 @@ def _confirm(call: Call, provider: JobProvider, job_id: str, losses: int, now: d
     except ProviderError as error:
         call.hide_words(error)
         log.info("call back not confirmed", **call.facts, outcome=error.code)
-        if isinstance(error, PassingError) and not provider.honours_tokens:
+        if isinstance(error, TransientError) and not provider.idempotent_submit:
             _look_again(call, losses, now)
             return True
         return False
@@ -108,7 +108,7 @@ def _send_again(call: Call, provider: JobProvider, losses: int, now: datetime) -
     except ProviderError as error:
         call.hide_words(error)
         log.info("submit repeated", **call.facts, outcome=error.code, detail=error.detail)
-        if not isinstance(error, PassingError):
+        if not isinstance(error, TransientError):
             return submit.record_refusal(call, error)
         _look_again(call, losses, now)
         return None
@@ -116,19 +116,19 @@ def _send_again(call: Call, provider: JobProvider, losses: int, now: datetime) -
     return None
 
 
-@persisted
+@retry_while_storage_down
 def _look_again(call: Call, losses: int, now: datetime) -> None:
     if losses >= len(RESEND_WAITS):
-        stages.move(
+        stages.transition(
             call, {StageState.UNCERTAIN}, state=StageState.ATTENTION, reason=StageReason.ANSWER_LOST, lease_until=None
         )
     else:
         moved = {"due_at": now + RESEND_WAITS[losses], "lost_answers": losses + 1, "reason": StageReason.ANSWER_LOST}
-        stages.move(call, {StageState.UNCERTAIN}, lease_until=None, **moved)
+        stages.transition(call, {StageState.UNCERTAIN}, lease_until=None, **moved)
     db.session.commit()
 
 
-@persisted
+@retry_while_storage_down
 def _leave_to_a_person(lease: Lease, hinted: str | None) -> None:
     """Nothing more can be found out; unless a call to us has named another job just now."""
     stages.lock_order(db.session.get_one(Stage, lease.stage_id).order_id)
@@ -136,9 +136,9 @@ def _leave_to_a_person(lease: Lease, hinted: str | None) -> None:
     attempt = submit.open_attempt(stage.id)
     if stage.claim == lease.claim:
         if attempt is not None and attempt.hinted_job_id not in (None, hinted):
-            stages.move(stage, {StageState.UNCERTAIN}, due_at=utc_now(), lease_until=None)
+            stages.transition(stage, {StageState.UNCERTAIN}, due_at=utc_now(), lease_until=None)
         else:
-            stages.move(
+            stages.transition(
                 stage,
                 {StageState.UNCERTAIN},
                 state=StageState.ATTENTION,

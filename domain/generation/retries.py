@@ -25,26 +25,26 @@ REPEATABLE = (StageType.POEM, StageType.VOICE)
 #: Of a provider that costs nothing: a stage that kills its worker this often is left to a person.
 FREE_LOST_ANSWERS_REPEATED = 2
 #: Where a stage stands while an answer about it can come. A late one finds its stage uncertain, and settles that.
-AWAITING = (StageState.RUNNING, StageState.UNCERTAIN, StageState.SUBMITTED, StageState.FETCHING)
+IN_FLIGHT = (StageState.RUNNING, StageState.UNCERTAIN, StageState.SUBMITTED, StageState.FETCHING)
 JITTER = 0.2
 LONGEST_HINT = timedelta(hours=1)
 
 
 def wait(stage: Claimed, reason: str, **values: Any) -> None:
     """Let the stage wait for its section."""
-    stages.move(stage, AWAITING, state=StageState.WAITING, reason=str(reason), lease_until=None, **values)
+    stages.transition(stage, IN_FLIGHT, state=StageState.WAITING, reason=str(reason), lease_until=None, **values)
 
 
-def lose_answer(
+def handle_lost_response(
     stage: Stage, now: datetime, *, paid: bool, pause: timedelta = BACKOFF[0], reason: str = "answer_lost"
 ) -> None:
     """The call may or may not have been carried out: repeat it only where that is allowed, else ask a person."""
     if _may_be_charged_again(stage) if paid else stage.lost_answers < FREE_LOST_ANSWERS_REPEATED:
         queue_again(stage, now, reason, pause, lost_answers=stage.lost_answers + 1)
         return
-    stages.move(
+    stages.transition(
         stage,
-        AWAITING,
+        IN_FLIGHT,
         state=StageState.ATTENTION,
         reason=reason,
         lease_until=None,
@@ -66,7 +66,7 @@ def count_unreadable(stage: Stage, error: ProviderError, now: datetime, *, paid:
         fail(stage, error.code, now, unreadable_answers=count, **said(error))
 
 
-def count_passing_failure(stage: Stage, error: ProviderError, now: datetime) -> StageType | None:
+def retry_transient(stage: Stage, error: ProviderError, now: datetime) -> StageType | None:
     """Try again with growing waits; after the last, wait for a check of the section to pass.
 
     Returns the stage's type if its section must be checked now.
@@ -89,9 +89,9 @@ def count_passing_failure(stage: Stage, error: ProviderError, now: datetime) -> 
 def queue_again(stage: Stage, now: datetime, reason: str, delay: timedelta, **values: Any) -> None:
     """Let the stage be taken again after ``delay``, more or less."""
     spread = delay * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # not a secret: it spreads the load
-    stages.move(
+    stages.transition(
         stage,
-        AWAITING,
+        IN_FLIGHT,
         state=StageState.QUEUED,
         reason=reason,
         lease_until=None,
@@ -103,9 +103,9 @@ def queue_again(stage: Stage, now: datetime, reason: str, delay: timedelta, **va
 
 def fail(stage: Stage, reason: str, now: datetime, **values: Any) -> None:
     """End the stage without a work."""
-    stages.move(
+    stages.transition(
         stage,
-        AWAITING,
+        IN_FLIGHT,
         state=StageState.FAILED,
         reason=reason,
         lease_until=None,

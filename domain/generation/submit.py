@@ -21,9 +21,9 @@ from domain.orders.models import Attempt, AttemptState, Order, Stage, StageReaso
 from domain.provider_configs.resolver import ResolvedConfig
 from domain.secrets.context import current_vault
 from domain.secrets.vault import Unreadable
-from domain.storage_retry import persisted
+from domain.storage_retry import retry_while_storage_down
 from providers.base import JobProvider, Ticket
-from providers.errors import AnswerLost, ProviderError, UnreadableAnswer
+from providers.errors import InvalidResponse, OutcomeUnknown, ProviderError
 from providers.registry import JOB_ADAPTERS
 from settings import current_settings
 
@@ -43,8 +43,8 @@ def submit(call: Call, provider: JobProvider, lease: Lease) -> Outcome:
     try:
         if not call.model:
             call = calls.with_first_model(call, provider)
-        if not calls.may_leave(call, lease):
-            calls.give_back(call)
+        if not calls.may_send(call, lease):
+            calls.release_claim(call)
             return Outcome()
         ticket = provider.submit(call.request())
     except ProviderError as error:
@@ -60,14 +60,14 @@ def submit(call: Call, provider: JobProvider, lease: Lease) -> Outcome:
 
 def may_have_been_taken(error: ProviderError) -> bool:
     """Whether the job may run although the submit failed; the adapter knows which of its provider's 5xx say so."""
-    return isinstance(error, AnswerLost | UnreadableAnswer)
+    return isinstance(error, OutcomeUnknown | InvalidResponse)
 
 
 def doubt(stage: Stage, attempt: Attempt, code: str, now: datetime) -> None:
     """Nobody knows whether the attempt was taken: look for its answer, or ask a person. The caller commits."""
     attempt.state, attempt.code = AttemptState.UNCERTAIN, code
     until = _first_look(attempt, now)
-    stages.move(
+    stages.transition(
         stage,
         {StageState.RUNNING, StageState.UNCERTAIN},
         state=StageState.UNCERTAIN if until else StageState.ATTENTION,
@@ -107,7 +107,7 @@ def call_of(stage: Stage, attempt: Attempt) -> Call | None:
     )
 
 
-@persisted
+@retry_while_storage_down
 def store_ticket(call: Call, ticket: Ticket, first_look: datetime | None = None) -> None:
     """Keep the job's id, whoever holds the stage meanwhile: the job runs and is paid for.
 
@@ -152,10 +152,10 @@ def store_ticket(call: Call, ticket: Ticket, first_look: datetime | None = None)
 
 def _move_whoever_holds_it(call: Call, **values: Any) -> None:
     stages.lock_order(call.order_id)
-    stages.move(db.session.get_one(Stage, call.id), TAKEN_STATES, **values)
+    stages.transition(db.session.get_one(Stage, call.id), TAKEN_STATES, **values)
 
 
-@persisted
+@retry_while_storage_down
 def _doubt(call: Call, error: ProviderError) -> None:
     stage = db.session.get_one(Stage, call.id)
     attempt = db.session.get_one(Attempt, call.attempt_id)
@@ -182,7 +182,7 @@ def _first_look(attempt: Attempt, now: datetime) -> datetime | None:
     adapter = JOB_ADAPTERS[attempt.provider_kind]
     if attempt.hinted_job_id:
         return now
-    if adapter.honours_tokens:
+    if adapter.idempotent_submit:
         return now + RESEND_WAITS[0]
     if not current_settings().public_url:
         return None

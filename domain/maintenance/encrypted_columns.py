@@ -14,7 +14,7 @@ from domain.db import db
 from domain.generation.calls import snapshot_place
 from domain.orders.models import Attempt, Stage
 from domain.provider_configs.models import ProviderConfig, live_place
-from domain.secrets.vault import Place, Unreadable, Vault, Why, key_id_of
+from domain.secrets.vault import KeyContext, Unreadable, Vault, Why, key_id_of
 from providers.kinds import ProviderKind, StageType
 
 
@@ -34,7 +34,7 @@ class SealedColumn:
     role: Role
     token: InstrumentedAttribute[str | None]
     provider_kind: InstrumentedAttribute[ProviderKind] | InstrumentedAttribute[ProviderKind | None]
-    place_of: Callable[[StageType, ProviderKind], Place]
+    place_of: Callable[[StageType, ProviderKind], KeyContext]
 
 
 SECTION_COLUMNS = (
@@ -74,7 +74,7 @@ class SealedKey:
         """The key in clear. Raises ``domain.secrets.vault.Unreadable``."""
         return vault.open(self.token or "", self._place())  # pragma: no mutate  # any other text is no token either
 
-    def seal_again(self, vault: Vault) -> None:
+    def re_encrypt(self, vault: Vault) -> None:
         """Store the same key as ``vault`` seals it now, and read it back; the caller commits.
 
         Nothing else of the row changes, its version least of all: whoever works with the row at the moment goes on.
@@ -87,7 +87,7 @@ class SealedKey:
         if self.open(vault) != text:
             raise RuntimeError(f"the {self.column.role} key of {self.stage_type} does not read back as it was sealed")
 
-    def _place(self) -> Place:
+    def _place(self) -> KeyContext:
         kind = getattr(self.row, self.column.provider_kind.key)
         if kind is None:
             raise Unreadable(Why.DOES_NOT_OPEN)

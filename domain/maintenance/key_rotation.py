@@ -133,7 +133,7 @@ def _seal_anew(key: SealedKey, vault: Vault, present: str) -> tuple[Found, Outco
         return found, Outcome.FAILED
     if found.key_id == present:
         return found, Outcome.SKIPPED
-    key.seal_again(vault)
+    key.re_encrypt(vault)
     return found, Outcome.RE_ENCRYPTED
 
 

@@ -55,8 +55,8 @@ def sweep(now: datetime, waiting_messages: int = 0) -> Sweep:
     ready += release.release_all(now)
     ready += probes.let_through(now)
     release.give_up(now)
-    ready += _unheard(now, waiting_messages)
-    released = throttle_release.release_held(now)
+    ready += _lost_messages(now, waiting_messages)
+    released = throttle_release.release_throttled(now)
     call_counters.count_up()
     order_stats.count_up(now)
     return Sweep(ready + released.ready, checks.due_checks(now, CHECK_PATIENCE), released.again_at)
@@ -80,7 +80,7 @@ def _end_leases(now: datetime, clock: StepDetector) -> None:
             select(Attempt).where(Attempt.stage_id == stage.id, Attempt.state == AttemptState.OPEN)
         )
         if attempt is None:
-            stages.move(
+            stages.transition(
                 stage, {StageState.RUNNING}, state=StageState.QUEUED, lease_until=None, due_at=now, published_at=None
             )
         else:
@@ -96,7 +96,7 @@ def _lose_worker(stage: Stage, attempt: Attempt, now: datetime) -> None:
     attempt.state, attempt.ended_at, attempt.code = AttemptState.LOST, now, StageReason.WORKER_GONE
     # Nothing says that the provider is unwell, so there is no reason to wait.
     paid = ADAPTERS[attempt.provider_kind].paid
-    retries.lose_answer(stage, now, paid=paid, pause=timedelta(0))
+    retries.handle_lost_response(stage, now, paid=paid, pause=timedelta(0))
 
 
 def _end_fetch_leases(now: datetime, clock: StepDetector) -> None:
@@ -106,7 +106,7 @@ def _end_fetch_leases(now: datetime, clock: StepDetector) -> None:
         if clock.step():
             db.session.rollback()
             return
-        stages.move(stage, {StageState.FETCHING}, state=StageState.SUBMITTED, lease_until=None, due_at=now)
+        stages.transition(stage, {StageState.FETCHING}, state=StageState.SUBMITTED, lease_until=None, due_at=now)
         db.session.commit()
 
 
@@ -124,13 +124,13 @@ def _unblock_forgotten(now: datetime) -> list[Ready]:
     for order_id in order_ids:
         stages.lock_order(order_id)
         ready += stages.unblock(order_id, now)
-        stages.follow_stages([order_id])
+        stages.update_order_states([order_id])
         db.session.commit()
     db.session.rollback()
     return ready
 
 
-def _unheard(now: datetime, waiting_messages: int) -> list[Ready]:
+def _lost_messages(now: datetime, waiting_messages: int) -> list[Ready]:
     """Stages that are due and that no message is on its way for; notes that one is now.
 
     Those that none was sent for come first, the oldest first. Of the others as many are sent again as messages are

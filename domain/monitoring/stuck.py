@@ -14,7 +14,7 @@ from sqlalchemy.orm import selectinload
 
 from domain.db import db
 from domain.monitoring import stuck_rules
-from domain.monitoring.stuck_rules import Standstill, poem
+from domain.monitoring.stuck_rules import StuckReason, poem
 from domain.orders.models import Attempt, AttemptState, Order, OrderState, Stage, StageState
 from providers.kinds import StageType
 from settings import current_settings
@@ -23,7 +23,7 @@ STAGES_OF_AN_ORDER = len(StageType)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StuckStage:
     """One stage that stands. ``until`` is when something happens by itself; None where nothing will.
 
     ``reason`` is the stage's own: what its section lacks, what a person has to decide.
@@ -32,7 +32,7 @@ class Standing:
     order_id: int
     stage_type: StageType
     state: StageState
-    why: Standstill
+    why: StuckReason
     since: datetime
     until: datetime | None
     reason: str | None
@@ -44,16 +44,16 @@ class Page:
 
     orders: list[Order]
     older_than: int | None
-    standing: dict[int, list[Standing]]
+    standing: dict[int, list[StuckStage]]
 
 
-def of_order(order_id: int, now: datetime) -> dict[StageType, Standing]:
+def of_order(order_id: int, now: datetime) -> dict[StageType, StuckStage]:
     """The stages of one order that stand; those too that follow from an end, such as a poem that failed."""
     found = _standing(select_standing(now, ended=True).where(Stage.order_id == order_id), now)
     return {each.stage_type: each for each in found}
 
 
-def of_orders(order_ids: Collection[int], now: datetime) -> dict[int, list[Standing]]:
+def of_orders(order_ids: Collection[int], now: datetime) -> dict[int, list[StuckStage]]:
     """The stages of these orders that stand."""
     return _by_order(_standing(select_standing(now).where(Stage.order_id.in_(order_ids)).order_by(Stage.id), now))
 
@@ -83,7 +83,7 @@ def select_standing(now: datetime, *, ended: bool = False) -> Select[*tuple[Any,
     """Every stage that stands, why, and the times that tell since when."""
     rules = stuck_rules.rules(now)
     if ended:
-        rules.append((Standstill.POEM_FAILED, stuck_rules.poem_failed()))
+        rules.append((StuckReason.POEM_FAILED, stuck_rules.poem_failed()))
     return (
         select(
             Stage.order_id,
@@ -115,39 +115,39 @@ def select_standing(now: datetime, *, ended: bool = False) -> Select[*tuple[Any,
     )
 
 
-def _standing(query: Select[*tuple[Any, ...]], now: datetime) -> list[Standing]:
+def _standing(query: Select[*tuple[Any, ...]], now: datetime) -> list[StuckStage]:
     return [read_standing(row, now) for row in db.session.execute(query)]
 
 
-def read_standing(row: Row[*tuple[Any, ...]], now: datetime) -> Standing:
+def read_standing(row: Row[*tuple[Any, ...]], now: datetime) -> StuckStage:
     """What a row of ``select_standing`` says, or one with the same names."""
-    why = Standstill(row.why)
+    why = StuckReason(row.why)
     since, until = _times(row, why)
     since = min(since or row.updated_at, now)
     # What should have happened by now, and has not, is no promise any more.
     until = until if until and until > now else None
-    return Standing(row.order_id, row.stage_type, row.state, why, since, until, row.reason)
+    return StuckStage(row.order_id, row.stage_type, row.state, why, since, until, row.reason)
 
 
 def _times(  # noqa: PLR0911  # one for each reason
-    row: Row[*tuple[Any, ...]], why: Standstill
+    row: Row[*tuple[Any, ...]], why: StuckReason
 ) -> tuple[datetime | None, datetime | None]:
     """Since when it stands, and when something happens by itself."""
     match why:
-        case Standstill.SETTINGS:
+        case StuckReason.SETTINGS:
             return row.waiting_since, row.waiting_since + timedelta(hours=current_settings().stage_wait_hours)
-        case Standstill.JOB_KEY_UNREADABLE:
+        case StuckReason.JOB_KEY_UNREADABLE:
             patience = timedelta(hours=current_settings().stage_wait_hours)
             return row.submitted_at or row.attempted_at, row.submitted_at and row.submitted_at + patience
-        case Standstill.JOB_SLOW | Standstill.JOB_KEY_REFUSED:
+        case StuckReason.JOB_SLOW | StuckReason.JOB_KEY_REFUSED:
             return row.submitted_at, row.deadline_at
-        case Standstill.ANSWER_LOST:
+        case StuckReason.ANSWER_LOST:
             return row.lost_at or row.attempted_at, row.due_at
-        case Standstill.DISK_FULL | Standstill.CLOCK_SET:
+        case StuckReason.DISK_FULL | StuckReason.CLOCK_SET:
             return row.updated_at, row.due_at
-        case Standstill.DECISION:
+        case StuckReason.DECISION:
             return row.updated_at, None
-        case Standstill.POEM_FAILED | Standstill.POEM_UNDECIDED:
+        case StuckReason.POEM_FAILED | StuckReason.POEM_UNDECIDED:
             return row.poem_moved_at, None
         case _:
             return _left_since(row), None
@@ -164,8 +164,8 @@ def _left_since(row: Row[*tuple[Any, ...]]) -> datetime | None:
     return times.get(row.state, row.due_at)
 
 
-def _by_order(found: Iterable[Standing]) -> dict[int, list[Standing]]:
-    orders: dict[int, list[Standing]] = {}
+def _by_order(found: Iterable[StuckStage]) -> dict[int, list[StuckStage]]:
+    orders: dict[int, list[StuckStage]] = {}
     for each in found:
         orders.setdefault(each.order_id, []).append(each)
     return orders

@@ -34,7 +34,7 @@ LONGEST_PLAN = timedelta(hours=2)
 poem = aliased(Stage)
 
 
-class Standstill(StrEnum):
+class StuckReason(StrEnum):
     """Why a stage stands."""
 
     NO_WORKER = "no_worker"
@@ -53,7 +53,7 @@ class Standstill(StrEnum):
     POEM_FAILED = "poem_failed"
 
 
-def rules(now: datetime) -> list[tuple[Standstill, ColumnElement[bool]]]:
+def rules(now: datetime) -> list[tuple[StuckReason, ColumnElement[bool]]]:
     """Each reason with what makes it true; where several are, the first counts. ``Attempt`` is the unended one, if any.
 
     A stage that waits for its settings counts at once; only a check, which lasts seconds, may take its time.
@@ -63,30 +63,30 @@ def rules(now: datetime) -> list[tuple[Standstill, ColumnElement[bool]]]:
     in_line = Stage.state.in_((StageState.QUEUED, StageState.SUBMITTED, StageState.UNCERTAIN))
     submitted = Stage.state == StageState.SUBMITTED
     return [
-        (Standstill.NO_WORKER, and_(or_(left, due), not_(someone_works))),
-        (Standstill.NOT_TAKEN_UP, left),
+        (StuckReason.NO_WORKER, and_(or_(left, due), not_(someone_works))),
+        (StuckReason.NOT_TAKEN_UP, left),
         (
-            Standstill.DISK_FULL,
+            StuckReason.DISK_FULL,
             and_(Stage.state.in_((StageState.QUEUED, StageState.SUBMITTED)), Stage.reason == StageReason.STORAGE_FULL),
         ),
         (
-            Standstill.JOB_KEY_UNREADABLE,
+            StuckReason.JOB_KEY_UNREADABLE,
             and_(
                 Stage.state.in_((StageState.SUBMITTED, StageState.UNCERTAIN)),
                 Stage.reason == StageReason.JOB_KEY_UNREADABLE,
             ),
         ),
-        (Standstill.JOB_KEY_REFUSED, and_(submitted, Stage.reason.in_(REFUSALS))),
+        (StuckReason.JOB_KEY_REFUSED, and_(submitted, Stage.reason.in_(REFUSALS))),
         # Those that are held go on by themselves, at their provider's pace; who wants more of it, buys more.
-        (Standstill.WORKERS_BUSY, and_(due, Stage.reason.is_distinct_from(StageReason.THROTTLED))),
-        (Standstill.CALL_HANGS, _hanging(now)),
-        (Standstill.CLOCK_SET, and_(in_line, Stage.due_at > now + LONGEST_PLAN)),
-        (Standstill.JOB_SLOW, and_(submitted, _slow(now))),
-        (Standstill.ANSWER_LOST, and_(Stage.state == StageState.UNCERTAIN, Attempt.started_at < now - PATIENCE)),
-        (Standstill.SETTINGS, _lacks_settings(now)),
-        (Standstill.DECISION, Stage.state == StageState.ATTENTION),
+        (StuckReason.WORKERS_BUSY, and_(due, Stage.reason.is_distinct_from(StageReason.THROTTLED))),
+        (StuckReason.CALL_HANGS, _hanging(now)),
+        (StuckReason.CLOCK_SET, and_(in_line, Stage.due_at > now + LONGEST_PLAN)),
+        (StuckReason.JOB_SLOW, and_(submitted, _slow(now))),
+        (StuckReason.ANSWER_LOST, and_(Stage.state == StageState.UNCERTAIN, Attempt.started_at < now - PATIENCE)),
+        (StuckReason.SETTINGS, _lacks_settings(now)),
+        (StuckReason.DECISION, Stage.state == StageState.ATTENTION),
         (
-            Standstill.POEM_UNDECIDED,
+            StuckReason.POEM_UNDECIDED,
             and_(Stage.state == StageState.BLOCKED, poem.state == StageState.ATTENTION),
         ),
     ]

@@ -8,7 +8,7 @@ from sqlalchemy import Row, func, select
 
 from domain.db import db
 from domain.monitoring import stuck
-from domain.monitoring.stuck import Standing
+from domain.monitoring.stuck import StuckStage
 from domain.orders.models import Stage
 from domain.orders.throttled_stages import is_held
 from providers.kinds import StageType
@@ -34,7 +34,7 @@ _TIMES = (
 class Group:
     """Works of one kind that stand for one reason; ``standing`` tells of them as of one, the oldest order's."""
 
-    standing: Standing
+    standing: StuckStage
     stages: int
 
 

@@ -59,7 +59,7 @@ def request(order_id: int, by: str, now: datetime, *, ended_before: datetime | N
     db.session.flush()
     if order.state not in _ENDED_STATES:
         # One that has ended keeps its state, and so every figure that it is in.
-        stages.follow_stages([order_id])
+        stages.update_order_states([order_id])
     db.session.commit()
     log.info("order erased", order_id=order_id, by=by)
     return order

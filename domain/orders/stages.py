@@ -39,7 +39,7 @@ class Claimed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Claim:
     """A stage that the caller has taken just now, and the claim that it got."""
 
     id: int
@@ -54,19 +54,19 @@ def claim(stage_id: int, now: datetime) -> Stage | None:
     return db.session.scalar(_CLAIM, {"stage_id": stage_id, "now": now, "leased_until": now + LEASE})
 
 
-def move(stage: Claimed, expected: Collection[StageState], **values: Any) -> bool:
+def transition(stage: Claimed, expected: Collection[StageState], **values: Any) -> bool:
     """Give ``stage`` new values if it still has the claim that ``stage`` was read with and is in ``expected``.
 
     Returns whether it did: False means that somebody else has moved it since, and the caller must change nothing.
     """
     moved = move_first(stage, expected, **values)
     if moved:
-        follow_stages([stage.order_id])
+        update_order_states([stage.order_id])
     return moved
 
 
 def move_first(stage: Claimed, expected: Collection[StageState], **values: Any) -> bool:
-    """As ``move``, for a caller that moves other stages of the order as well, and then lets the order follow."""
+    """As ``transition``, for a caller that moves other stages of the order as well, and then lets the order follow."""
     lock_order(stage.order_id)
     expressions = {name: value for name, value in values.items() if isinstance(value, ColumnElement)}
     plain = {f"new_{name}": value for name, value in values.items() if name not in expressions}
@@ -83,7 +83,7 @@ def count_due(state: StageState, kind: ProviderKind, now: datetime, limit: int) 
     return db.session.scalars(select(func.count()).select_from(due)).one()
 
 
-def take_due(state: StageState, now: datetime, limit: int, kind: ProviderKind | None = None) -> list[Taken]:
+def take_due(state: StageState, now: datetime, limit: int, kind: ProviderKind | None = None) -> list[Claim]:
     """Take the stages in ``state``, of one provider or of any, whose time has come and that nobody holds.
 
     Longest due first. Their state stays; their claim goes up, so that whoever held them before and comes back changes
@@ -97,7 +97,7 @@ def take_due(state: StageState, now: datetime, limit: int, kind: ProviderKind | 
         .returning(Stage.id, Stage.claim)
         .execution_options(synchronize_session=False)
     )
-    return [Taken(stage_id, claim) for stage_id, claim in sorted(taken)]
+    return [Claim(stage_id, claim) for stage_id, claim in sorted(taken)]
 
 
 def _due(state: StageState, now: datetime, kind: ProviderKind | None) -> list[ColumnElement[bool]]:
@@ -117,7 +117,7 @@ def lock_order(order_id: int) -> None:
     db.session.execute(_LOCK, {"order_id": order_id})
 
 
-def follow_stages(order_ids: Collection[int]) -> None:
+def update_order_states(order_ids: Collection[int]) -> None:
     """Give orders the state that follows from their stages; their rows must be locked."""
     now = utc_now()
     if order_ids:

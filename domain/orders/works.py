@@ -14,7 +14,7 @@ from domain.media.bucket import MediaBucket
 from domain.media.folder import MediaFolder
 from domain.media.store import media_store_of
 from domain.orders.models import Order, Stage, StageState, Work
-from domain.storage_retry import persisted
+from domain.storage_retry import retry_while_storage_down
 from providers.base import GenerationResult
 from providers.http.download import Downloaded
 from providers.kinds import StageType
@@ -43,7 +43,7 @@ class StoredWork:
     sha256: str
 
 
-@persisted
+@retry_while_storage_down
 def store(stage_id: int, claim: int, result: GenerationResult) -> StoredWork:
     """Put the result where it survives a crash; outside any transaction, as it waits for the disk.
 
@@ -83,7 +83,7 @@ def discard(stage_id: int, stored: StoredWork) -> None:
         log.warning("late work not removed", file=stored.file_name, error=type(error).__name__)
 
 
-@persisted
+@retry_while_storage_down
 def _discard(stage_id: int, name: str | None) -> None:
     if name is None:
         return

@@ -231,7 +231,7 @@ def _fit_key(new: NewSettings) -> str:
         return ""
     try:
         key = api_keys.clean(new.api_key)
-    except api_keys.KeyUnfit as unfit:
+    except api_keys.InvalidKey as unfit:
         raise ChangeRefused(unfit.code, "api_key") from None
     if key and key_stands_in(key, new.model):
         raise ChangeRefused("key_as_model", "model")

@@ -9,13 +9,13 @@ from datetime import datetime
 import structlog
 
 from domain.provider_configs import history, model_lists
-from domain.provider_configs.models import PASSING_REASONS, Finding, ProviderConfig, Reason, Status
+from domain.provider_configs.models import PASSING_REASONS, Problem, ProviderConfig, Reason, Status
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CheckResult:
     """Two verdicts: ``finding`` is why the key did not pass, ``list_finding`` why its models are not known.
 
     ``proven`` is the model with which the key was shown to generate; empty where that was not asked, or not shown.
@@ -23,13 +23,13 @@ class Answer:
     """
 
     models: tuple[str, ...] = ()
-    finding: Finding | None = None
-    list_finding: Finding | None = None
+    finding: Problem | None = None
+    list_finding: Problem | None = None
     proven: str = ""
     balance: float | None = None
 
 
-def store_candidate(row: ProviderConfig, answer: Answer, now: datetime) -> None:
+def store_candidate(row: ProviderConfig, answer: CheckResult, now: datetime) -> None:
     """Promote the candidate if it was proven, else say why not; the live setting is touched only by a promotion."""
     row.candidate_checked_at, row.candidate_next_check_at = now, None
     row.candidate_models = list(answer.models)
@@ -47,7 +47,7 @@ def store_candidate(row: ProviderConfig, answer: Answer, now: datetime) -> None:
     _promote(row, answer, now)
 
 
-def _promote(row: ProviderConfig, answer: Answer, now: datetime) -> None:
+def _promote(row: ProviderConfig, answer: CheckResult, now: datetime) -> None:
     row.keep_as_previous()
     row.model = answer.proven
     row.provider_kind = row.candidate_provider_kind
@@ -65,7 +65,7 @@ def _promote(row: ProviderConfig, answer: Answer, now: datetime) -> None:
     _pass(row, answer, now, is_told=True)
 
 
-def store_live(row: ProviderConfig, answer: Answer, now: datetime) -> None:
+def store_live(row: ProviderConfig, answer: CheckResult, now: datetime) -> None:
     """Take the list of a live setting, and what the check has found of its key: healed, refused, or as it was."""
     row.checked_at = now
     refused_before = row.is_refused
@@ -84,7 +84,7 @@ def store_live(row: ProviderConfig, answer: Answer, now: datetime) -> None:
         _pass(row, answer, now, is_told=has_recovered)
 
 
-def refuse_by_generation(row: ProviderConfig, finding: Finding, now: datetime) -> None:
+def refuse_by_generation(row: ProviderConfig, finding: Problem, now: datetime) -> None:
     """A generation was refused for the settings: the section is blocked until something as strong has passed.
 
     Found again by the probe, it stays what it is, and the next probe comes later.
@@ -103,7 +103,7 @@ def pass_by_generation(row: ProviderConfig, now: datetime) -> None:
     _activate(row, now)
 
 
-def _refuse(row: ProviderConfig, finding: Finding, now: datetime) -> None:
+def _refuse(row: ProviderConfig, finding: Problem, now: datetime) -> None:
     """Mark the live setting and plan its healing; a passing failure never hides that it was refused."""
     if row.is_refused:
         if finding.reason in PASSING_REASONS:
@@ -125,7 +125,7 @@ def _plan(row: ProviderConfig, now: datetime) -> None:
         row.plan_healing(now)
 
 
-def _lifts(row: ProviderConfig, answer: Answer) -> bool:
+def _lifts(row: ProviderConfig, answer: CheckResult) -> bool:
     """Whether a check that has met no refusal is as strong as what has found the present one."""
     if not answer.proven:
         if row.reason is Reason.NO_CREDIT and row.refused_balance is None:
@@ -136,7 +136,7 @@ def _lifts(row: ProviderConfig, answer: Answer) -> bool:
     return answer.balance > row.refused_balance
 
 
-def _pass(row: ProviderConfig, answer: Answer, now: datetime, *, is_told: bool) -> None:
+def _pass(row: ProviderConfig, answer: CheckResult, now: datetime, *, is_told: bool) -> None:
     """The live setting works: take its list where that came, and its first model where none was chosen.
 
     ``is_told`` is whether the history says already that the check has passed.
@@ -154,7 +154,7 @@ def _activate(row: ProviderConfig, now: datetime) -> None:
     row.stop_healing()
 
 
-def _take_list(row: ProviderConfig, answer: Answer, now: datetime, *, is_told: bool) -> None:
+def _take_list(row: ProviderConfig, answer: CheckResult, now: datetime, *, is_told: bool) -> None:
     if answer.balance is not None:
         row.balance = answer.balance
     finding = answer.list_finding

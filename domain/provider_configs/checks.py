@@ -19,20 +19,20 @@ from domain.orders import leases
 from domain.orders.leases import LEASE
 from domain.orders.models import Ready
 from domain.provider_configs import check_results, release
-from domain.provider_configs.check_results import Answer
+from domain.provider_configs.check_results import CheckResult
 from domain.provider_configs.model_lists import spelled_as_listed
-from domain.provider_configs.models import Finding, FoundBy, ProviderConfig, Reason, Status, find, live_place
+from domain.provider_configs.models import FoundBy, Problem, ProviderConfig, Reason, Status, find, live_place
 from domain.secrets.context import current_vault
 from domain.secrets.vault import Unreadable
-from domain.storage_retry import persisted
+from domain.storage_retry import retry_while_storage_down
 from providers.base import Credentials, Proof, Provider
 from providers.errors import (
     ContentBlocked,
-    PassingError,
+    InvalidResponse,
     PermissionMissing,
     ProviderError,
     RequestRefused,
-    UnreadableAnswer,
+    TransientError,
 )
 from providers.kinds import ProviderKind, StageType
 from providers.registry import has_adapter, open_provider
@@ -51,7 +51,7 @@ CLAIM = LEASE
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CheckRequest:
     """What is to be checked, as it was when the check began."""
 
     stage_type: StageType
@@ -85,7 +85,7 @@ def check(stage_type: StageType) -> list[Ready]:
         works = _store(question, answer)
     if works:
         return release.release(question.stage_type, utc_now(), from_now_on=bool(answer.proven))
-    release.tell_why(question.stage_type)
+    release.update_wait_reason(question.stage_type)
     return []
 
 
@@ -154,7 +154,7 @@ def _want(row: ProviderConfig, now: datetime) -> bool:
     return True
 
 
-def _begin(stage_type: StageType, now: datetime) -> Question | None:
+def _begin(stage_type: StageType, now: datetime) -> CheckRequest | None:
     row = find(stage_type, lock=True)
     if row is None or row.provider_kind is None or (row.check_claimed_until and row.check_claimed_until > now):
         db.session.rollback()
@@ -170,11 +170,11 @@ def _begin(stage_type: StageType, now: datetime) -> Question | None:
     return question
 
 
-def _question(row: ProviderConfig, live_kind: ProviderKind, requested_at: datetime, now: datetime) -> Question:
+def _question(row: ProviderConfig, live_kind: ProviderKind, requested_at: datetime, now: datetime) -> CheckRequest:
     kind = row.candidate_provider_kind
     if kind is not None and row.candidate_is_due(now):
         inherited = row.model if kind == row.provider_kind else None
-        return Question(
+        return CheckRequest(
             row.stage_type,
             row.version,
             True,
@@ -185,7 +185,7 @@ def _question(row: ProviderConfig, live_kind: ProviderKind, requested_at: dateti
             model=row.candidate_model or inherited or "",
             model_is_named=row.candidate_model is not None,
         )
-    return Question(
+    return CheckRequest(
         row.stage_type,
         row.version,
         False,
@@ -202,7 +202,7 @@ def _is_past(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and moment <= now
 
 
-def _keep_claim(question: Question) -> None:
+def _keep_claim(question: CheckRequest) -> None:
     """Nobody else is to begin this check for another while; commits."""
     db.session.execute(
         update(ProviderConfig)
@@ -217,34 +217,34 @@ def _keep_claim(question: Question) -> None:
     db.session.commit()
 
 
-def _ask(question: Question) -> Answer:
+def _ask(question: CheckRequest) -> CheckResult:
     """What the provider says to the question; nothing is stored."""
     if not has_adapter(question.provider_kind):
-        return Answer(finding=Finding(Reason.PROVIDER_OFF))
+        return CheckResult(finding=Problem(Reason.PROVIDER_OFF))
     try:
         key = _open_key(question)
     except Unreadable:
-        return Answer(finding=Finding(Reason.UNREADABLE))
+        return CheckResult(finding=Problem(Reason.UNREADABLE))
     base_url = current_settings().base_url(question.provider_kind)
     provider = open_provider(question.provider_kind, Credentials(key, base_url))
     return _patiently(provider, question)
 
 
-def _finding(error: ProviderError, found_by: FoundBy = FoundBy.CHECK) -> Finding:
+def _finding(error: ProviderError, found_by: FoundBy = FoundBy.CHECK) -> Problem:
     """What an error of a check says; one that is not about the settings has learnt nothing of them."""
     if found_by is FoundBy.PROOF and isinstance(error, RequestRefused):
-        return Finding(Reason.MODEL_UNFIT, error.detail or error.code, found_by)
+        return Problem(Reason.MODEL_UNFIT, error.detail or error.code, found_by)
     known = error.code in Reason.__members__.values()
-    return Finding(Reason(error.code) if known else Reason.UNAVAILABLE, error.detail or error.code, found_by)
+    return Problem(Reason(error.code) if known else Reason.UNAVAILABLE, error.detail or error.code, found_by)
 
 
-def _open_key(question: Question) -> str:
+def _open_key(question: CheckRequest) -> str:
     if question.api_key_encrypted is None:
         return ""
     return current_vault().open(question.api_key_encrypted, live_place(question.stage_type, question.provider_kind))
 
 
-def _patiently(provider: Provider, question: Question) -> Answer:
+def _patiently(provider: Provider, question: CheckRequest) -> CheckResult:
     """Ask all that the question wants, trying again while a failure may pass: 4 attempts within 30 s.
 
     What has been answered is not asked again, and nobody sleeps for a provider that asks for more than is left.
@@ -269,8 +269,8 @@ class _Asking:
     """How far a check has come. Two verdicts: what the list meets says nothing of a key that was accepted."""
 
     provider: Provider
-    question: Question
-    answer: Answer = field(default_factory=Answer)
+    question: CheckRequest
+    answer: CheckResult = field(default_factory=CheckResult)
     is_accepted: bool = False
     is_listed: bool = False
 
@@ -288,8 +288,8 @@ class _Asking:
 
     def may_pass(self, error: BaseException) -> bool:
         """Whether asking once more may help. A proof that cannot be read was paid for, if with next to nothing."""
-        is_paid = self.is_listed and self.question.proof and isinstance(error, UnreadableAnswer)
-        return isinstance(error, PassingError) and not is_paid
+        is_paid = self.is_listed and self.question.proof and isinstance(error, InvalidResponse)
+        return isinstance(error, TransientError) and not is_paid
 
     def end(self, error: ProviderError) -> None:
         """The last attempt has failed, or one that none can follow."""
@@ -308,7 +308,7 @@ class _Asking:
     def _can_do_without_list(self, error: ProviderError) -> bool:
         """Whether the proof can tell although nobody says which models there are: some gateways never do."""
         question = self.question
-        return question.proof and bool(question.model) and question.model_is_named and isinstance(error, PassingError)
+        return question.proof and bool(question.model) and question.model_is_named and isinstance(error, TransientError)
 
     def _prove_once(self) -> None:
         try:
@@ -333,12 +333,12 @@ class _Asking:
         """Whether there is no such address: a gateway that lists nothing is not away."""
         return error.status in NO_SUCH_ADDRESS and self.provider.proof is Proof.TEXT
 
-    def _finding_of_list(self, error: ProviderError) -> Finding:
-        return Finding(Reason.NO_LIST, error.detail) if self._has_no_list(error) else _finding(error)
+    def _finding_of_list(self, error: ProviderError) -> Problem:
+        return Problem(Reason.NO_LIST, error.detail) if self._has_no_list(error) else _finding(error)
 
     def _prove(self) -> None:
         model = self._model()
-        if isinstance(model, Finding):
+        if isinstance(model, Problem):
             self.answer = replace(self.answer, finding=model)
             return
         with suppress(ContentBlocked):
@@ -347,19 +347,19 @@ class _Asking:
             self.answer = replace(self.answer, balance=balance)
         self.answer = replace(self.answer, proven=model)
 
-    def _model(self) -> str | Finding:
+    def _model(self) -> str | Problem:
         """The model to be proven, or why there is none."""
         chosen, models = self.question.model, self.answer.models
         listed = spelled_as_listed(chosen, models)
         if listed or (chosen and (self.question.model_is_kept or self.answer.list_finding)):
             return listed or chosen
         if chosen and models:
-            return Finding(Reason.MODEL_NOT_LISTED, chosen)
+            return Problem(Reason.MODEL_NOT_LISTED, chosen)
         if models:
             return models[0]
         if self.answer.list_finding:
-            return Finding(Reason.MODEL_NOT_CHOSEN, self.answer.list_finding.detail)
-        return Finding(Reason.UNAVAILABLE, "empty list")
+            return Problem(Reason.MODEL_NOT_CHOSEN, self.answer.list_finding.detail)
+        return Problem(Reason.UNAVAILABLE, "empty list")
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
@@ -370,7 +370,7 @@ def _wait(state: tenacity.RetryCallState) -> float:
     return tenacity.wait_exponential_jitter()(state)
 
 
-def _forget_if_answered(row: ProviderConfig, question: Question) -> None:
+def _forget_if_answered(row: ProviderConfig, question: CheckRequest) -> None:
     """Whatever has been asked for since is still to be done: of the live setting, beside a candidate, or once more."""
     if row.check_requested_at != question.requested_at:
         return
@@ -380,8 +380,8 @@ def _forget_if_answered(row: ProviderConfig, question: Question) -> None:
         row.forget_check()
 
 
-@persisted
-def _store(question: Question, answer: Answer) -> bool:
+@retry_while_storage_down
+def _store(question: CheckRequest, answer: CheckResult) -> bool:
     """Store what the check has found; whether the section works now. Changes nothing the second time."""
     now = utc_now()
     row = find(question.stage_type, lock=True)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.db import Base, UtcDateTime, db, enum_type, utc_now
 from domain.secrets.redaction import RedactedText
-from domain.secrets.vault import Place
+from domain.secrets.vault import KeyContext
 from providers.kinds import ProviderKind, StageType
 
 #: How soon a candidate that met a passing failure is checked again, by its age: a person may be waiting for it.
@@ -69,7 +69,7 @@ REFUSALS = tuple(reason for reason in Reason if reason not in PASSING_REASONS)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Problem:
     """Why something does not work: a reason, the provider's own short words, and which call has shown it."""
 
     reason: Reason
@@ -189,7 +189,7 @@ class ProviderConfig(Base):
         is_due = self.candidate_status is Status.UNKNOWN or (again_at is not None and again_at <= now)
         return self.has_candidate and is_due
 
-    def set_status(self, status: Status, finding: Finding | None, now: datetime) -> None:
+    def set_status(self, status: Status, finding: Problem | None, now: datetime) -> None:
         """Give the live setting a status; remembers since when it differs."""
         reason = finding.reason if finding else None
         if (self.status, self.reason) != (status, reason):
@@ -266,9 +266,9 @@ class ProviderConfig(Base):
         self.probe_stage_id = self.refused_balance = None
 
 
-def live_place(stage_type: StageType, kind: ProviderKind) -> Place:
+def live_place(stage_type: StageType, kind: ProviderKind) -> KeyContext:
     """Where a section's key is sealed for; a promoted candidate keeps its token, so both are one place."""
-    return Place(stage_type, kind)
+    return KeyContext(stage_type, kind)
 
 
 def find(stage_type: StageType, *, lock: bool = False) -> ProviderConfig | None:

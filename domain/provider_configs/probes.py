@@ -62,7 +62,7 @@ def _let_through(stage_type: StageType, now: datetime) -> list[Ready]:
     )
     if moved:
         row.probe_stage_id, row.next_check_at = oldest.id, None
-        stages.follow_stages([oldest.order_id])
+        stages.update_order_states([oldest.order_id])
     db.session.commit()
     return [Ready(oldest.id, stage_type)] if moved else []
 

@@ -60,7 +60,7 @@ def release(stage_type: StageType, now: datetime, *, from_now_on: bool = False) 
         ]
         place += len(moved)
         ready += [Ready(stage_id, stage_type) for stage_id in moved if stage_id is not None]
-        stages.follow_stages([each.order_id for each in going])
+        stages.update_order_states([each.order_id for each in going])
         db.session.commit()
         if not from_now_on or not moved:
             break
@@ -148,7 +148,7 @@ def is_pausing(stage: Stage, now: datetime) -> bool:
     return stage.state is StageState.QUEUED and stage.due_at > now and is_put_back
 
 
-def tell_why(stage_type: StageType) -> None:
+def update_wait_reason(stage_type: StageType) -> None:
     """Let the stages that wait for this section say what it lacks now, not what it lacked when they came; commits.
 
     So that nobody is told for hours of a check that has long ended. Nothing is said of a check that still runs.
@@ -212,7 +212,7 @@ def give_up(now: datetime) -> int:
         )
         .execution_options(synchronize_session=False)
     )
-    stages.follow_stages([each.order_id for each in found])
+    stages.update_order_states([each.order_id for each in found])
     db.session.commit()
     return int(failed.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
 

@@ -109,7 +109,7 @@ def _from_environment(stage_type: StageType) -> ResolvedConfig:
         raise SectionBlocked(stage_type, Reason.NOT_CONFIGURED)
     try:
         return ResolvedConfig(kind, api_keys.clean(current_settings().fallback_key(kind)), "", 0)
-    except api_keys.KeyUnfit:
+    except api_keys.InvalidKey:
         raise SectionBlocked(stage_type, Reason.REJECTED) from None
 
 

@@ -22,7 +22,7 @@ class Released:
     again_at: datetime | None
 
 
-def release_held(now: datetime) -> Released:
+def release_throttled(now: datetime) -> Released:
     """Let the oldest held stages go, as many as their providers take now; commits. Twice at once does no harm."""
     ready: list[Ready] = []
     times: list[datetime] = []

@@ -9,7 +9,7 @@ WRAPPING = QUOTES + string.whitespace + "\u00a0\u200b\u200c\u200d\u2060\ufeff"
 PREFIXES = ("bearer ", "api-key ")
 
 
-class KeyUnfit(Exception):
+class InvalidKey(Exception):
     """The text cannot be a key. ``code`` names why; the text itself is nowhere in the error."""
 
     def __init__(self, code: str) -> None:
@@ -20,7 +20,7 @@ class KeyUnfit(Exception):
 def clean(text: str) -> str:
     """``text`` without outer white space, quotes and a leading ``Bearer`` or ``Api-Key``; empty when nothing is left.
 
-    Raises ``KeyUnfit`` for what cannot travel in a header or cannot be a key: anything that is not visible ASCII
+    Raises ``InvalidKey`` for what cannot travel in a header or cannot be a key: anything that is not visible ASCII
     (a displayed mask among it), nothing but asterisks, or more than 512 characters.
     """
     key = text.strip(WRAPPING)
@@ -28,11 +28,11 @@ def clean(text: str) -> str:
         if key.lower().startswith(prefix):
             key = key[len(prefix) :].strip(WRAPPING)
     if len(key) > LONGEST_KEY:
-        raise KeyUnfit("key_too_long")
+        raise InvalidKey("key_too_long")
     if not all("!" <= character <= "~" for character in key):
-        raise KeyUnfit("key_has_odd_characters")
+        raise InvalidKey("key_has_odd_characters")
     if key and not key.strip("*."):
-        raise KeyUnfit("key_is_a_mask")
+        raise InvalidKey("key_is_a_mask")
     return key
 
 

@@ -41,7 +41,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class KeyContext:
     """Where a sealed key belongs."""
 
     stage_type: StageType
@@ -80,7 +80,7 @@ class Vault:
         """Whether a secret of ours gives the key of that id."""
         return self._keys.find(key_id) is not None
 
-    def seal(self, text: str, place: Place) -> str:
+    def seal(self, text: str, place: KeyContext) -> str:
         """A token for ``text`` that opens only at ``place``."""
         self._hide(text)
         key_id, key = self._keys.sealing()
@@ -88,7 +88,7 @@ class Vault:
         sealed = AESGCM(key).encrypt(nonce, text.encode(), place.authenticated_with(key_id))
         return f"{VERSION}.{key_id}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
-    def open(self, token: str, place: Place) -> str:
+    def open(self, token: str, place: KeyContext) -> str:
         """The text that ``seal`` was given. Raises ``Unreadable``; never returns anything else."""
         key_id, raw = _parts(token)
         key = self._keys.find(key_id)
@@ -101,7 +101,7 @@ class Vault:
         self._hide(text)
         return text
 
-    def opens(self, token: str, place: Place) -> bool:
+    def opens(self, token: str, place: KeyContext) -> bool:
         """Whether ``open`` would give a text; it is forgotten at once."""
         try:
             self.open(token, place)
@@ -109,7 +109,7 @@ class Vault:
             return False
         return True
 
-    def stands_in(self, token: str, place: Place, text: str) -> bool:
+    def stands_in(self, token: str, place: KeyContext, text: str) -> bool:
         """Whether the key that is sealed stands in ``text``; of one that cannot be opened nobody knows."""
         try:
             return key_stands_in(self.open(token, place), text)

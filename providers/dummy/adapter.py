@@ -4,7 +4,7 @@ Words in the brief's recipient, occasion or details, in small or capital letters
 
   !unavailable     Unavailable          !rejected        KeyRejected
   !rate-limited    RateLimited          !no-permission   PermissionMissing
-  !unreadable      UnreadableAnswer     !no-credit       CreditExhausted
+  !unreadable      InvalidResponse      !no-credit       CreditExhausted
   !blocked         ContentBlocked       !region          RegionRefused
   !refused         RequestRefused       !slow 20         waits 20 seconds (100 at most), then makes the work
 
@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from providers import errors
 from providers.base import Credentials, GenerationRequest, GenerationResult, Limits, Proof
-from providers.dummy.markers import obey, without_markers
+from providers.dummy.markers import apply_markers, without_markers
 from providers.dummy.poem import write_haiku, write_verse
 from providers.dummy.song import sing
 from providers.dummy.video import film
@@ -65,7 +65,7 @@ class Dummy:
         """Make the work in this process, or raise what the brief asks for. ``ModelNotFound`` for a model not listed."""
         if request.model not in MODELS[request.stage_type]:
             raise errors.ModelNotFound(self.kind, "no such model")
-        obey(request.brief, request.stage_type)
+        apply_markers(request.brief, request.stage_type)
         if request.stage_type is StageType.POEM:
             write = write_haiku if request.model == "dummy-haiku" else write_verse
             text = write(without_markers(request.brief))

@@ -22,7 +22,7 @@ FAILURES: dict[str, type[errors.ProviderError]] = {
     "rate-limited": errors.RateLimited,
     "blocked": errors.ContentBlocked,
     "refused": errors.RequestRefused,
-    "unreadable": errors.UnreadableAnswer,
+    "unreadable": errors.InvalidResponse,
 }
 # A word in front of the "!" makes it the end of a sentence, not a marker.
 MARKER = re.compile(
@@ -32,7 +32,7 @@ MARKER = re.compile(
 )
 
 
-def obey(brief: Brief, stage_type: StageType) -> None:
+def apply_markers(brief: Brief, stage_type: StageType) -> None:
     """Wait for as long as the brief says, then raise the first failure that it names for ``stage_type``.
 
     Returns at once for a brief without markers. Waits in real time, at most ``LONGEST_WAIT_SECONDS``.

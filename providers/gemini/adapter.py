@@ -19,16 +19,16 @@ from providers.base import (
     Limits,
     Proof,
 )
-from providers.errors import ContentBlocked, PermissionMissing, ProviderError, RequestRefused, UnreadableAnswer
+from providers.errors import ContentBlocked, InvalidResponse, PermissionMissing, ProviderError, RequestRefused
 from providers.gemini.errors import read_error
 from providers.gemini.models import PREFIX, takes_instructions, text_models
 from providers.http.answers import (
     Answer,
     count,
-    dig,
     fault_of_models,
     fault_of_poem,
     for_checks,
+    get_path,
     is_model_id,
     short_code,
     storable,
@@ -85,9 +85,9 @@ class Gemini:
         }
         answer = self._post(model, payload, is_proof=True)
         candidate = next(iter(_dicts(answer.body.get("candidates"))), None)
-        if dig(candidate, "finishReason") == _ACCOUNT_LIMITED:
+        if get_path(candidate, "finishReason") == _ACCOUNT_LIMITED:
             raise self._failed(PermissionMissing, _ACCOUNT_LIMITED, answer)
-        if candidate is None and not dig(answer.body, "promptFeedback", "blockReason"):
+        if candidate is None and not get_path(answer.body, "promptFeedback", "blockReason"):
             raise self._unreadable("no candidates", answer)
 
     def list_models(self, stage_type: StageType) -> tuple[str, ...]:  # noqa: ARG002
@@ -128,12 +128,12 @@ class Gemini:
         return answer
 
     def _read(self, answer: Answer, request: GenerationRequest) -> GenerationResult:
-        if block := dig(answer.body, "promptFeedback", "blockReason"):
+        if block := get_path(answer.body, "promptFeedback", "blockReason"):
             raise self._failed(ContentBlocked, f"prompt: {short_code(block)}", answer)
         candidate = next(iter(_dicts(answer.body.get("candidates"))), None)
-        self._refuse_half_a_poem(answer, dig(candidate, "finishReason"))
+        self._refuse_half_a_poem(answer, get_path(candidate, "finishReason"))
         # Parts marked as thoughts are the model's reasoning.
-        parts = [part for part in _dicts(dig(candidate, "content", "parts")) if not part.get("thought")]
+        parts = [part for part in _dicts(get_path(candidate, "content", "parts")) if not part.get("thought")]
         texts = (part.get("text") for part in parts)
         poem = storable("".join(text for text in texts if isinstance(text, str))).strip()
         if fault := fault_of_poem(poem):
@@ -159,7 +159,7 @@ class Gemini:
         return error_class(self.kind, detail, status=200, request_id=_request_id(answer))
 
     def _unreadable(self, detail: str, answer: Answer) -> ProviderError:
-        return self._failed(UnreadableAnswer, detail, answer)
+        return self._failed(InvalidResponse, detail, answer)
 
 
 def _payload(request: GenerationRequest) -> dict[str, Any]:
@@ -205,5 +205,5 @@ def _dicts(value: object) -> list[dict[str, Any]]:
 
 
 def _is_a_model(row: object) -> bool:
-    name = dig(row, "name")
+    name = get_path(row, "name")
     return isinstance(name, str) and is_model_id(name.removeprefix(PREFIX))

@@ -19,7 +19,7 @@ from providers.errors import (
     RequestRefused,
     Unavailable,
 )
-from providers.http.answers import ErrorAnswer, dig, short_code
+from providers.http.answers import ErrorAnswer, get_path, short_code
 from providers.http.retry_after import seconds_of
 
 #: ``reason`` of an ErrorInfo. A wrong key is a 400 here, and the reason is all that tells it from a wrong request.
@@ -59,7 +59,7 @@ _LONGEST_TEXT = 2000
 def read_error(answer: ErrorAnswer) -> ProviderError | None:
     """The meaning of a refusal, or None where only its HTTP status tells."""
     error = _error_of(answer.body)
-    status = short_code(dig(error, "status"))
+    status = short_code(get_path(error, "status"))
     reason = next((short_code(detail.get("reason")) for detail in _details(error, "ErrorInfo")), "")
     # The time to wait is in the body; a header is undocumented, and obeyed where there is one.
     delay = next((seconds_of(detail.get("retryDelay")) for detail in _details(error, "RetryInfo")), None)
@@ -73,7 +73,7 @@ def read_error(answer: ErrorAnswer) -> ProviderError | None:
 
 
 def _read_text(answer: ErrorAnswer, error: object, status: str) -> ProviderError | None:
-    text = str(dig(error, "message") or "")[:_LONGEST_TEXT]
+    text = str(get_path(error, "message") or "")[:_LONGEST_TEXT]
     for where, pattern, error_class, words in _OF_TEXT:
         if where == status and pattern.search(text):
             return replace(answer, retry_after=None).error(error_class, words)
@@ -102,7 +102,7 @@ def _read_quota(answer: ErrorAnswer, error: object) -> ProviderError:
 
 def _error_of(body: object) -> object:
     """``error``, which routes that stream have been seen to wrap in a list of one."""
-    return dig(body[0] if isinstance(body, list) and body else body, "error")
+    return get_path(body[0] if isinstance(body, list) and body else body, "error")
 
 
 def _details(error: object, kind: str) -> Iterator[dict[str, Any]]:
@@ -111,5 +111,5 @@ def _details(error: object, kind: str) -> Iterator[dict[str, Any]]:
 
 
 def _rows(body: object, name: str) -> list[dict[str, Any]]:
-    rows = dig(body, name)
+    rows = get_path(body, name)
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from providers.errors import (
-    AnswerLost,
     ContentError,
     CreditExhausted,
     KeyRejected,
     ModelNotFound,
+    OutcomeUnknown,
     PermissionMissing,
     ProviderError,
     RateLimited,
@@ -78,7 +78,7 @@ def for_checks(read_error: ErrorReader) -> ErrorReader:
 
     def read(answer: ErrorAnswer) -> ProviderError | None:
         error = read_error(answer)
-        return None if isinstance(error, ContentError | ModelNotFound | AnswerLost) else error
+        return None if isinstance(error, ContentError | ModelNotFound | OutcomeUnknown) else error
 
     return read
 
@@ -96,8 +96,8 @@ def default_error(answer: ErrorAnswer, *, is_a_page: bool) -> ProviderError:
     return answer.error(Unavailable, f"http_{answer.status}")
 
 
-def dig(body: object, *path: str) -> object:
-    """``dig(body, "error", "code")``: what stands there, or None where the way does not lead on."""
+def get_path(body: object, *path: str) -> object:
+    """``get_path(body, "error", "code")``: what stands there, or None where the way does not lead on."""
     for name in path:
         body = body.get(name) if isinstance(body, dict) else None
     return body

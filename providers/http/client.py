@@ -15,7 +15,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import exceptions as urllib3_errors
 
 from providers.base import Credentials
-from providers.errors import AnswerLost, KeyRejected, ProviderError, Unavailable, UnreadableAnswer
+from providers.errors import InvalidResponse, KeyRejected, OutcomeUnknown, ProviderError, Unavailable
 from providers.http.answers import Answer, ErrorAnswer, ErrorReader, RawAnswer, default_error
 from providers.http.deadline import DeadlineAdapter
 from providers.http.redaction import Redaction
@@ -82,7 +82,7 @@ class ProviderHttp:
     ) -> Answer:
         """Send ``payload``. ``seconds`` is how long the whole answer may take once the request is sent.
 
-        Raises a ``ProviderError``: ``AnswerLost`` if the provider may have carried it out, ``Unavailable`` if it
+        Raises a ``ProviderError``: ``OutcomeUnknown`` if the provider may have carried it out, ``Unavailable`` if it
         surely never got it. ``repeatable``: being carried out unheard would do no harm, so that a lost answer is plain
         ``Unavailable``.
         """
@@ -147,16 +147,16 @@ class ProviderHttp:
         except ProviderError as error:
             failure = error
         except requests.exceptions.ContentDecodingError:
-            failure = UnreadableAnswer(self._kind, "bad encoding")
+            failure = InvalidResponse(self._kind, "bad encoding")
         except (requests.RequestException, urllib3_errors.HTTPError, OSError, UnicodeError) as fault:
             lost = body is not None and body.was_read and not repeatable
-            failure = (AnswerLost if lost else Unavailable)(self._kind, in_our_words(fault))
+            failure = (OutcomeUnknown if lost else Unavailable)(self._kind, in_our_words(fault))
         raise failure
 
     def _refuse_a_failure(self, response: requests.Response, *, is_order: bool) -> None:
         if 300 <= response.status_code < 400:
             # 303 says that it was carried out, and that the outcome is elsewhere (RFC 9110, 15.4.4).
-            error_class = AnswerLost if is_order and response.status_code == 303 else Unavailable
+            error_class = OutcomeUnknown if is_order and response.status_code == 303 else Unavailable
             raise error_class(self._kind, "redirect", status=response.status_code)
         if response.status_code >= 400:
             raise self._refusal(response)
@@ -184,9 +184,9 @@ class ProviderHttp:
             raise self._unreadable(response, "too large")
         return body
 
-    def _unreadable(self, response: requests.Response, detail: str) -> UnreadableAnswer:
+    def _unreadable(self, response: requests.Response, detail: str) -> InvalidResponse:
         request_id = self._request_id(response)
-        return UnreadableAnswer(self._kind, detail, status=response.status_code, request_id=request_id)
+        return InvalidResponse(self._kind, detail, status=response.status_code, request_id=request_id)
 
     def _refusal(self, response: requests.Response) -> ProviderError:
         try:

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from urllib3 import exceptions as urllib3_errors
 
-from providers.errors import LinkExpired, ProviderError, RateLimited, Unavailable, UnreadableAnswer
+from providers.errors import InvalidResponse, LinkExpired, ProviderError, RateLimited, Unavailable
 from providers.http.addresses import ForbiddenAddress, Guard
 from providers.http.client import CONNECT_SECONDS, CUT, in_our_words, says_its_length
 from providers.http.guarded_session import open_session
@@ -58,8 +58,8 @@ def download(
 
     ``base_url`` is the provider's configured one, see ``providers.http.addresses.Guard``. A download that breaks off is
     taken up where it ended, or begun anew where the host cannot do that. Free and repeatable. Raises ``LinkExpired``;
-    ``UnreadableAnswer`` for a file of another type, one over 100 MB, or a link that leads where none may; other
-    ``PassingError``s; ``OSError`` when ``file`` cannot be written. What is in ``file`` then is of no use.
+    ``InvalidResponse`` for a file of another type, one over 100 MB, or a link that leads where none may; other
+    ``TransientError``s; ``OSError`` when ``file`` cannot be written. What is in ``file`` then is of no use.
     """
     fetching = _Download(file, kind, medium, time.monotonic() + seconds)
     words = CUT
@@ -106,7 +106,7 @@ class _Download:
         return self._ends_at - time.monotonic()
 
     def facts(self) -> Downloaded:
-        """Raises ``UnreadableAnswer`` for a file that is too short to be one."""
+        """Raises ``InvalidResponse`` for a file that is too short to be one."""
         self._learn_the_type()
         return Downloaded(self._content_type, self.received, self._hash.hexdigest())
 
@@ -125,13 +125,13 @@ class _Download:
         headers = {"User-Agent": "Quatrain", "Accept": "*/*", "Accept-Encoding": "identity", **headers}
         for _ in range(MOST_REDIRECTS + 1):
             if not _is_a_link(url):
-                raise UnreadableAnswer(self._kind, "bad link")
+                raise InvalidResponse(self._kind, "bad link")
             response = self._ask(session, url, headers)
             if not response.is_redirect:
                 return response
             response.close()
             url = _target_of(response, url)
-        raise UnreadableAnswer(self._kind, "too many redirects")
+        raise InvalidResponse(self._kind, "too many redirects")
 
     def _ask(self, session: requests.Session, url: str, headers: dict[str, str]) -> requests.Response:
         left = self.seconds_left
@@ -143,9 +143,9 @@ class _Download:
                 url, headers=headers, timeout=(min(CONNECT_SECONDS, left), left), allow_redirects=False, stream=True
             )
         except ForbiddenAddress:
-            failure = UnreadableAnswer(self._kind, "link to a forbidden address")
+            failure = InvalidResponse(self._kind, "link to a forbidden address")
         except ValueError:
-            failure = UnreadableAnswer(self._kind, "bad link")
+            failure = InvalidResponse(self._kind, "bad link")
         except (requests.RequestException, urllib3_errors.HTTPError, OSError) as fault:
             raise _CutOffError(in_our_words(fault)) from None
         raise failure
@@ -163,7 +163,7 @@ class _Download:
         elif status == 429:
             error_class = RateLimited
         elif status < 300:
-            error_class = UnreadableAnswer
+            error_class = InvalidResponse
         wait = seconds_to_wait(status, response.headers, "")
         raise error_class(self._kind, f"http_{status}", status=status, retry_after=wait)
 
@@ -171,11 +171,11 @@ class _Download:
         """Go on where the file ends if this answer is the rest of it, else begin anew."""
         headers = response.headers
         if headers.get("content-encoding", "identity") != "identity":
-            raise UnreadableAnswer(self._kind, "bad encoding", status=response.status_code)
+            raise InvalidResponse(self._kind, "bad encoding", status=response.status_code)
         size = headers.get("content-length", "")
         if not says_its_length(response):
             # Nobody can tell a whole file from half of one.
-            raise UnreadableAnswer(self._kind, "no length", status=response.status_code)
+            raise InvalidResponse(self._kind, "no length", status=response.status_code)
         if response.status_code == 206:
             is_the_rest = headers.get("content-range", "").startswith(f"bytes {self.received}-")
             if not (self._validator and is_the_rest and _validator_of(response) in (self._validator, "")):
@@ -185,7 +185,7 @@ class _Download:
             self._begin_anew()
             self._validator = _validator_of(response)
         if size.isdecimal() and (len(size) > MOST_DIGITS or self.received + int(size) > LARGEST_BYTES):
-            raise UnreadableAnswer(self._kind, "too large", status=response.status_code)
+            raise InvalidResponse(self._kind, "too large", status=response.status_code)
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         """The body. What goes wrong on the way is caught here, and so is never mistaken for a fault of the disk."""
@@ -197,7 +197,7 @@ class _Download:
     def _take(self, chunk: bytes) -> None:
         self.received += len(chunk)
         if self.received > LARGEST_BYTES:
-            raise UnreadableAnswer(self._kind, "too large")
+            raise InvalidResponse(self._kind, "too large")
         self._hash.update(chunk)
         if not self._content_type:
             self._beginning += chunk[:TELLING_BYTES]
@@ -208,7 +208,7 @@ class _Download:
     def _learn_the_type(self) -> None:
         self._content_type = self._content_type or media_type_of(self._beginning, self._medium) or ""
         if not self._content_type:
-            raise UnreadableAnswer(self._kind, f"no {self._medium}")
+            raise InvalidResponse(self._kind, f"no {self._medium}")
 
 
 def _target_of(redirect: requests.Response, url: str) -> str:

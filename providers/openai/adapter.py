@@ -16,14 +16,14 @@ from providers.base import (
     Limits,
     Proof,
 )
-from providers.errors import ContentBlocked, RequestRefused, UnreadableAnswer
+from providers.errors import ContentBlocked, InvalidResponse, RequestRefused
 from providers.http.answers import (
     Answer,
     ErrorAnswer,
     count,
-    dig,
     fault_of_models,
     fault_of_poem,
+    get_path,
     is_model_id,
     short_code,
     storable,
@@ -142,15 +142,15 @@ class OpenAI:
         parts = [part for item in _dicts(body.get("output")) for part in _dicts(item.get("content"))]
         self._refuse_a_refusal(answer, any(part.get("type") == "refusal" for part in parts))
         if status == "incomplete":
-            self._refuse_half_a_poem(answer, dig(body, "incomplete_details", "reason"))
+            self._refuse_half_a_poem(answer, get_path(body, "incomplete_details", "reason"))
         texts = [part.get("text") for part in parts if part.get("type") == "output_text"]
         return self._result(answer, "".join(text for text in texts if isinstance(text, str)), request)
 
     def _read_completion(self, answer: Answer, request: GenerationRequest) -> GenerationResult:
         choice = next(iter(_dicts(answer.body.get("choices"))), None)
-        text = dig(choice, "message", "content")
-        self._refuse_a_refusal(answer, bool(dig(choice, "message", "refusal")))
-        reason = dig(choice, "finish_reason")
+        text = get_path(choice, "message", "content")
+        self._refuse_a_refusal(answer, bool(get_path(choice, "message", "refusal")))
+        reason = get_path(choice, "finish_reason")
         if reason in ("length", "content_filter"):
             self._refuse_half_a_poem(answer, reason)
         return self._result(answer, text if isinstance(text, str) else "", request)
@@ -177,8 +177,8 @@ class OpenAI:
             usage=_usage(answer.body.get("usage")),
         )
 
-    def _unreadable(self, detail: str, answer: Answer) -> UnreadableAnswer:
-        return UnreadableAnswer(self.kind, detail, status=200, request_id=answer.request_id)
+    def _unreadable(self, detail: str, answer: Answer) -> InvalidResponse:
+        return InvalidResponse(self.kind, detail, status=200, request_id=answer.request_id)
 
 
 def _response_payload(request: GenerationRequest) -> dict[str, Any]:
@@ -216,7 +216,7 @@ _COUNTS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 
 def _usage(reported: object) -> dict[str, int]:
-    found = {name: [dig(reported, *path) for path in paths] for name, paths in _COUNTS.items()}
+    found = {name: [get_path(reported, *path) for path in paths] for name, paths in _COUNTS.items()}
     counts = {
         name: [number for value in values if (number := count(value)) is not None] for name, values in found.items()
     }
@@ -228,4 +228,4 @@ def _dicts(value: object) -> list[dict[str, Any]]:
 
 
 def _is_a_model(row: object) -> bool:
-    return is_model_id(dig(row, "id"))
+    return is_model_id(get_path(row, "id"))

@@ -17,7 +17,7 @@ from providers.errors import (
     RequestRefused,
     Unavailable,
 )
-from providers.http.answers import ErrorAnswer, dig, short_code
+from providers.http.answers import ErrorAnswer, get_path, short_code
 
 UNKNOWN_OUTPUT_LIMIT = "unsupported_parameter max_completion_tokens"
 REFUSED_OUTPUT_LIMIT = "unsupported_value max_completion_tokens"
@@ -63,11 +63,11 @@ _PARAMETER = re.compile(r"[a-z_]{1,40}")
 
 def read_error(answer: ErrorAnswer) -> ProviderError | None:
     """The meaning of a refusal, or None where only its HTTP status tells."""
-    code = short_code(dig(answer.body, "error", "code"))
-    text = str(dig(answer.body, "error", "message") or "")[:_LONGEST_TEXT]
+    code = short_code(get_path(answer.body, "error", "code"))
+    text = str(get_path(answer.body, "error", "message") or "")[:_LONGEST_TEXT]
     if answer.status >= 500:
         return answer.error(Unavailable, code or f"http_{answer.status}")
-    if dig(answer.body, "error", "type") == "insufficient_quota":
+    if get_path(answer.body, "error", "type") == "insufficient_quota":
         return answer.error(CreditExhausted, code or "insufficient_quota")
     if answer.status == 429 and text.startswith("Request too large"):
         return answer.error(RequestRefused, "request too large")
@@ -90,13 +90,13 @@ def _read_text(answer: ErrorAnswer, text: str) -> ProviderError | None:
 
 def error_of_a_failed_response(answer: ErrorAnswer) -> ProviderError:
     """The meaning of a 200 whose ``status`` is ``failed``; its ``error`` has a code like that of a refusal."""
-    code = short_code(dig(answer.body, "error", "code"))
+    code = short_code(get_path(answer.body, "error", "code"))
     return answer.error(_OF_CODE.get(code, Unavailable), code or "failed")
 
 
 def _named(code: str, body: object, text: str) -> str:
     """``code`` with the parameter or the scopes that it is about, where they look like nothing else."""
-    parameter = dig(body, "error", "param")
+    parameter = get_path(body, "error", "param")
     if code.startswith("unsupported_") and isinstance(parameter, str) and _PARAMETER.fullmatch(parameter):
         return f"{code} {parameter}"
     scopes = _SCOPES.search(text) if code == "missing_scope" else None

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from providers.base import Credentials, GenerationRequest, JobStatus, Limits, MediaLink, Proof, Ticket
-from providers.errors import CreditExhausted, RequestRefused, UnreadableAnswer
-from providers.http.answers import Answer, ErrorAnswer, ErrorReader, count, dig, fault_of_models, number
+from providers.errors import CreditExhausted, InvalidResponse, RequestRefused
+from providers.http.answers import Answer, ErrorAnswer, ErrorReader, count, fault_of_models, get_path, number
 from providers.http.client import ProviderHttp
 from providers.kinds import ProviderKind, StageType
 from providers.pika.clips import clip_of, clip_payload
@@ -35,7 +35,7 @@ class Pika:
     proof: ClassVar[Proof] = Proof.BALANCE
 
     #: The same ``Idempotency-Key`` and body give the same job, a failed one too; another body is refused with 409.
-    honours_tokens: ClassVar[bool] = True
+    idempotent_submit: ClassVar[bool] = True
     #: Only to addresses that were set for the whole account, at their site.
     calls_back: ClassVar[bool] = False
     #: Minutes at most; no figure is published.
@@ -81,7 +81,7 @@ class Pika:
         return None
 
     @staticmethod
-    def says_it_goes_on(body: object) -> bool:  # noqa: ARG004
+    def is_progress(body: object) -> bool:  # noqa: ARG004
         """False: what a payload would say is not published."""
         return False
 
@@ -138,17 +138,17 @@ class Pika:
     def _as_refusal(self, answer: Answer) -> ErrorAnswer:
         return ErrorAnswer(self.kind, 200, {}, answer.body, request_id=answer.request_id, retry_after=None)
 
-    def _unreadable(self, detail: str, answer: Answer) -> UnreadableAnswer:
-        return UnreadableAnswer(self.kind, detail, status=200, request_id=answer.request_id)
+    def _unreadable(self, detail: str, answer: Answer) -> InvalidResponse:
+        return InvalidResponse(self.kind, detail, status=200, request_id=answer.request_id)
 
 
 def _pays_by_invoice(balance: object) -> bool:
     """Whether there is an invoice that more can be put on."""
-    left = number(dig(balance, "postpaid", "cycle", "remaining_micro_usd"))
-    return dig(balance, "postpaid", "active") is True and (left is None or left > 0)
+    left = number(get_path(balance, "postpaid", "cycle", "remaining_micro_usd"))
+    return get_path(balance, "postpaid", "active") is True and (left is None or left > 0)
 
 
 def _charge(job: Any) -> int:
     """What the job has cost in millionths of a dollar, once that is settled."""
-    charge = count(dig(job, "billing", "charge_micro_usd"))
-    return charge if charge is not None and dig(job, "billing", "state") == "settled" else 0
+    charge = count(get_path(job, "billing", "charge_micro_usd"))
+    return charge if charge is not None and get_path(job, "billing", "state") == "settled" else 0

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.base import GenerationRequest, MediaLink
-from providers.http.answers import dig
+from providers.http.answers import get_path
 
 #: The schema of text-to-video names no longest prompt. Ours is for the models of other vendors in the same catalogue,
 #: and because a clip of five seconds shows no more.
@@ -53,9 +53,12 @@ def prompt_of(request: GenerationRequest) -> str:
 
 def clip_of(output: object) -> MediaLink | None:
     """The video in ``output`` of a completed job, or in the answer of its ``/content``; None where there is none."""
-    videos = dig(output, "videos")
-    places = (dig(output, "video", "url"), dig(videos[0], "url") if isinstance(videos, list) and videos else None)
-    url = next((place for place in (*places, dig(output, "url")) if isinstance(place, str)), "")
+    videos = get_path(output, "videos")
+    places = (
+        get_path(output, "video", "url"),
+        get_path(videos[0], "url") if isinstance(videos, list) and videos else None,
+    )
+    url = next((place for place in (*places, get_path(output, "url")) if isinstance(place, str)), "")
     return MediaLink(url, _content_type(url)) if _URL.fullmatch(url) else None
 
 

@@ -5,19 +5,19 @@ codes of jobs. Two envelopes are in use: ``{"message"}`` and ``{"error": {"code"
 """
 
 from providers.errors import (
-    AnswerLost,
     ContentBlocked,
     CreditExhausted,
     JobFailed,
     JobUnknown,
     KeyRejected,
     ModelNotFound,
+    OutcomeUnknown,
     ProviderError,
     RateLimited,
     RequestRefused,
     Unavailable,
 )
-from providers.http.answers import ErrorAnswer, dig, short_code
+from providers.http.answers import ErrorAnswer, get_path, short_code
 
 #: What can be said to any call.
 _OF_CODE: dict[str, type[ProviderError]] = {
@@ -51,18 +51,18 @@ _NOTHING_DONE = (501, 503)
 
 def is_failed_job(body: object) -> bool:
     """Whether ``body`` is a job that has failed, under whatever status it came."""
-    return dig(body, "status") == "failed"
+    return get_path(body, "status") == "failed"
 
 
 def error_of_a_failed_job(answer: ErrorAnswer) -> ProviderError:
     """What ended the job; a code that we do not know is a fault of theirs, as ``provider_error`` and ``timed_out``."""
-    code = short_code(dig(answer.body, "error", "code"))
+    code = short_code(get_path(answer.body, "error", "code"))
     return answer.error(_OF_ORDER.get(code, JobFailed), code or "failed")
 
 
 def read_error(answer: ErrorAnswer) -> ProviderError | None:
     """The meaning of a refused question, or None where only its HTTP status tells."""
-    code = short_code(dig(answer.body, "error", "code"))
+    code = short_code(get_path(answer.body, "error", "code"))
     if code in _OF_CODE:
         return answer.error(_OF_CODE[code], code)
     if answer.status == 403 and _is_the_vendors_own(answer.body):
@@ -75,13 +75,13 @@ def read_refused_submit(answer: ErrorAnswer) -> ProviderError | None:
     """The meaning of a refused order for a clip, which can be a job that has failed at once."""
     if is_failed_job(answer.body):
         return error_of_a_failed_job(answer)
-    code = short_code(dig(answer.body, "error", "code"))
+    code = short_code(get_path(answer.body, "error", "code"))
     if code in _OF_ORDER:
         return answer.error(_OF_ORDER[code], code)
     if answer.status in _OF_SUBMIT_STATUS and _is_the_vendors_own(answer.body):
         return answer.error(_OF_SUBMIT_STATUS[answer.status], code or f"http_{answer.status}")
     if answer.status >= 500 and answer.status not in _NOTHING_DONE:
-        return answer.error(AnswerLost, code or f"http_{answer.status}")
+        return answer.error(OutcomeUnknown, code or f"http_{answer.status}")
     return read_error(answer)
 
 
@@ -94,4 +94,4 @@ def read_refused_look(answer: ErrorAnswer) -> ProviderError | None:
 
 def _is_the_vendors_own(body: object) -> bool:
     """Whether the refusal is PIKA's, and not that of a gateway or a wrong address."""
-    return isinstance(dig(body, "message"), str) or isinstance(dig(body, "error"), dict)
+    return isinstance(get_path(body, "message"), str) or isinstance(get_path(body, "error"), dict)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from providers.http.answers import dig
+from providers.http.answers import get_path
 
 #: An id is also the path of its operation, so nothing else may be in it.
 _PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,80}"
@@ -18,7 +18,7 @@ OWN_VENDOR = "pika"
 
 def is_a_row(row: object) -> bool:
     """Whether ``row`` is an operation at all."""
-    return isinstance(dig(row, "api_id"), str)
+    return isinstance(get_path(row, "api_id"), str)
 
 
 def clip_models(rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:
@@ -36,6 +36,6 @@ def _films_words(row: dict[str, Any]) -> bool:
         # An alias: listed, and not to be called.
         return False
     # Only the details of one operation are sure to have a schema; where a row has one, it decides.
-    required = dig(row, "input_schema", "required")
+    required = get_path(row, "input_schema", "required")
     needs_no_more = not isinstance(required, list) or set(map(str, required)) <= {"prompt"}
     return needs_no_more and _API_ID.fullmatch(row["api_id"]) is not None

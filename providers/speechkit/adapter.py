@@ -13,8 +13,8 @@ from typing import ClassVar
 from urllib.parse import urlencode
 
 from providers.base import Credentials, GenerationRequest, GenerationResult, Limits, Proof
-from providers.errors import AnswerLost, ModelNotFound, PassingError, RequestRefused, UnreadableAnswer
-from providers.http.answers import ErrorAnswer, RawAnswer, dig
+from providers.errors import InvalidResponse, ModelNotFound, OutcomeUnknown, RequestRefused, TransientError
+from providers.http.answers import ErrorAnswer, RawAnswer, get_path
 from providers.http.client import ProviderHttp
 from providers.kinds import ProviderKind, StageType
 from providers.media import mp3
@@ -85,8 +85,8 @@ class SpeechKit:
     def generate(self, request: GenerationRequest) -> GenerationResult:
         """Read ``request.poem`` aloud. A poem over the limit of one request takes several, each charged by itself.
 
-        A later part that fails has lost what the earlier ones cost, so its passing error is an ``AnswerLost``: asking
-        again pays for all parts again. A ``SettingsError`` or ``ContentError`` stays what it is.
+        A later part that fails has lost what the earlier ones cost, so its passing error is an ``OutcomeUnknown``:
+        asking again pays for all parts again. A ``SettingsError`` or ``ContentError`` stays what it is.
         """
         if request.stage_type is not StageType.VOICE:
             raise RequestRefused(self.kind, "voice only")
@@ -115,8 +115,8 @@ class SpeechKit:
             loss = None
             try:
                 sound, request_id = speak(part, voice, token, seconds)
-            except PassingError as error:
-                if not recordings or isinstance(error, UnreadableAnswer):
+            except TransientError as error:
+                if not recordings or isinstance(error, InvalidResponse):
                     raise
                 loss = _loss(error)
             if loss:
@@ -161,13 +161,13 @@ class SpeechKit:
             if number == MOST_LINES:
                 raise self._unreadable("too many lines", answer)
             line = answer.redaction.json(text[0])
-            if dig(line, "error") is not None:
+            if get_path(line, "error") is not None:
                 error = error_in_a_line(ErrorAnswer(self.kind, 200, {}, line, answer.request_id, retry_after=None))
                 # Whether sound that came before a fault is billed is said nowhere, so we take it that it is.
-                raise _loss(error) if sound and isinstance(error, PassingError) else error
-            if not isinstance(dig(line, "result"), dict):
+                raise _loss(error) if sound and isinstance(error, TransientError) else error
+            if not isinstance(get_path(line, "result"), dict):
                 raise self._unreadable("not lines of JSON", answer)
-            sound += self._sound_of(dig(line, "result", "audioChunk", "data"), answer)
+            sound += self._sound_of(get_path(line, "result", "audioChunk", "data"), answer)
         return answer.redaction.data(bytes(sound))
 
     def _sound_of(self, data: object, answer: RawAnswer) -> bytes:
@@ -184,8 +184,8 @@ class SpeechKit:
         if media_type_of(sound[:TELLING_BYTES], "audio") != MP3 or not mp3.is_mp3(sound):
             raise self._unreadable("no MP3", answer)
 
-    def _unreadable(self, detail: str, answer: RawAnswer) -> UnreadableAnswer:
-        return UnreadableAnswer(self.kind, detail, status=200, request_id=answer.request_id)
+    def _unreadable(self, detail: str, answer: RawAnswer) -> InvalidResponse:
+        return InvalidResponse(self.kind, detail, status=200, request_id=answer.request_id)
 
 
 def _form(text: str, voice: str) -> bytes:
@@ -210,7 +210,7 @@ def _for_support(token: str) -> dict[str, str]:
     return {"x-client-request-id": str(call_id)}
 
 
-def _loss(error: PassingError) -> AnswerLost:
-    return AnswerLost(
+def _loss(error: TransientError) -> OutcomeUnknown:
+    return OutcomeUnknown(
         error.kind, error.detail, status=error.status, retry_after=error.retry_after, request_id=error.request_id
     )

@@ -14,7 +14,7 @@ from providers.errors import (
     RequestRefused,
     Unavailable,
 )
-from providers.http.answers import ErrorAnswer, dig
+from providers.http.answers import ErrorAnswer, get_path
 
 #: No code tells a missing role or scope from an account that is not paid.
 NO_RIGHTS_OR_UNPAID = "missing role ai.speechkit-tts.user, or billing account not active"
@@ -45,15 +45,19 @@ _LONGEST_TEXT = 2000
 def read_error(answer: ErrorAnswer) -> ProviderError | None:
     """The meaning of a refusal of either API, or None where only its HTTP status tells.
 
-    A server's fault is ``Unavailable`` and never ``AnswerLost``: the vendor does not charge for it
+    A server's fault is ``Unavailable`` and never ``OutcomeUnknown``: the vendor does not charge for it
     (yandex.cloud/docs/speechkit/pricing).
     """
-    text = dig(answer.body, "error_message") or dig(answer.body, "error", "message") or dig(answer.body, "message")
+    text = (
+        get_path(answer.body, "error_message")
+        or get_path(answer.body, "error", "message")
+        or get_path(answer.body, "message")
+    )
     true_code = _TRUE_CODE.search(text[:_LONGEST_TEXT]) if isinstance(text, str) else None
     if true_code and answer.status in (401, 403):
         denied = true_code[1] == "PermissionDenied"
         return _named(answer, _OF_GRPC_CODE[7 if denied else 16])
-    v1_code = dig(answer.body, "error_code")
+    v1_code = get_path(answer.body, "error_code")
     if isinstance(v1_code, str) and v1_code in _OF_V1_CODE:
         return _named(answer, _OF_V1_CODE[v1_code])
     grpc_code = _grpc_code(answer.body)
@@ -72,5 +76,9 @@ def _named(answer: ErrorAnswer, meaning: tuple[type[ProviderError], str]) -> Pro
 
 def _grpc_code(body: object) -> int | None:
     """The documents do not show this body, so all the ways are read in which such gateways write the code."""
-    places = (dig(body, "error", "grpcCode"), dig(body, "error", "grpc_code"), dig(body, "error", "code"))
-    return next((code for code in (*places, dig(body, "code")) if type(code) is int), None)
+    places = (
+        get_path(body, "error", "grpcCode"),
+        get_path(body, "error", "grpc_code"),
+        get_path(body, "error", "code"),
+    )
+    return next((code for code in (*places, get_path(body, "code")) if type(code) is int), None)

@@ -12,13 +12,13 @@ from providers.base import Credentials, GenerationRequest, JobStatus, Limits, Pr
 from providers.errors import (
     ContentBlocked,
     CreditExhausted,
+    InvalidResponse,
     JobFailed,
     JobUnknown,
     ProviderError,
     RequestRefused,
-    UnreadableAnswer,
 )
-from providers.http.answers import Answer, ErrorAnswer, ErrorReader, dig, number
+from providers.http.answers import Answer, ErrorAnswer, ErrorReader, get_path, number
 from providers.http.client import ProviderHttp
 from providers.kinds import ProviderKind, StageType
 from providers.suno.errors import code_of, read_error, read_refused_look, read_refused_submit
@@ -54,7 +54,7 @@ class Suno:
     proof: ClassVar[Proof] = Proof.BALANCE
 
     #: Two submits are two tasks and two charges: no idempotency key is known there.
-    honours_tokens: ClassVar[bool] = False
+    idempotent_submit: ClassVar[bool] = False
     calls_back: ClassVar[bool] = True
     #: Final files come two to three minutes after the submit.
     usual_seconds: ClassVar[float] = 120
@@ -89,13 +89,13 @@ class Suno:
     @staticmethod
     def job_id_in(body: object) -> str | None:
         """A call back writes ``task_id`` where answers write ``taskId`` (page "music generation callbacks")."""
-        job_id = dig(body, "data", "task_id") or dig(body, "data", "taskId")
+        job_id = get_path(body, "data", "task_id") or get_path(body, "data", "taskId")
         return job_id if isinstance(job_id, str) and _TASK_ID.fullmatch(job_id) else None
 
     @staticmethod
-    def says_it_goes_on(body: object) -> bool:
+    def is_progress(body: object) -> bool:
         """``text`` comes before there is any song (page "music generation callbacks")."""
-        return dig(body, "data", "callbackType") == "text"
+        return get_path(body, "data", "callbackType") == "text"
 
     def submit(self, request: GenerationRequest) -> Ticket:
         """Order a song of the poem. ``request.token`` is not sent, as there is no place for it."""
@@ -103,7 +103,7 @@ class Suno:
         http = self._http(read_refused_submit)
         answer = http.post_json("/api/v1/generate", song_payload(request), seconds=self.generation_seconds)
         self._refuse_by_code(answer, read_refused_submit)
-        task_id = dig(answer.body, "data", "taskId") or dig(answer.body, "data", "task_id")
+        task_id = get_path(answer.body, "data", "taskId") or get_path(answer.body, "data", "task_id")
         if not isinstance(task_id, str) or not _TASK_ID.fullmatch(task_id):
             raise self._unreadable("no task id", answer)
         return Ticket(task_id, request.model, answer.request_id)
@@ -115,7 +115,7 @@ class Suno:
         if "data" in answer.body and answer.body["data"] is None:
             raise JobUnknown(self.kind, "no such task", status=200, request_id=answer.request_id)
         task = answer.body.get("data")
-        status = dig(task, "status")
+        status = get_path(task, "status")
         if not isinstance(status, str):
             raise self._unreadable("no status", answer)
         if status in _FAILURES:
@@ -140,7 +140,7 @@ class Suno:
 
     def _ended_without_a_song(self, status: str, task: Any, answer: Answer) -> JobStatus:
         error_class, charged = _FAILURES[status]
-        code = str(dig(task, "errorCode") or dig(task, "error_code"))
+        code = str(get_path(task, "errorCode") or get_path(task, "error_code"))
         told = f" {code}" if _CODE.fullmatch(code) else ""
         error = error_class(self.kind, status + told, status=200, request_id=answer.request_id)
         return JobStatus(error=error, charged=charged and code != _REFUNDED)
@@ -161,5 +161,5 @@ class Suno:
         refusal = ErrorAnswer(self.kind, 200, {}, answer.body, request_id=answer.request_id, retry_after=None)
         raise reader(refusal) or self._unreadable("no code" if code is None else f"code_{code}", answer)
 
-    def _unreadable(self, detail: str, answer: Answer) -> UnreadableAnswer:
-        return UnreadableAnswer(self.kind, detail, status=200, request_id=answer.request_id)
+    def _unreadable(self, detail: str, answer: Answer) -> InvalidResponse:
+        return InvalidResponse(self.kind, detail, status=200, request_id=answer.request_id)

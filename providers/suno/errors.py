@@ -4,17 +4,17 @@ Follows docs.sunoapi.org ("status codes" of each page). Its texts are never read
 """
 
 from providers.errors import (
-    AnswerLost,
     CreditExhausted,
     JobFailed,
     JobUnknown,
     KeyRejected,
+    OutcomeUnknown,
     ProviderError,
     RateLimited,
     RequestRefused,
     Unavailable,
 )
-from providers.http.answers import ErrorAnswer, dig
+from providers.http.answers import ErrorAnswer, get_path
 
 #: Twenty calls in ten seconds are allowed, and no header says when the next one is.
 RATE_WINDOW_SECONDS = 10.0
@@ -49,7 +49,7 @@ _NOTHING_DONE = (501, 503)
 
 def code_of(body: object) -> int | None:
     """The code in the envelope, or None where there is no envelope."""
-    code = dig(body, "code")
+    code = get_path(body, "code")
     return code if type(code) is int else None
 
 
@@ -72,9 +72,9 @@ def read_refused_submit(answer: ErrorAnswer) -> ProviderError | None:
         return _error(answer, _OF_CODE[code], code)
     # No idempotency key exists: what may have been carried out must not be sent again by itself.
     if code is not None and code >= 500 and code not in _NOTHING_DONE:
-        return _error(answer, AnswerLost, code)
+        return _error(answer, OutcomeUnknown, code)
     if answer.status >= 500 and answer.status not in _NOTHING_DONE:
-        return answer.error(AnswerLost, f"http_{answer.status}")
+        return answer.error(OutcomeUnknown, f"http_{answer.status}")
     return read_error(answer)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from providers.base import Brief, GenerationRequest, MediaLink
-from providers.http.answers import dig, number
+from providers.http.answers import get_path, number
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 10, 360
 
@@ -92,9 +92,9 @@ def first_song(task: object) -> tuple[MediaLink, dict[str, float]] | None:
 
 
 def _songs(task: object) -> Iterator[dict[str, Any]]:
-    response = dig(task, "response")
+    response = get_path(task, "response")
     # The newest models answer in snake_case, the older ones in camelCase.
-    for songs in (dig(response, "sunoData"), dig(response, "suno_data")):
+    for songs in (get_path(response, "sunoData"), get_path(response, "suno_data")):
         if isinstance(songs, list):
             yield from (song for song in songs if isinstance(song, dict))
 

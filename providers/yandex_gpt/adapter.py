@@ -16,14 +16,14 @@ from providers.base import (
     Limits,
     Proof,
 )
-from providers.errors import ContentBlocked, ProviderError, RequestRefused, UnreadableAnswer
+from providers.errors import ContentBlocked, InvalidResponse, ProviderError, RequestRefused
 from providers.http.answers import (
     Answer,
     count,
-    dig,
     fault_of_models,
     fault_of_poem,
     for_checks,
+    get_path,
     is_model_id,
     short_code,
     storable,
@@ -57,7 +57,7 @@ class YandexGPT:
         self._checks = ProviderHttp(self.kind, credentials, auth=auth, read_error=for_checks(read_error))
 
     def check_key(self, stage_type: StageType) -> None:  # noqa: ARG002  # the question is the same for every stage
-        """List the models, which is free. A list of nobody's folder proves nothing and raises ``UnreadableAnswer``.
+        """List the models, which is free. A list of nobody's folder proves nothing and raises ``InvalidResponse``.
 
         The list does not prove that the key may generate: a missing role shows with ``prove``.
         """
@@ -113,7 +113,7 @@ class YandexGPT:
         choices = answer.body.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
         self._refuse_half_a_poem(answer, choice)
-        text = dig(choice, "message", "content")
+        text = get_path(choice, "message", "content")
         poem = storable(text).strip() if isinstance(text, str) else ""
         if fault := fault_of_poem(poem):
             raise self._unreadable(fault, answer)
@@ -127,15 +127,15 @@ class YandexGPT:
         )
 
     def _refuse_half_a_poem(self, answer: Answer, choice: object) -> None:
-        reason = dig(choice, "finish_reason")
-        if reason == "content_filter" or dig(choice, "message", "refusal"):
+        reason = get_path(choice, "finish_reason")
+        if reason == "content_filter" or get_path(choice, "message", "refusal"):
             detail = "content_filter" if reason == "content_filter" else "refusal"
             raise ContentBlocked(self.kind, detail, status=200, request_id=answer.request_id)
         if reason not in ("stop", None):
             raise self._unreadable(f"broke off: {short_code(reason)}", answer)
 
     def _unreadable(self, detail: str, answer: Answer) -> ProviderError:
-        return UnreadableAnswer(self.kind, detail, status=200, request_id=answer.request_id)
+        return InvalidResponse(self.kind, detail, status=200, request_id=answer.request_id)
 
 
 def _payload(request: GenerationRequest) -> dict[str, Any]:
@@ -159,10 +159,10 @@ _COUNTS: dict[str, tuple[str, ...]] = {
 
 
 def _usage(reported: object) -> dict[str, int]:
-    found = {name: dig(reported, *path) for name, path in _COUNTS.items()}
+    found = {name: get_path(reported, *path) for name, path in _COUNTS.items()}
     counts = {name: count(value) for name, value in found.items()}
     return {name: value for name, value in counts.items() if value is not None}
 
 
 def _is_a_model(row: object) -> bool:
-    return is_model_id(dig(row, "id"))
+    return is_model_id(get_path(row, "id"))

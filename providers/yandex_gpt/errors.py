@@ -6,16 +6,16 @@ Follows yandex.cloud/en/docs/ai-studio/troubleshooting/error-codes. The texts ar
 import re
 
 from providers.errors import (
-    AnswerLost,
     KeyRejected,
     ModelNotFound,
+    OutcomeUnknown,
     PermissionMissing,
     ProviderError,
     RateLimited,
     RequestRefused,
     Unavailable,
 )
-from providers.http.answers import ErrorAnswer, dig
+from providers.http.answers import ErrorAnswer, get_path
 
 #: The documented table of HTTP statuses, for bodies that name no code.
 _CODE_OF_STATUS = {
@@ -38,7 +38,7 @@ _OF_CODE: dict[str, type[ProviderError]] = {
     "Unimplemented": Unavailable,
     "Unavailable": Unavailable,
     # They do not say whether a generation that ran out of time is charged.
-    "DeadlineExceeded": AnswerLost,
+    "DeadlineExceeded": OutcomeUnknown,
 }
 
 #: What a text adds to its code. An id of another key's folder is a matter of settings like a model that is gone.
@@ -61,7 +61,7 @@ _GRPC_PREFIX = re.compile(r"rpc error: code = (\w+) desc = ")
 def read_error(answer: ErrorAnswer) -> ProviderError | None:
     """The meaning of a refusal, or None where only its HTTP status tells."""
     if answer.status == 504:
-        return answer.error(AnswerLost, "http_504")
+        return answer.error(OutcomeUnknown, "http_504")
     if not isinstance(answer.body, dict):
         # Not theirs, such as the plain text of an unknown route.
         return None
@@ -83,11 +83,11 @@ def _code_of(answer: ErrorAnswer, text: str) -> str:
 
 
 def _number_in(body: object) -> int:
-    number = dig(body, "error", "grpcCode") or dig(body, "code")
+    number = get_path(body, "error", "grpcCode") or get_path(body, "code")
     return number if type(number) is int else 0
 
 
 def _text_of(body: dict[str, object]) -> str:
     """The vendor's sentence, from whichever of five shapes their gateways give it."""
-    said = (dig(body, "error", "message"), *(body.get(name) for name in ("error", "message", "detail", "title")))
+    said = (get_path(body, "error", "message"), *(body.get(name) for name in ("error", "message", "detail", "title")))
     return next((text for text in said if isinstance(text, str) and text), "")[:_LONGEST_TEXT]

@@ -292,7 +292,7 @@ def test_submits_are_no_looks_when_they_are_counted_anew() -> None:
 def test_looks_have_what_is_free(wanted: int, granted: int) -> None:
     asked(60, 4, looks=[60, 4])
 
-    grant = quotas.take_looks(SUNO, wanted)
+    grant = quotas.acquire_polls(SUNO, wanted)
 
     assert (grant.calls, grant.counted_at) == (granted, utc_now().timestamp())
     assert counted() == ([4, *[0] * granted], [4, *[0] * granted])
@@ -306,7 +306,7 @@ def test_looks_have_what_is_free(wanted: int, granted: int) -> None:
 def test_looks_at_a_provider_without_a_limit_of_calls_are_not_counted(allow: Callable[[Limits], None]) -> None:
     allow(Limits(jobs=3))
 
-    assert quotas.take_looks(SUNO, 50) == Grant(50)
+    assert quotas.acquire_polls(SUNO, 50) == Grant(50)
     assert db.session.get(Quota, SUNO) is None
 
 
@@ -314,9 +314,9 @@ def test_a_closed_provider_is_not_looked_at_either(allow: Callable[[Limits], Non
     allow(Limits())
     quotas.close(SUNO, 30, utc_now())
 
-    assert quotas.take_looks(SUNO, 50) == Grant(0, again_at=utc_now() + 30 * SECOND)
+    assert quotas.acquire_polls(SUNO, 50) == Grant(0, again_at=utc_now() + 30 * SECOND)
     clock.shift(30)
-    assert quotas.take_looks(SUNO, 50) == Grant(50)
+    assert quotas.acquire_polls(SUNO, 50) == Grant(50)
 
 
 @pytest.mark.usefixtures("three")
@@ -325,7 +325,7 @@ def test_looks_that_leave_all_to_those_that_are_on_their_way_know_no_time_to_com
     for _ in range(3):
         song(due_at=utc_now(), published_at=utc_now())
 
-    assert quotas.take_looks(SUNO, 1) == Grant(0, utc_now().timestamp())
+    assert quotas.acquire_polls(SUNO, 1) == Grant(0, utc_now().timestamp())
 
 
 @pytest.mark.usefixtures("three")
@@ -333,7 +333,7 @@ def test_looks_leave_free_what_those_need_that_are_on_their_way() -> None:
     asked(4)
     song(due_at=utc_now(), published_at=utc_now())
 
-    assert quotas.take_looks(SUNO, 2).calls == 1
+    assert quotas.acquire_polls(SUNO, 2).calls == 1
 
 
 @pytest.mark.parametrize(("allowed", "share"), [(9, 1), (19, 1), (20, 2), (30, 3)])
@@ -343,8 +343,8 @@ def test_while_submits_are_held_all_looks_of_a_window_have_a_tenth(
     allow(Limits(calls=allowed, seconds=10))
     song(reason=StageReason.THROTTLED)
 
-    assert quotas.take_looks(SUNO, 50).calls == share
-    grant = quotas.take_looks(SUNO, 50)
+    assert quotas.acquire_polls(SUNO, 50).calls == share
+    grant = quotas.acquire_polls(SUNO, 50)
     assert (grant.calls, grant.again_at) == (0, lasts(0))
 
 
@@ -353,7 +353,7 @@ def test_while_submits_are_held_looks_wait_for_looks(allow: Callable[[Limits], N
     asked(9, 8, 7, 6, looks=[8, 6])
     song(reason=StageReason.THROTTLED)
 
-    grant = quotas.take_looks(SUNO, 1)
+    grant = quotas.acquire_polls(SUNO, 1)
 
     assert grant.calls == 0
     assert grant.again_at is not None
@@ -365,14 +365,14 @@ def test_submits_of_others_that_are_held_leave_looks_alone(allow: Callable[[Limi
     order = song(reason=StageReason.THROTTLED)
     set_state(order.order_id, SONG, StageState.QUEUED, provider_kind=PIKA)
 
-    assert quotas.take_looks(SUNO, 15).calls == 15
+    assert quotas.acquire_polls(SUNO, 15).calls == 15
 
 
 @pytest.mark.usefixtures("three")
 def test_looks_that_find_nothing_free_come_again_when_a_call_counts_no_longer() -> None:
     asked(9, 4, 3, 2)
 
-    grant = quotas.take_looks(SUNO, 1)
+    grant = quotas.acquire_polls(SUNO, 1)
 
     assert grant.calls == 0
     assert grant.again_at is not None

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from domain.db import db, utc_now
 from domain.generation.manual_retry import retry_by_hand
 from domain.monitoring import stuck
-from domain.monitoring.stuck_rules import Standstill
+from domain.monitoring.stuck_rules import StuckReason
 from domain.orders import queries, works
 from domain.orders.models import AttemptState, Order, StageState
 from domain.orders.placing import NewOrder, StorageFull, place, place_once
@@ -70,7 +70,7 @@ def test_nothing_that_becomes_a_file_is_sent_while_there_is_no_room_for_it(
     stage = stage_of(order, stage_type)
     assert (stage.state, stage.reason, stage.attempts) == (StageState.QUEUED, "storage_full", 0)
     assert stage.due_at > utc_now()
-    assert stuck.of_order(order.id, utc_now())[stage_type].why is Standstill.DISK_FULL
+    assert stuck.of_order(order.id, utc_now())[stage_type].why is StuckReason.DISK_FULL
     assert len(emulator.ledger) == before
     disk.make_room()
     make_due(stage, utc_now())

@@ -75,7 +75,7 @@ def held(orders: list[Order], stage_type: StageType = SONG) -> list[Order]:
 
 def released(now: datetime | None = None) -> list[int]:
     """The ids of the stages that are let go."""
-    return [ready.stage_id for ready in throttle_release.release_held(now or utc_now()).ready]
+    return [ready.stage_id for ready in throttle_release.release_throttled(now or utc_now()).ready]
 
 
 def test_no_more_calls_are_made_than_a_window_takes_and_the_others_stay_queued(
@@ -192,13 +192,13 @@ def test_a_check_of_a_key_counts(allow: Callable[..., None]) -> None:
 
 def test_looks_leave_to_submits_what_they_need(allow: Callable[..., None], clock: StoppedClock) -> None:
     allow(SUNO=Limits(calls=20, seconds=10))
-    assert quotas.take_looks(SUNO, 6).calls == 6
+    assert quotas.acquire_polls(SUNO, 6).calls == 6
     db.session.commit()
     run_all([order() for _ in range(20)])
     clock.shift(11)
 
     # All looks of a window together, however often one asks.
-    assert [quotas.take_looks(SUNO, 50).calls for _ in range(3)] == [2, 0, 0]
+    assert [quotas.acquire_polls(SUNO, 50).calls for _ in range(3)] == [2, 0, 0]
 
 
 def test_looks_leave_free_what_those_need_that_were_let_go(allow: Callable[..., None], clock: StoppedClock) -> None:
@@ -207,7 +207,7 @@ def test_looks_leave_free_what_those_need_that_were_let_go(allow: Callable[..., 
     clock.shift(11)
     assert len(released()) == 2
 
-    assert quotas.take_looks(SUNO, 50).calls == 1
+    assert quotas.acquire_polls(SUNO, 50).calls == 1
 
 
 def test_looks_that_the_provider_does_not_take_now_are_made_later(
@@ -238,7 +238,7 @@ def test_a_call_counts_from_the_moment_at_which_it_leaves(allow: Callable[..., N
     assert isinstance(call, calls.Call)
     clock.shift(2)
 
-    assert calls.may_leave(call, Lease(stage_id, call.claim, clock.seconds()))
+    assert calls.may_send(call, Lease(stage_id, call.claim, clock.seconds()))
 
     clock.shift(9)
     assert [use.used for use in quotas.usage(utc_now()) if use.provider_kind is SUNO] == [1]
@@ -252,19 +252,19 @@ def test_looks_count_from_the_moment_at_which_they_leave(
     run_all([order() for _ in range(3)])
     allow(SUNO=CALLS)
     clock.shift(300)
-    take_looks = quotas.take_looks
+    acquire_polls = quotas.acquire_polls
 
     def slowly(kind: ProviderKind, wanted: int) -> quotas.Grant:
-        grant = take_looks(kind, wanted)
+        grant = acquire_polls(kind, wanted)
         clock.shift(2)
         return grant
 
-    monkeypatch.setattr(quotas, "take_looks", slowly)
+    monkeypatch.setattr(quotas, "acquire_polls", slowly)
     poll.poll_due(utc_now())
 
     clock.shift(9)
     assert [use.used for use in quotas.usage(utc_now()) if use.provider_kind is SUNO] == [3]
-    assert take_looks(SUNO, 1).calls == 0
+    assert acquire_polls(SUNO, 1).calls == 0
 
 
 def test_too_many_calls_said_to_one_is_obeyed_by_all(emulator: Emulator, clock: StoppedClock) -> None:

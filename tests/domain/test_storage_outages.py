@@ -13,10 +13,10 @@ from domain.db import db
 from domain.generation import generate
 from domain.orders.models import StageState
 from domain.provider_configs import checks
-from domain.provider_configs.check_results import Answer
+from domain.provider_configs.check_results import CheckResult
 from domain.provider_configs.checks import check
 from domain.provider_configs.models import Status
-from domain.storage_retry import persisted
+from domain.storage_retry import retry_while_storage_down
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, save_section, section, stage_of
 from tests.domain.generation.jobs.job_orders import CLIP, KINDS, SONG
@@ -87,7 +87,7 @@ def test_what_a_check_finds_while_the_database_restarts_is_kept(
     down = Event()
     ask = checks._ask
 
-    def ask_and_lose_the_database(question: checks.Question) -> Answer:
+    def ask_and_lose_the_database(question: checks.CheckRequest) -> CheckResult:
         answer = ask(question)
         own_postgres.kill()
         down.set()
@@ -111,7 +111,7 @@ def test_what_a_check_finds_while_the_database_restarts_is_kept(
 def test_what_is_wrong_for_another_reason_is_not_tried_again() -> None:
     tries = []
 
-    @persisted
+    @retry_while_storage_down
     def store() -> None:
         tries.append(1)
         raise ValueError("not the database")
@@ -124,7 +124,7 @@ def test_what_is_wrong_for_another_reason_is_not_tried_again() -> None:
 def test_an_outage_without_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("domain.storage_retry.OUTAGE_SECONDS", 0.01)
 
-    @persisted
+    @retry_while_storage_down
     def store() -> None:
         raise OperationalError("", None, Exception("away"))
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from domain.db import db
 from domain.orders.models import Order
-from domain.storage_retry import LONGEST_PAUSE_SECONDS, OUTAGE_SECONDS, persisted
+from domain.storage_retry import LONGEST_PAUSE_SECONDS, OUTAGE_SECONDS, retry_while_storage_down
 from tests.builders import place_order
 
 AWAY = [OperationalError("", None, Exception("away")), InterfaceError("", None, Exception("away")), OSError("full")]
@@ -29,7 +29,7 @@ def failing(*errors: Exception) -> Callable[..., tuple[object, ...]]:
     """Raises one after the other, then returns what it was given."""
     left = list(errors)
 
-    @persisted
+    @retry_while_storage_down
     def store(*args: object, **kwargs: object) -> tuple[object, ...]:
         if left:
             raise left.pop(0)
@@ -70,7 +70,7 @@ def test_what_a_failed_try_has_begun_is_undone(pauses: list[float]) -> None:
     place_order(recipient="Anna")
     seen: list[str] = []
 
-    @persisted
+    @retry_while_storage_down
     def store() -> None:
         db.session.execute(update(Order).values(recipient=Order.recipient + "!"))
         seen.extend(db.session.scalars(select(Order.recipient)))
@@ -86,7 +86,7 @@ def test_what_a_failed_try_has_begun_is_undone(pauses: list[float]) -> None:
 def test_what_is_tried_again_is_named_in_the_log(pauses: list[float], caplog: pytest.LogCaptureFixture) -> None:
     left = [AWAY[0]]
 
-    @persisted
+    @retry_while_storage_down
     def store_a_poem() -> None:
         """Says what it stores."""
         if left:

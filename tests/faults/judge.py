@@ -11,7 +11,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from domain.orders.models import Attempt, AttemptState, Order, Stage, StageReason, StageState, Work
-from providers.errors import AnswerLost, UnreadableAnswer
+from providers.errors import InvalidResponse, OutcomeUnknown
 from providers.kinds import ProviderKind, StageType
 from tests.emulator.state import Charge, Visit
 
@@ -23,7 +23,7 @@ UNMADE = {StageState.FAILED, StageState.ATTENTION}
 #: What an attempt ends with whose answer nobody has.
 UNHEARD = {AttemptState.LOST, AttemptState.UNCERTAIN}
 #: As what a provider's silence, or its nonsense, is written down.
-HIDDEN = {AnswerLost.code, UnreadableAnswer.code}
+HIDDEN = {OutcomeUnknown.code, InvalidResponse.code}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _of_reason(stage: StageFacts, evidence: Evidence) -> Iterator[str]:
     kind = stage.provider_kind
     if stage.state is StageState.FAILED:
         # Nothing in a storm speaks of the words of an order: all that can fail a stage is an answer like no other.
-        if stage.reason != UnreadableAnswer.code or not evidence.garbled[kind]:
+        if stage.reason != InvalidResponse.code or not evidence.garbled[kind]:
             yield f"{who} failed ({stage.reason}), and {kind} bears nobody out"
     elif stage.state is StageState.ATTENTION:
         by_workers = StageReason.WORKER_GONE in stage.lost_because and evidence.workers_struck > 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from domain.orders.rules import LIMITS, OrderInvalid, read_order
-from domain.secrets.api_keys import KeyUnfit, clean
+from domain.secrets.api_keys import InvalidKey, clean
 from providers.kinds import ProviderKind
 from settings import Settings
 from tests.conftest import production_settings
@@ -48,7 +48,7 @@ def test_a_key_that_is_clean_stays_as_it_is(tally: Tally) -> None:
 def assert_clean_once_is_enough(text: str) -> None:
     try:
         key = clean(text)
-    except KeyUnfit:
+    except InvalidKey:
         return
     assert key in text
     assert clean(key) == key

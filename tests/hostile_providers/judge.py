@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from providers.base import GenerationResult, JobStatus, Ticket
-from providers.errors import AnswerLost, JobUnknown, PassingError, ProviderError, UnreadableAnswer
+from providers.errors import InvalidResponse, JobUnknown, OutcomeUnknown, ProviderError, TransientError
 from providers.http.answers import LONGEST_MODEL_ID, LONGEST_POEM, MOST_MODELS
 from providers.http.download import Downloaded
 from providers.media.types import TELLING_BYTES, media_type_of
@@ -51,7 +51,7 @@ def faults_of(found: object) -> Iterator[str]:
 
 def is_free_again(error: ProviderError) -> bool:
     """Whether the order would be handed in again as if nothing could have been charged."""
-    return isinstance(error, PassingError | JobUnknown) and not isinstance(error, UnreadableAnswer | AnswerLost)
+    return isinstance(error, TransientError | JobUnknown) and not isinstance(error, InvalidResponse | OutcomeUnknown)
 
 
 def tells(key: str, text: str) -> bool:

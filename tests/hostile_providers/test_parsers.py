@@ -100,7 +100,7 @@ def test_a_value_is_what_it_is_taken_for_or_nothing(value: Any) -> None:
     assert seconds is None or 1 <= seconds <= 3600
     job_id = Suno.job_id_in(value)
     assert job_id is None or job_id.replace("-", "").replace("_", "").isalnum()
-    assert Suno.says_it_goes_on(value) in (True, False)
+    assert Suno.is_progress(value) in (True, False)
 
 
 @EXAMPLES

@@ -10,16 +10,16 @@ from typing import Any, BinaryIO, ClassVar
 
 from providers.base import Credentials, GenerationRequest, GenerationResult, JobStatus, Limits, MediaLink, Proof, Ticket
 from providers.errors import (
-    AnswerLost,
     ContentBlocked,
+    InvalidResponse,
     JobFailed,
     JobUnknown,
     KeyRejected,
     LinkExpired,
+    OutcomeUnknown,
     ProviderError,
     RateLimited,
     Unavailable,
-    UnreadableAnswer,
 )
 from providers.http.download import Downloaded
 from providers.kinds import ProviderKind, StageType
@@ -28,7 +28,7 @@ from tests.model.world import Answer, Call, Job, Made, World
 
 #: What comes back without having been charged.
 REFUSALS: dict[Answer, type[ProviderError]] = {
-    Answer.LOST_ON_THE_WAY: AnswerLost,
+    Answer.LOST_ON_THE_WAY: OutcomeUnknown,
     Answer.UNAVAILABLE: Unavailable,
     Answer.RATE_LIMITED: RateLimited,
     Answer.BLOCKED: ContentBlocked,
@@ -71,7 +71,7 @@ class Modelled:
 
     def _said(self, error: type[ProviderError], made: Made | None = None) -> ProviderError:
         if made is not None:
-            self.world.say(made, error.code if error is not AnswerLost else "silence")
+            self.world.say(made, error.code if error is not OutcomeUnknown else "silence")
         return error(self.kind)
 
     def _send(self, request: GenerationRequest) -> tuple[Call, Answer]:
@@ -100,9 +100,9 @@ class Modelled:
         finally:
             self.world.flying.remove(call)
         if answer is Answer.LOST_AND_TAKEN:
-            raise self._said(AnswerLost, call.made)
+            raise self._said(OutcomeUnknown, call.made)
         if answer is Answer.GARBAGE:
-            raise self._said(UnreadableAnswer, call.made)
+            raise self._said(InvalidResponse, call.made)
 
 
 class Instant(Modelled):
@@ -123,7 +123,7 @@ class Instant(Modelled):
 class Jobs(Modelled):
     """Takes jobs."""
 
-    honours_tokens: ClassVar[bool]
+    idempotent_submit: ClassVar[bool]
     calls_back: ClassVar[bool] = True
     usual_seconds: ClassVar[float] = 60
     longest_seconds: ClassVar[float] = 1800
@@ -133,12 +133,12 @@ class Jobs(Modelled):
         return body.get("job") if isinstance(body, dict) else None
 
     @staticmethod
-    def says_it_goes_on(body: object) -> bool:  # noqa: ARG004
+    def is_progress(body: object) -> bool:  # noqa: ARG004
         return False
 
     def submit(self, request: GenerationRequest) -> Ticket:
         call, answer = self._send(request)
-        job = self.world.job_of_token(self.kind, request.token) if self.honours_tokens else None
+        job = self.world.job_of_token(self.kind, request.token) if self.idempotent_submit else None
         if job is not None and job.body != request:
             self.world.faults.append(f"another body with the token of {job.id}")
         if job is None:
@@ -183,13 +183,13 @@ class SpeechKit(Instant):
 class Suno(Jobs):
     kind = ProviderKind.SUNO
     limits = Limits(calls=2, seconds=10)
-    honours_tokens = False
+    idempotent_submit = False
 
 
 class Pika(Jobs):
     kind = ProviderKind.PIKA
     limits = Limits(jobs=1)
-    honours_tokens = True
+    idempotent_submit = True
 
 
 INSTANT = (OpenAI, SpeechKit)

@@ -1,8 +1,8 @@
 """Makes the mutants; mutmut says what a change may be, and where none is made.
 
-Mutmut alone leaves out all decorated functions, here everything that is ``@persisted``, and so only its first half is
-used. Changed is what functions do; tables, constants and defaults are data. This runs in ``.venv-tools``: beside the
-product, what mutmut brings along would change it (with setproctitle, Celery and gunicorn go by other names).
+Mutmut alone leaves out all decorated functions, here everything that is ``@retry_while_storage_down``, and so only its
+first half is used. Changed is what functions do; tables, constants and defaults are data. This runs in ``.venv-tools``:
+beside the product, what mutmut brings along would change it (with setproctitle, Celery and gunicorn go by other names).
 """
 
 import json

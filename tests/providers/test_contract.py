@@ -10,15 +10,15 @@ import requests
 
 from providers.base import GenerationRequest, GenerationResult, Ticket
 from providers.errors import (
-    AnswerLost,
     CreditExhausted,
+    InvalidResponse,
     KeyRejected,
+    OutcomeUnknown,
     PermissionMissing,
     ProviderError,
     RateLimited,
     RequestRefused,
     Unavailable,
-    UnreadableAnswer,
 )
 from providers.kinds import StageType
 from providers.registry import runs_jobs
@@ -48,11 +48,11 @@ PAGE = "<html><body>Bad gateway</body></html>"
         (403, PAGE, Unavailable),
         (302, "", Unavailable),
         (304, "", Unavailable),
-        (200, PAGE, UnreadableAnswer),
-        (200, "", UnreadableAnswer),
-        (200, [], UnreadableAnswer),
-        (200, {}, UnreadableAnswer),
-        (200, "[" * 100_000, UnreadableAnswer),
+        (200, PAGE, InvalidResponse),
+        (200, "", InvalidResponse),
+        (200, [], InvalidResponse),
+        (200, {}, InvalidResponse),
+        (200, "[" * 100_000, InvalidResponse),
     ],
 )
 def test_every_failure_becomes_one_of_our_errors(
@@ -63,7 +63,7 @@ def test_every_failure_becomes_one_of_our_errors(
     with pytest.raises(ProviderError) as caught:
         call(provider)
 
-    assert type(caught.value) is expected or (type(caught.value) is AnswerLost and status in wire.lost_by)
+    assert type(caught.value) is expected or (type(caught.value) is OutcomeUnknown and status in wire.lost_by)
     assert caught.value.kind is provider.kind
     assert caught.value.status == status
     assert_tells_nothing(caught.value)

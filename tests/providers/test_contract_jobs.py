@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from providers.base import JobStatus
-from providers.errors import AnswerLost, JobUnknown, Unavailable
+from providers.errors import JobUnknown, OutcomeUnknown, Unavailable
 from providers.registry import JOB_ADAPTERS, runs_jobs
 from tests.emulator.jobs import JobRoom
 from tests.emulator.server import Emulator
@@ -64,7 +64,7 @@ def test_a_submit_that_may_have_been_taken_is_lost_and_a_look_is_not(
     provider: AnyProvider, room: JobRoom, wire: Wire, status: int
 ) -> None:
     room.fail(wire.generate_route, status=status, body="<html>Bad gateway</html>")
-    with pytest.raises(AnswerLost) as caught:
+    with pytest.raises(OutcomeUnknown) as caught:
         provider.submit(wire.request)
     assert caught.value.detail == f"http_{status}"
 
@@ -79,7 +79,7 @@ def test_the_same_token_is_one_job_where_the_adapter_says_so(
 ) -> None:
     tickets: list[Any] = [provider.submit(wire.request) for _ in range(2)]
 
-    jobs = 1 if provider.honours_tokens else 2
+    jobs = 1 if provider.idempotent_submit else 2
     assert len({ticket.job_id for ticket in tickets}) == len(emulator.ledger) == jobs
 
 

@@ -93,7 +93,7 @@ def test_a_timer_that_finds_no_database_can_be_set_again(
         stage_id = stage_of(order).id
         db.session.rollback()
         with monkeypatch.context() as patch:
-            patch.setattr("tasks.pace.throttle_release.release_held", away)
+            patch.setattr("tasks.pace.throttle_release.release_throttled", away)
             release_at(utc_now())
             assert rang.wait(60)
             assert messages == []

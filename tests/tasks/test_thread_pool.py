@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from kombu.asynchronous import Hub
 
-from tasks.thread_pool import PromptThreadPool
+from tasks.thread_pool import EagerThreadPool
 
 
 class Loop(Hub):
@@ -24,7 +24,7 @@ class Loop(Hub):
 def test_the_loop_turns_once_a_task_has_ended_and_is_no_longer_counted() -> None:
     ended: list[str] = []
     loop = Loop(ended)
-    pool = PromptThreadPool(1)
+    pool = EagerThreadPool(1)
     pool.register_with_event_loop(loop)
 
     pool.on_apply(lambda: ended.append("task"), (), callback=lambda _result: ended.append("counted off"))
@@ -35,7 +35,7 @@ def test_the_loop_turns_once_a_task_has_ended_and_is_no_longer_counted() -> None
 
 
 def test_a_task_that_ends_before_there_is_a_loop_or_fails_harms_nothing() -> None:
-    pool = PromptThreadPool(1)
+    pool = EagerThreadPool(1)
     failed = pool.on_apply(lambda: 1 / 0, ())
     failed.wait(60)
     ended: list[str] = []

@@ -11,7 +11,7 @@ from domain.calendar import day_of
 from domain.db import utc_now
 from domain.monitoring import call_stats, order_stats, stuck_summary
 from domain.monitoring.call_stats import Days, Failures, Times
-from domain.monitoring.stuck_rules import Standstill
+from domain.monitoring.stuck_rules import StuckReason
 from domain.orders import queries
 from domain.provider_configs import overview
 from providers.kinds import ProviderKind, StageType
@@ -58,7 +58,7 @@ def start() -> str:
         failed_calls=charts.failed_calls,
         failure_words=charts.failure_words,
         anchor_of=anchor_of,
-        SETTINGS=Standstill.SETTINGS,
+        SETTINGS=StuckReason.SETTINGS,
     )
 
 

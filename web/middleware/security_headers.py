@@ -32,7 +32,7 @@ HEADERS = {
 }
 PRIVATE_PATH = "/admin"
 #: A name that is not ours, or can be nobody's: under it there are no addresses, for links and redirects alike.
-NAMELESS = (SecurityError, BadHost)
+BAD_HOST_ERRORS = (SecurityError, BadHost)
 
 
 def init_app(app: Flask, *, https: bool, proxies: int) -> None:
@@ -50,7 +50,7 @@ def init_app(app: Flask, *, https: bool, proxies: int) -> None:
     @app.before_request
     def _refuse_names_that_are_not_ours() -> None:
         # Before anything makes an address.
-        if isinstance(request.routing_exception, NAMELESS):
+        if isinstance(request.routing_exception, BAD_HOST_ERRORS):
             raise request.routing_exception
 
     @app.after_request

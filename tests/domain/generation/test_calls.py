@@ -11,15 +11,24 @@ from sqlalchemy.exc import OperationalError
 
 from domain import quotas
 from domain.db import db, utc_now
-from domain.generation.calls import NO_ROOM_PAUSE, NOBODYS_URL, Call, Held, give_back, may_leave, take, with_first_model
+from domain.generation.calls import (
+    NO_ROOM_PAUSE,
+    NOBODYS_URL,
+    Call,
+    Held,
+    may_send,
+    release_claim,
+    take,
+    with_first_model,
+)
 from domain.orders import works
 from domain.orders.leases import LEASE, Lease
 from domain.orders.models import Attempt, AttemptState, Order, OrderState, StageReason, StageState
 from domain.quotas import Quota
 from domain.secrets.context import current_vault
-from domain.secrets.vault import Place
+from domain.secrets.vault import KeyContext
 from providers.base import Limits
-from providers.errors import UnreadableAnswer
+from providers.errors import InvalidResponse
 from providers.kinds import ProviderKind, StageType
 from providers.registry import open_instant_provider
 from tests.builders import claimed, place_order, set_state, stage_of, working_section
@@ -133,13 +142,13 @@ def test_a_job_keeps_the_key_that_it_is_handed_over_with_sealed_for_itself(emula
     call = taken(order_of(SONG), SONG)
 
     sealed = attempt_of(call)["api_key_encrypted"]
-    assert current_vault().open(sealed, Place(SONG, ProviderKind.SUNO, "job")) == KEY
+    assert current_vault().open(sealed, KeyContext(SONG, ProviderKind.SUNO, "job")) == KEY
 
 
 def test_a_second_attempt_has_the_next_number() -> None:
     working_section()
     order = place_order()
-    give_back(taken(order))
+    release_claim(taken(order))
 
     assert attempt_of(taken(order))["number"] == 2
 
@@ -231,7 +240,7 @@ def test_what_was_not_sent_is_given_back_as_if_it_had_not_been_taken(
     clock.shift(7)
 
     with changes_of(order, SONG) as changed:
-        give_back(call)
+        release_claim(call)
 
     again = {"state": StageState.QUEUED, "lease_until": None, "due_at": utc_now(), "published_at": None}
     assert changed == {"reason": None, **again}
@@ -251,7 +260,7 @@ def test_nothing_is_given_back_that_another_has_taken_since(emulator: Emulator) 
     before = attempt_of(call)
 
     with changes_of(order, SONG) as changed:
-        give_back(call)
+        release_claim(call)
 
     assert (changed, differences(before, attempt_of(call))) == ({}, {})
 
@@ -264,7 +273,7 @@ def test_an_attempt_that_was_given_up_stays_the_loss_that_it_was() -> None:
     db.session.commit()
     before = attempt_of(call)
 
-    give_back(call)
+    release_claim(call)
 
     assert stage_of(order).state is StageState.QUEUED
     assert differences(before, attempt_of(call)) == {}
@@ -275,10 +284,10 @@ def test_a_call_that_is_fresh_may_leave_and_one_that_is_not_may_not(clock: Stopp
     call = taken(place_order())
     lease = lease_of(call, clock)
 
-    assert may_leave(call, lease)
-    assert not may_leave(replace(call, model=""), lease)
+    assert may_send(call, lease)
+    assert not may_send(replace(call, model=""), lease)
     clock.shift(LEASE.total_seconds() / 2)
-    assert not may_leave(call, lease)
+    assert not may_send(call, lease)
 
 
 def test_a_call_may_not_leave_whose_lease_ran_out_as_it_was_counted(
@@ -288,7 +297,7 @@ def test_a_call_may_not_leave_whose_lease_ran_out_as_it_was_counted(
     call = taken(place_order())
     monkeypatch.setattr(quotas, "leave", lambda *_: clock.shift(LEASE))
 
-    assert not may_leave(call, lease_of(call, clock))
+    assert not may_send(call, lease_of(call, clock))
 
 
 def test_a_call_that_leaves_late_is_counted_for_when_it_leaves(
@@ -301,7 +310,7 @@ def test_a_call_that_leaves_late_is_counted_for_when_it_leaves(
     assert call.counted_at == utc_now().timestamp()
     clock.shift(2)
 
-    assert may_leave(call, lease_of(call, clock))
+    assert may_send(call, lease_of(call, clock))
 
     assert db.session.get_one(Quota, ProviderKind.SUNO).calls == [utc_now().timestamp()]
 
@@ -335,7 +344,7 @@ def test_an_empty_list_of_models_is_an_answer_that_nobody_can_read(
     provider = open_instant_provider(ProviderKind.OPENAI, from_the_environment.credentials)
     monkeypatch.setattr(type(provider), "list_models", lambda *_: ())
 
-    with pytest.raises(UnreadableAnswer) as raised:
+    with pytest.raises(InvalidResponse) as raised:
         with_first_model(from_the_environment, provider)
 
     assert (raised.value.kind, raised.value.detail) == (ProviderKind.OPENAI, "empty list")

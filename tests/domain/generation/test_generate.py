@@ -243,7 +243,7 @@ def test_a_worker_that_comes_back_from_the_dead_changes_nothing() -> None:
     run(order)
     done_at = stage_of(order).finished_at
 
-    moved = stages.move(stale, {StageState.RUNNING, StageState.DONE}, state=StageState.FAILED)
+    moved = stages.transition(stale, {StageState.RUNNING, StageState.DONE}, state=StageState.FAILED)
     db.session.commit()
 
     assert not moved

@@ -15,20 +15,20 @@ from domain.generation.calls import Call
 from domain.orders import works
 from domain.orders.models import Attempt, AttemptState, OrderState, Ready, StageState
 from domain.orders.works import StoredWork
-from domain.provider_configs.models import Finding, FoundBy, Reason, Status
+from domain.provider_configs.models import FoundBy, Problem, Reason, Status
 from domain.provider_configs.release import BACKOFF
 from domain.provider_configs.resolver import ResolvedConfig
 from domain.quotas import Quota
 from providers.base import GenerationResult
 from providers.errors import (
-    AnswerLost,
     ContentBlocked,
     CreditExhausted,
+    InvalidResponse,
     JobFailed,
+    OutcomeUnknown,
     ProviderError,
     RateLimited,
     Unavailable,
-    UnreadableAnswer,
 )
 from providers.kinds import ProviderKind, StageType
 from tests.builders import claimed, place_order, section, set_state, stage_of, text_of, working_section
@@ -128,7 +128,7 @@ def test_a_work_whose_stage_somebody_else_has_taken_changes_nothing() -> None:
 def blocked_section(call: Call) -> Call:
     """The section was refused, and this call is its probe."""
     row = section()
-    row.set_status(Status.INVALID, Finding(Reason.NO_CREDIT, found_by=FoundBy.GENERATION), utc_now())
+    row.set_status(Status.INVALID, Problem(Reason.NO_CREDIT, found_by=FoundBy.GENERATION), utc_now())
     row.probe_stage_id = call.id
     db.session.commit()
     return replace(call, config=replace(call.config, is_probe=True))
@@ -254,11 +254,11 @@ def test_words_that_are_refused_end_the_stage_in_every_column() -> None:
 @pytest.mark.parametrize(
     ("error", "paid", "attempt", "written"),
     [
-        (AnswerLost, True, AttemptState.LOST, {"reason": "answer_lost", "lost_answers": 1}),
-        (AnswerLost, False, AttemptState.REFUSED, {"reason": "unavailable", "passing_failures": 1, **SAID}),
-        (UnreadableAnswer, True, AttemptState.LOST, {"reason": "unreadable_answer", "unreadable_answers": 1, **SAID}),
+        (OutcomeUnknown, True, AttemptState.LOST, {"reason": "answer_lost", "lost_answers": 1}),
+        (OutcomeUnknown, False, AttemptState.REFUSED, {"reason": "unavailable", "passing_failures": 1, **SAID}),
+        (InvalidResponse, True, AttemptState.LOST, {"reason": "unreadable_answer", "unreadable_answers": 1, **SAID}),
         (
-            UnreadableAnswer,
+            InvalidResponse,
             False,
             AttemptState.REFUSED,
             {"reason": "unreadable_answer", "unreadable_answers": 1, **SAID},
@@ -281,10 +281,10 @@ def test_what_brought_nothing_is_tried_again_and_its_attempt_says_whether_it_may
 @pytest.mark.parametrize(
     ("error", "before", "paid", "state"),
     [
-        (AnswerLost, "lost_answers", True, StageState.ATTENTION),
-        (AnswerLost, "lost_answers", False, StageState.QUEUED),
-        (UnreadableAnswer, "unreadable_answers", True, StageState.FAILED),
-        (UnreadableAnswer, "unreadable_answers", False, StageState.QUEUED),
+        (OutcomeUnknown, "lost_answers", True, StageState.ATTENTION),
+        (OutcomeUnknown, "lost_answers", False, StageState.QUEUED),
+        (InvalidResponse, "unreadable_answers", True, StageState.FAILED),
+        (InvalidResponse, "unreadable_answers", False, StageState.QUEUED),
     ],
 )
 def test_what_may_have_been_charged_twice_is_not_asked_for_again(
@@ -297,7 +297,7 @@ def test_what_may_have_been_charged_twice_is_not_asked_for_again(
     assert stage_of(call.order_id).state is state
 
 
-@pytest.mark.parametrize("error", [AnswerLost, UnreadableAnswer])
+@pytest.mark.parametrize("error", [OutcomeUnknown, InvalidResponse])
 def test_a_question_before_the_call_cannot_have_been_charged(error: type[ProviderError]) -> None:
     call = under_way(unreadable_answers=1)
 
@@ -337,7 +337,7 @@ def record_all(call: Call) -> list[object]:
     """Tell of every end that a call can come to."""
     return [
         outcomes.record_error(call, CreditExhausted(KIND), paid=True),
-        outcomes.record_error(call, AnswerLost(KIND), paid=True),
+        outcomes.record_error(call, OutcomeUnknown(KIND), paid=True),
         outcomes.record_error(call, ContentBlocked(KIND), paid=True),
         outcomes.record_failed_job(call, JobFailed(KIND), charged=True),
         outcomes.record_failed_job(call, JobFailed(KIND), charged=False),
@@ -405,7 +405,7 @@ def test_jobs_that_fail_for_nothing_again_and_again_have_the_section_checked() -
 
 
 @pytest.mark.parametrize(
-    ("error", "reason", "check"), [(CreditExhausted, "no_credit", POEM), (AnswerLost, "unavailable", None)]
+    ("error", "reason", "check"), [(CreditExhausted, "no_credit", POEM), (OutcomeUnknown, "unavailable", None)]
 )
 def test_a_job_that_cost_nothing_and_failed_for_another_reason_is_as_a_call_that_did(
     error: type[ProviderError], reason: str, check: StageType | None

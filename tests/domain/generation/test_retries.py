@@ -10,7 +10,7 @@ from domain.generation import retries
 from domain.generation.retries import LONGEST_HINT
 from domain.orders.models import OrderState, Stage, StageState
 from domain.provider_configs.release import BACKOFF
-from providers.errors import ContentBlocked, RateLimited, Unavailable, UnreadableAnswer
+from providers.errors import ContentBlocked, InvalidResponse, RateLimited, Unavailable
 from providers.kinds import ProviderKind, StageType
 from tests.builders import claimed, place_order, section, stage_of, working_section
 from tests.database_kinds import on_one_database
@@ -52,8 +52,8 @@ def ended(state: StageState, reason: str, **values: Any) -> dict[str, Any]:
     return {"state": state, "reason": reason, "lease_until": None, **values}
 
 
-def unreadable() -> UnreadableAnswer:
-    return UnreadableAnswer(KIND, "server_busy", request_id="req-1")
+def unreadable() -> InvalidResponse:
+    return InvalidResponse(KIND, "server_busy", request_id="req-1")
 
 
 @pytest.mark.parametrize(("paid", "repeats"), [(True, 1), (False, 2)])
@@ -65,7 +65,7 @@ def test_an_answer_that_was_lost_is_asked_for_again_as_often_as_that_is_allowed(
         stage = in_hand(stage_type, lost_answers=losses)
 
         with changes_of(stage.order_id, stage_type) as changed:
-            retries.lose_answer(stage, utc_now(), paid=paid)
+            retries.handle_lost_response(stage, utc_now(), paid=paid)
             db.session.commit()
 
         counted = {"lost_answers": losses + 1}
@@ -79,7 +79,7 @@ def test_the_reason_and_the_pause_of_a_loss_are_its_callers() -> None:
     stage = in_hand(VOICE)
 
     with changes_of(stage.order_id, VOICE) as changed:
-        retries.lose_answer(stage, utc_now(), paid=True, pause=timedelta(0), reason="storage_full")
+        retries.handle_lost_response(stage, utc_now(), paid=True, pause=timedelta(0), reason="storage_full")
         db.session.commit()
 
     # It is due at once, as it was: only its message is missing.
@@ -93,7 +93,7 @@ def test_a_dear_work_that_may_have_been_charged_is_left_to_a_person_at_once(stag
     stage = in_hand(stage_type)
 
     with changes_of(stage.order_id, stage_type) as changed:
-        retries.lose_answer(stage, utc_now(), paid=True)
+        retries.handle_lost_response(stage, utc_now(), paid=True)
         db.session.commit()
 
     assert changed == ended(StageState.ATTENTION, "answer_lost", lost_answers=1)
@@ -121,7 +121,7 @@ def test_what_may_have_been_charged_is_counted_whatever_was_wrong_with_it() -> N
     lost, garbled = in_hand(lost_answers=1), in_hand(unreadable_answers=1)
 
     retries.count_unreadable(lost, unreadable(), utc_now(), paid=True)
-    retries.lose_answer(garbled, utc_now(), paid=True)
+    retries.handle_lost_response(garbled, utc_now(), paid=True)
     db.session.commit()
 
     assert stage_of(lost.order_id).state is StageState.FAILED
@@ -134,7 +134,7 @@ def test_a_failure_that_passes_is_waited_out_for_longer_each_time(failures: int,
     error = Unavailable(KIND, "server_busy", request_id="req-1")
 
     with changes_of(stage.order_id) as changed:
-        assert retries.count_passing_failure(stage, error, utc_now()) is None
+        assert retries.retry_transient(stage, error, utc_now()) is None
         db.session.commit()
 
     assert changed == queued("unavailable", wait, passing_failures=failures + 1, **SAID)
@@ -148,7 +148,7 @@ def test_a_provider_is_left_alone_for_as_long_as_it_asks_for_but_not_for_ever(hi
     stage = in_hand()
 
     with changes_of(stage.order_id) as changed:
-        retries.count_passing_failure(stage, RateLimited(KIND, retry_after=hint), utc_now())
+        retries.retry_transient(stage, RateLimited(KIND, retry_after=hint), utc_now())
         db.session.commit()
 
     assert changed == queued("rate_limited", wait, passing_failures=1)
@@ -161,7 +161,7 @@ def test_after_the_last_wait_the_section_is_checked_and_the_stage_waits_for_it(c
 
     with changes_of(stage.order_id) as changed:
         error = Unavailable(KIND, "server_busy", request_id="req-1")
-        assert retries.count_passing_failure(stage, error, utc_now()) is POEM
+        assert retries.retry_transient(stage, error, utc_now()) is POEM
         db.session.commit()
 
     counted = {"passing_failures": len(BACKOFF) + 1, "waiting_since": utc_now(), **SAID}
@@ -177,7 +177,7 @@ def test_a_stage_that_waits_again_has_waited_since_the_first_time(clock: Stopped
     stage = in_hand(passing_failures=len(BACKOFF), waiting_since=since)
     clock.shift(7)
 
-    retries.count_passing_failure(stage, Unavailable(KIND), utc_now())
+    retries.retry_transient(stage, Unavailable(KIND), utc_now())
     db.session.commit()
 
     assert stage_of(stage.order_id).waiting_since == since
@@ -187,7 +187,7 @@ def test_a_stage_that_waits_again_has_waited_since_the_first_time(clock: Stopped
 def test_without_a_section_there_is_none_to_check() -> None:
     stage = in_hand(passing_failures=len(BACKOFF))
 
-    assert retries.count_passing_failure(stage, Unavailable(KIND), utc_now()) is None
+    assert retries.retry_transient(stage, Unavailable(KIND), utc_now()) is None
     db.session.commit()
 
     assert stage_of(stage.order_id).state is StageState.WAITING

@@ -202,11 +202,11 @@ def test_a_provider_that_a_clock_ahead_asks_later_is_asked_now(clock: StoppedClo
         process.note()
         quotas.close(ProviderKind.SUNO, 5, utc_now())
         db.session.commit()
-    assert quotas.take_looks(ProviderKind.SUNO, 1).calls == 0
+    assert quotas.acquire_polls(ProviderKind.SUNO, 1).calls == 0
 
     sweep.sweep(utc_now())
 
-    assert quotas.take_looks(ProviderKind.SUNO, 1).calls == 1
+    assert quotas.acquire_polls(ProviderKind.SUNO, 1).calls == 1
 
 
 def test_a_pause_that_was_planned_by_the_clock_as_it_is_stays(clock: StoppedClock, process: StepDetector) -> None:

@@ -15,7 +15,7 @@ from domain.orders.models import Attempt
 from domain.provider_configs.history import HistoryEntry
 from domain.provider_configs.models import ProviderConfig, find, live_place
 from domain.secrets.context import EXTENSION, current_vault
-from domain.secrets.vault import Place, Unreadable, Vault, Why
+from domain.secrets.vault import KeyContext, Unreadable, Vault, Why
 from providers.kinds import ProviderKind, StageType
 from tests.builders import save_section, section
 from tests.running_system import wait_until
@@ -132,7 +132,7 @@ def test_a_damaged_key_of_the_present_secret_is_not_passed_over() -> None:
 
 def test_what_does_not_read_back_is_not_kept(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     class Forgetful(Vault):
-        def seal(self, text: str, place: Place) -> str:
+        def seal(self, text: str, place: KeyContext) -> str:
             return super().seal(text[:-1] if text == JOB else text, place)
 
     before = tokens()

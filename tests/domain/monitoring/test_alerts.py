@@ -9,7 +9,7 @@ from domain.db import db, utc_now
 from domain.monitoring import alerts
 from domain.monitoring.alerts import Alert, Trouble, notice_sections, notice_silence, sentence
 from domain.orders.models import StageState
-from domain.provider_configs.models import Finding, Reason, Status
+from domain.provider_configs.models import Problem, Reason, Status
 from providers.kinds import StageType
 from tests.builders import place_order, section, stage_of, working_section
 from tests.database_kinds import on_one_database
@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def break_section(reason: Reason = Reason.REJECTED) -> None:
-    section().set_status(Status.INVALID, Finding(reason), utc_now())
+    section().set_status(Status.INVALID, Problem(reason), utc_now())
     db.session.commit()
 
 

@@ -11,7 +11,7 @@ from domain.db import db, utc_now
 from domain.generation import generate
 from domain.heartbeats import WORKER, WORKER_SILENCE
 from domain.monitoring import stuck
-from domain.monitoring.stuck_rules import Standstill
+from domain.monitoring.stuck_rules import StuckReason
 from domain.orders.models import Attempt, AttemptState, Order, Stage, StageState
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, run, stage_of, working_section
@@ -26,7 +26,7 @@ def worker() -> Callable[[datetime], None]:
     return lambda at: heartbeats.beat(WORKER, at)
 
 
-def why(order: Order, now: datetime, stage_type: StageType = POEM) -> Standstill | None:
+def why(order: Order, now: datetime, stage_type: StageType = POEM) -> StuckReason | None:
     standing = stuck.of_order(order.id, now).get(stage_type)
     return standing.why if standing else None
 
@@ -49,11 +49,11 @@ def test_without_a_worker_that_is_the_reason(worker: Callable[[datetime], None])
     order = place_order()
     later = utc_now() + 120 * SECONDS
 
-    assert why(order, later) is Standstill.NO_WORKER
+    assert why(order, later) is StuckReason.NO_WORKER
     worker(later - WORKER_SILENCE - SECONDS)
-    assert why(order, later) is Standstill.NO_WORKER
+    assert why(order, later) is StuckReason.NO_WORKER
     worker(later)
-    assert why(order, later) is Standstill.WORKERS_BUSY
+    assert why(order, later) is StuckReason.WORKERS_BUSY
 
 
 def test_what_the_sweep_should_have_moved_on_is_told(worker: Callable[[datetime], None]) -> None:
@@ -62,7 +62,7 @@ def test_what_the_sweep_should_have_moved_on_is_told(worker: Callable[[datetime]
     worker(now)
     put(order, state=StageState.RUNNING, started_at=now, lease_until=now - 31 * SECONDS)
 
-    assert why(order, now) is Standstill.NOT_TAKEN_UP
+    assert why(order, now) is StuckReason.NOT_TAKEN_UP
     put(order, lease_until=now - 29 * SECONDS)
     assert why(order, now) is None
 
@@ -73,7 +73,7 @@ def test_a_call_that_does_not_end_is_told(worker: Callable[[datetime], None]) ->
     worker(now)
     put(order, state=StageState.RUNNING, started_at=now - timedelta(minutes=11), lease_until=now + 10 * SECONDS)
 
-    assert why(order, now) is Standstill.CALL_HANGS
+    assert why(order, now) is StuckReason.CALL_HANGS
     put(order, started_at=now - timedelta(minutes=9))
     assert why(order, now) is None
 
@@ -83,7 +83,7 @@ def test_a_step_planned_by_another_clock_is_told(worker: Callable[[datetime], No
     worker(utc_now())
     put(order, due_at=utc_now() + timedelta(hours=3))
 
-    assert why(order, utc_now()) is Standstill.CLOCK_SET
+    assert why(order, utc_now()) is StuckReason.CLOCK_SET
     put(order, due_at=utc_now() + timedelta(hours=1))
     assert why(order, utc_now()) is None
 
@@ -94,14 +94,14 @@ def test_waiting_for_the_settings_and_for_a_person_is_told(worker: Callable[[dat
     later = utc_now() + 61 * SECONDS
     worker(later)
 
-    assert why(order, utc_now()) is Standstill.SETTINGS
+    assert why(order, utc_now()) is StuckReason.SETTINGS
     put(order, reason="checking")
     assert why(order, utc_now()) is None
-    assert why(order, later) is Standstill.SETTINGS
+    assert why(order, later) is StuckReason.SETTINGS
 
     put(order, state=StageState.ATTENTION, reason="answer_lost")
-    assert why(order, later) is Standstill.DECISION
-    assert why(order, later, VOICE) is Standstill.POEM_UNDECIDED
+    assert why(order, later) is StuckReason.DECISION
+    assert why(order, later, VOICE) is StuckReason.POEM_UNDECIDED
 
 
 def test_what_should_have_come_by_itself_and_has_not_is_not_promised(worker: Callable[[datetime], None]) -> None:
@@ -126,7 +126,7 @@ def test_what_is_done_does_not_stand_and_what_follows_a_failed_poem_does() -> No
     put(failed, state=StageState.FAILED, reason="refused")
 
     assert stuck.of_order(done.id, utc_now() + timedelta(days=2)) == {}
-    assert why(failed, utc_now(), VOICE) is Standstill.POEM_FAILED
+    assert why(failed, utc_now(), VOICE) is StuckReason.POEM_FAILED
 
 
 def test_the_stages_of_orders_are_told_in_their_order() -> None:
@@ -178,4 +178,4 @@ def test_a_lost_submit_stands_since_its_answer_did_not_come_until_it_is_looked_i
 
     standing = stuck.of_order(order.id, utc_now())[SONG]
 
-    assert (standing.why, standing.since, standing.until) == (Standstill.ANSWER_LOST, lost_at, due_at)
+    assert (standing.why, standing.since, standing.until) == (StuckReason.ANSWER_LOST, lost_at, due_at)

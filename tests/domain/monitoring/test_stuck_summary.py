@@ -6,7 +6,7 @@ import pytest
 
 from domain.db import db, utc_now
 from domain.monitoring import stuck_summary
-from domain.monitoring.stuck_rules import Standstill
+from domain.monitoring.stuck_rules import StuckReason
 from domain.orders.models import Order, Stage, StageState
 from providers.kinds import StageType
 from tests.builders import place_order, stage_of
@@ -32,8 +32,8 @@ def test_works_that_wait_for_one_reason_are_one_group_as_old_as_the_oldest() -> 
     found = stuck_summary.look(utc_now())
 
     assert [(group.stages, group.standing.why, group.standing.reason) for group in found.groups] == [
-        (2, Standstill.SETTINGS, "no_credit"),
-        (1, Standstill.DECISION, "answer_lost"),
+        (2, StuckReason.SETTINGS, "no_credit"),
+        (1, StuckReason.DECISION, "answer_lost"),
     ]
     assert found.groups[0].standing.order_id == first.id
     assert found.groups[0].standing.since == pytest.approx(utc_now() - 5 * HOUR, abs=timedelta(minutes=1))

@@ -304,7 +304,7 @@ def test_a_retry_that_was_begun_before_changes_nothing_after() -> None:
 
     erase(order)
 
-    assert not stages.move(as_it_was, (StageState.FAILED,), state=StageState.QUEUED)
+    assert not stages.transition(as_it_was, (StageState.FAILED,), state=StageState.QUEUED)
 
 
 def test_a_key_of_an_erased_order_stands_for_it_and_is_kept_as_a_hash(clock: StoppedClock) -> None:

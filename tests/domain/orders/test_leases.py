@@ -18,7 +18,7 @@ from domain.orders.leases import LEASE, Lease
 from domain.orders.models import Attempt, AttemptState, Order, Stage, StageState
 from domain.orders.works import StoredWork
 from domain.provider_configs import checks
-from domain.provider_configs.check_results import Answer
+from domain.provider_configs.check_results import CheckResult
 from domain.provider_configs.checks import check
 from domain.provider_configs.models import Status
 from providers.base import Provider
@@ -252,7 +252,7 @@ def test_a_check_keeps_its_section_while_it_lasts(
     save_section(StageType.POEM, ProviderKind.OPENAI, api_key=KEY)
     ask, may_ask = checks._ask, threading.Event()
 
-    def ask_late(question: checks.Question) -> Answer:
+    def ask_late(question: checks.CheckRequest) -> CheckResult:
         assert may_ask.wait(60)
         return ask(question)
 

@@ -8,7 +8,7 @@ from domain.db import db, utc_now
 from domain.orders import stages
 from domain.orders.leases import LEASE
 from domain.orders.models import Order, OrderState, Ready, StageState
-from domain.orders.stages import Taken
+from domain.orders.stages import Claim
 from providers.kinds import ProviderKind, StageType
 from tests.builders import claimed, place_order, set_state, stage_of
 from tests.database_kinds import on_one_database
@@ -70,7 +70,7 @@ def test_a_move_writes_what_it_was_given_and_its_order_follows() -> None:
     claimed(stage_of(order).id)
 
     with changes_of(order) as changed:
-        assert stages.move(stage_of(order), {StageState.RUNNING}, state=StageState.FAILED, reason="why")
+        assert stages.transition(stage_of(order), {StageState.RUNNING}, state=StageState.FAILED, reason="why")
         db.session.commit()
 
     assert changed == {"state": StageState.FAILED, "reason": "why"}
@@ -82,7 +82,7 @@ def test_a_move_moves_no_other_stage() -> None:
     states = {StageState.QUEUED, StageState.BLOCKED}
 
     with changes_of(order, VOICE) as of_beside, changes_of(other) as of_other:
-        assert stages.move(stage_of(order), states, state=StageState.FAILED)
+        assert stages.transition(stage_of(order), states, state=StageState.FAILED)
         db.session.commit()
 
     assert (of_beside, of_other) == ({}, {})
@@ -93,7 +93,7 @@ def test_a_move_says_when_it_was_made(clock: StoppedClock) -> None:
     order = place_order()
     clock.shift(7)
 
-    assert stages.move(stage_of(order), {StageState.QUEUED}, reason="why")
+    assert stages.transition(stage_of(order), {StageState.QUEUED}, reason="why")
     db.session.commit()
 
     assert (stage_of(order).updated_at, order.updated_at) == (utc_now(), utc_now())
@@ -105,7 +105,7 @@ def test_a_first_move_leaves_the_order_to_its_caller() -> None:
     assert stages.move_first(stage_of(order), {StageState.QUEUED}, state=StageState.FAILED)
     db.session.commit()
     assert state_of(order) is OrderState.RUNNING
-    stages.follow_stages([order.id])
+    stages.update_order_states([order.id])
     db.session.commit()
 
     assert state_of(order) is OrderState.FAILED
@@ -115,7 +115,7 @@ def test_a_move_out_of_another_state_changes_nothing() -> None:
     order = place_order()
 
     with changes_of(order) as changed:
-        assert not stages.move(stage_of(order), {StageState.RUNNING}, state=StageState.FAILED)
+        assert not stages.transition(stage_of(order), {StageState.RUNNING}, state=StageState.FAILED)
         db.session.commit()
 
     assert changed == {}
@@ -129,7 +129,7 @@ def test_a_move_with_an_outdated_claim_changes_nothing() -> None:
     claimed(outdated.id)
 
     with changes_of(order) as changed:
-        assert not stages.move(outdated, set(StageState), state=StageState.FAILED)
+        assert not stages.transition(outdated, set(StageState), state=StageState.FAILED)
         db.session.commit()
 
     assert changed == {}
@@ -164,10 +164,10 @@ def test_those_are_taken_first_that_have_been_due_for_longest() -> None:
 
     assert stages.count_due(StageState.SUBMITTED, ProviderKind.SUNO, now, 10) == 3
     assert stages.count_due(StageState.SUBMITTED, ProviderKind.SUNO, now, 2) == 2
-    assert stages.take_due(StageState.SUBMITTED, now, 2, ProviderKind.SUNO) == [Taken(late, 1), Taken(latest, 1)]
-    assert stages.take_due(StageState.SUBMITTED, now, 2, ProviderKind.SUNO) == [Taken(just_now, 1)]
+    assert stages.take_due(StageState.SUBMITTED, now, 2, ProviderKind.SUNO) == [Claim(late, 1), Claim(latest, 1)]
+    assert stages.take_due(StageState.SUBMITTED, now, 2, ProviderKind.SUNO) == [Claim(just_now, 1)]
     assert stages.count_due(StageState.SUBMITTED, ProviderKind.SUNO, now, 10) == 0
-    assert stages.take_due(StageState.SUBMITTED, now + SECOND, 2, ProviderKind.SUNO) == [Taken(not_yet, 1)]
+    assert stages.take_due(StageState.SUBMITTED, now + SECOND, 2, ProviderKind.SUNO) == [Claim(not_yet, 1)]
 
 
 def test_what_was_taken_is_held_for_a_lease_and_stays_where_it_is() -> None:
@@ -180,12 +180,12 @@ def test_what_was_taken_is_held_for_a_lease_and_stays_where_it_is() -> None:
         taken = stages.take_due(StageState.SUBMITTED, now, 10)
         db.session.commit()
 
-    assert taken == [Taken(stage_id, 1), Taken(stage.id, 1)]
+    assert taken == [Claim(stage_id, 1), Claim(stage.id, 1)]
     assert changed == {"claim": 1, "lease_until": now + LEASE}
     assert stages.take_due(StageState.SUBMITTED, now + LEASE, 10) == []
     assert stages.take_due(StageState.SUBMITTED, now + LEASE + SECOND, 10) == [
-        Taken(stage_id, 2),
-        Taken(stage.id, 2),
+        Claim(stage_id, 2),
+        Claim(stage.id, 2),
     ]
 
 
@@ -196,8 +196,8 @@ def test_only_jobs_of_the_provider_and_in_the_state_are_taken_that_were_asked_fo
     assert stages.count_due(StageState.UNCERTAIN, ProviderKind.PIKA, utc_now(), 10) == 0
     assert stages.count_due(StageState.SUBMITTED, ProviderKind.PIKA, utc_now(), 10) == 1
     assert stages.take_due(StageState.UNCERTAIN, utc_now(), 10) == []
-    assert stages.take_due(StageState.SUBMITTED, utc_now(), 10, ProviderKind.PIKA) == [Taken(pika, 1)]
-    assert stages.take_due(StageState.SUBMITTED, utc_now(), 10) == [Taken(suno, 1)]
+    assert stages.take_due(StageState.SUBMITTED, utc_now(), 10, ProviderKind.PIKA) == [Claim(pika, 1)]
+    assert stages.take_due(StageState.SUBMITTED, utc_now(), 10) == [Claim(suno, 1)]
 
 
 def test_only_what_waited_for_the_poem_of_this_order_starts_with_it(clock: StoppedClock) -> None:

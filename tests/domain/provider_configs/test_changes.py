@@ -8,9 +8,9 @@ from sqlalchemy import func, inspect, select
 from domain.db import db, utc_now
 from domain.provider_configs import changes, checks
 from domain.provider_configs.changes import ChangeRefused
-from domain.provider_configs.check_results import Answer
+from domain.provider_configs.check_results import CheckResult
 from domain.provider_configs.history import HistoryEntry
-from domain.provider_configs.models import Finding, ProviderConfig, Reason, Status, find, live_place
+from domain.provider_configs.models import Problem, ProviderConfig, Reason, Status, find, live_place
 from domain.secrets.context import current_vault
 from providers.kinds import ProviderKind, StageType
 from tests.builders import save_section, section, working_section
@@ -116,7 +116,7 @@ def test_a_change_of_model_while_a_check_is_under_way_has_another_one_made(clock
     row = section()
     assert (row.check_requested_at, row.check_claimed_until) == (utc_now(), None)
     # What the first one finds out is about the model before.
-    assert not checks._store(begun, Answer(finding=Finding(Reason.REJECTED, "of the model before")))
+    assert not checks._store(begun, CheckResult(finding=Problem(Reason.REJECTED, "of the model before")))
     assert section().status is Status.ACTIVE
     checks.check(POEM)
     assert not section().is_checking

@@ -6,9 +6,9 @@ import pytest
 
 from domain.db import db, utc_now
 from domain.provider_configs import check_results
-from domain.provider_configs.check_results import Answer
+from domain.provider_configs.check_results import CheckResult
 from domain.provider_configs.history import page_of
-from domain.provider_configs.models import Finding, FoundBy, ProviderConfig, Reason, Status
+from domain.provider_configs.models import FoundBy, Problem, ProviderConfig, Reason, Status
 from providers.base import Model
 from providers.kinds import ProviderKind, StageType
 from tests.builders import save_section, section, working_section
@@ -20,9 +20,9 @@ pytestmark = on_one_database
 
 POEM = StageType.POEM
 LIST = ("dummy-verse", "dummy-haiku")
-REFUSED = Finding(Reason.REJECTED, "invalid_api_key")
-NO_CREDIT = Finding(Reason.NO_CREDIT, "insufficient_quota", FoundBy.GENERATION)
-AWAY = Finding(Reason.UNAVAILABLE, "timeout")
+REFUSED = Problem(Reason.REJECTED, "invalid_api_key")
+NO_CREDIT = Problem(Reason.NO_CREDIT, "insufficient_quota", FoundBy.GENERATION)
+AWAY = Problem(Reason.UNAVAILABLE, "timeout")
 HEALING = {"next_check_at": NOON.replace(minute=1), "failed_checks": 1}
 
 
@@ -34,7 +34,7 @@ def candidate_section(**values: Any) -> ProviderConfig:
     return _with(row, values)
 
 
-def refused_section(finding: Finding = REFUSED, **values: Any) -> ProviderConfig:
+def refused_section(finding: Problem = REFUSED, **values: Any) -> ProviderConfig:
     """A section that worked and was refused."""
     row = working_section()
     row.set_status(Status.INVALID, finding, utc_now())
@@ -64,7 +64,7 @@ def told(number: int = 1) -> list[tuple[str, str, dict[str, Any]]]:
 def test_a_candidate_that_is_refused_says_why_and_plans_nothing(clock: StoppedClock) -> None:
     row = candidate_section()
 
-    changed = changed_by(row, check_results.store_candidate, Answer(models=LIST, finding=REFUSED))
+    changed = changed_by(row, check_results.store_candidate, CheckResult(models=LIST, finding=REFUSED))
 
     assert changed == {
         "candidate_checked_at": utc_now(),
@@ -79,7 +79,7 @@ def test_a_candidate_that_is_refused_says_why_and_plans_nothing(clock: StoppedCl
 def test_a_candidate_whose_provider_is_away_is_checked_again() -> None:
     row = candidate_section(candidate_saved_at=utc_now())
 
-    changed = changed_by(row, check_results.store_candidate, Answer(finding=AWAY))
+    changed = changed_by(row, check_results.store_candidate, CheckResult(finding=AWAY))
 
     assert changed["candidate_next_check_at"] == HEALING["next_check_at"]
     assert (changed["candidate_reason"], changed["candidate_detail"]) == (Reason.UNAVAILABLE, "timeout")
@@ -90,7 +90,7 @@ def test_a_candidate_that_was_proven_takes_the_place_of_what_was_live(clock: Sto
     clock.shift(7)
 
     changed = changed_by(
-        row, check_results.store_candidate, Answer(models=("gpt-6", "gpt-5"), proven="gpt-5", balance=12.5)
+        row, check_results.store_candidate, CheckResult(models=("gpt-6", "gpt-5"), proven="gpt-5", balance=12.5)
     )
 
     now = utc_now()
@@ -125,7 +125,7 @@ def test_a_candidate_that_was_proven_takes_the_place_of_what_was_live(clock: Sto
 def test_a_candidate_with_the_same_key_is_no_new_key() -> None:
     row = candidate_section(candidate_api_key_encrypted=None, version=7, key_version=2)
 
-    changed = changed_by(row, check_results.store_candidate, Answer(models=LIST, proven="dummy-haiku"))
+    changed = changed_by(row, check_results.store_candidate, CheckResult(models=LIST, proven="dummy-haiku"))
 
     assert changed["version"] == 8
     assert "key_version" not in changed
@@ -135,14 +135,14 @@ def test_a_promotion_says_since_when_even_where_the_section_worked_before(clock:
     row = candidate_section()
     clock.shift(7)
 
-    assert changed_by(row, check_results.store_candidate, Answer(proven="gpt-5"))["status_since"] == utc_now()
+    assert changed_by(row, check_results.store_candidate, CheckResult(proven="gpt-5"))["status_since"] == utc_now()
 
 
 def test_a_refusal_of_what_is_live_is_written_down_and_plans_its_healing(clock: StoppedClock) -> None:
     row = working_section()
     clock.shift(7)
 
-    changed = changed_by(row, check_results.store_live, Answer(models=("new",), finding=REFUSED))
+    changed = changed_by(row, check_results.store_live, CheckResult(models=("new",), finding=REFUSED))
 
     now = utc_now()
     assert changed == {
@@ -163,7 +163,7 @@ def test_a_first_key_that_is_refused_shows_its_list_where_that_is_known(models: 
     save_section(POEM, ProviderKind.DUMMY)
     row = _with(section(), {"models_cache": ["older"]})
 
-    changed = changed_by(row, check_results.store_live, Answer(models=models, finding=REFUSED))
+    changed = changed_by(row, check_results.store_live, CheckResult(models=models, finding=REFUSED))
 
     if models:
         assert (changed["models_cache"], changed["models_cache_updated_at"]) == (list(models), utc_now())
@@ -175,24 +175,24 @@ def test_a_provider_that_is_away_hides_nothing_of_a_refusal_and_delays_the_next_
     row = refused_section(NO_CREDIT)
     before = told()
 
-    assert changed_by(row, check_results.store_live, Answer(finding=AWAY)) == HEALING
+    assert changed_by(row, check_results.store_live, CheckResult(finding=AWAY)) == HEALING
     assert told() == before
 
 
 def test_another_refusal_of_what_was_refused_takes_a_proof_all_the_same() -> None:
     row = refused_section(NO_CREDIT)
 
-    changed = changed_by(row, check_results.store_live, Answer(finding=REFUSED))
+    changed = changed_by(row, check_results.store_live, CheckResult(finding=REFUSED))
 
     assert changed == {"reason": Reason.REJECTED, "detail": "invalid_api_key", **HEALING}
 
 
 @pytest.mark.parametrize("reason", [Reason.UNAVAILABLE, Reason.REJECTED])
 def test_what_a_check_has_found_a_check_lifts(reason: Reason, clock: StoppedClock) -> None:
-    row = refused_section(Finding(reason, "why"), failed_checks=3, next_check_at=NOON)
+    row = refused_section(Problem(reason, "why"), failed_checks=3, next_check_at=NOON)
     clock.shift(7)
 
-    changed = changed_by(row, check_results.store_live, Answer(models=LIST, balance=3.0))
+    changed = changed_by(row, check_results.store_live, CheckResult(models=LIST, balance=3.0))
 
     now = utc_now()
     assert changed == {
@@ -214,7 +214,7 @@ def test_what_a_check_has_found_a_check_lifts(reason: Reason, clock: StoppedCloc
 
 def test_a_check_that_finds_nothing_new_is_one_line_of_the_history() -> None:
     row = working_section()
-    check_results.store_live(row, Answer(models=LIST), utc_now())
+    check_results.store_live(row, CheckResult(models=LIST), utc_now())
     db.session.commit()
     [(actor, event, facts)] = told()
 
@@ -224,7 +224,7 @@ def test_a_check_that_finds_nothing_new_is_one_line_of_the_history() -> None:
 def test_a_check_that_finds_a_new_model_says_that_and_nothing_else() -> None:
     row = working_section()
 
-    check_results.store_live(row, Answer(models=(*LIST, "new")), utc_now())
+    check_results.store_live(row, CheckResult(models=(*LIST, "new")), utc_now())
     db.session.commit()
 
     assert [event for _, event, _ in told(2)] == ["models_changed", "check_passed"]
@@ -235,7 +235,7 @@ def test_a_list_does_not_lift_what_a_generation_has_found_and_is_taken_all_the_s
     before = told()
     clock.shift(7)
 
-    changed = changed_by(row, check_results.store_live, Answer(models=LIST, balance=4.0))
+    changed = changed_by(row, check_results.store_live, CheckResult(models=LIST, balance=4.0))
 
     now = utc_now()
     tried = {"checked_at": now, "models_cache_updated_at": now, "models_tried_at": now}
@@ -252,7 +252,7 @@ def test_a_proof_lifts_it_unless_no_more_is_left_than_was_not_enough(
 ) -> None:
     row = refused_section(NO_CREDIT, refused_balance=refused_at)
 
-    changed = changed_by(row, check_results.store_live, Answer(models=LIST, proven=LIST[0], balance=balance))
+    changed = changed_by(row, check_results.store_live, CheckResult(models=LIST, proven=LIST[0], balance=balance))
 
     assert (section().status is Status.ACTIVE) is lifted
     assert lifted or {name: changed.get(name) for name in HEALING} == HEALING
@@ -266,9 +266,9 @@ def test_a_proof_lifts_it_unless_no_more_is_left_than_was_not_enough(
 def test_what_was_left_when_money_ran_out_is_noted_once(
     reason: Reason, noted: float | None, becomes: float | None
 ) -> None:
-    row = refused_section(Finding(reason, found_by=FoundBy.GENERATION), refused_balance=noted)
+    row = refused_section(Problem(reason, found_by=FoundBy.GENERATION), refused_balance=noted)
 
-    check_results.store_live(row, Answer(models=LIST, balance=4.0), utc_now())
+    check_results.store_live(row, CheckResult(models=LIST, balance=4.0), utc_now())
     db.session.commit()
 
     assert section().refused_balance == becomes
@@ -278,7 +278,7 @@ def test_a_list_that_could_not_be_fetched_is_told_beside_the_key(clock: StoppedC
     row = _with(working_section(), {"balance": 5.0})
     clock.shift(7)
 
-    changed = changed_by(row, check_results.store_live, Answer(list_finding=AWAY))
+    changed = changed_by(row, check_results.store_live, CheckResult(list_finding=AWAY))
 
     now = utc_now()
     tried = {"models_reason": Reason.UNAVAILABLE, "models_detail": "timeout", "models_tried_at": now}
@@ -300,7 +300,7 @@ def test_the_model_is_that_which_was_chosen_else_the_proven_one_else_the_first(
 ) -> None:
     row = _with(working_section(), {"model": chosen})
 
-    check_results.store_live(row, Answer(models=models, proven=proven), utc_now())
+    check_results.store_live(row, CheckResult(models=models, proven=proven), utc_now())
     db.session.commit()
 
     assert section().model == becomes
@@ -310,7 +310,7 @@ def test_the_first_pass_is_kept_as_the_beginning(clock: StoppedClock) -> None:
     began = working_section().activated_at
     clock.shift(7)
 
-    check_results.store_live(section(), Answer(models=LIST), utc_now())
+    check_results.store_live(section(), CheckResult(models=LIST), utc_now())
     db.session.commit()
 
     assert section().activated_at == began == NOON

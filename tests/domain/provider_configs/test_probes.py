@@ -17,7 +17,7 @@ from domain.orders.models import Order, OrderState, Ready, Stage, StageState
 from domain.provider_configs import changes, overview, probes
 from domain.provider_configs.checks import check
 from domain.provider_configs.history import page_of
-from domain.provider_configs.models import Finding, FoundBy, ProviderConfig, Reason, Status, find
+from domain.provider_configs.models import FoundBy, Problem, ProviderConfig, Reason, Status, find
 from providers.errors import CreditExhausted
 from providers.kinds import ProviderKind, StageType
 from tests.builders import make_due, place_order, run, save_section, section, set_state, stage_of, working_section
@@ -68,7 +68,7 @@ def finish_job(clock: StoppedClock) -> None:
 def refused_section(**values: Any) -> ProviderConfig:
     """A section that a generation has found without money, whose time for a try has come."""
     row = working_section()
-    row.set_status(Status.INVALID, Finding(Reason.NO_CREDIT, found_by=FoundBy.GENERATION), utc_now())
+    row.set_status(Status.INVALID, Problem(Reason.NO_CREDIT, found_by=FoundBy.GENERATION), utc_now())
     row.next_check_at = utc_now()
     for name, value in values.items():
         setattr(row, name, value)

@@ -15,7 +15,7 @@ from domain.orders import queries
 from domain.orders.models import Order, OrderState, Ready, Stage, StageState
 from domain.provider_configs import release
 from domain.provider_configs.changes import clear_section
-from domain.provider_configs.models import Finding, FoundBy, Reason, Status
+from domain.provider_configs.models import FoundBy, Problem, Reason, Status
 from providers.base import GenerationRequest, GenerationResult
 from providers.kinds import ProviderKind, StageType
 from providers.registry import INSTANT_ADAPTERS
@@ -278,7 +278,7 @@ def test_a_removed_key_makes_new_stages_wait() -> None:
 
 def test_a_section_that_works_again_lets_the_oldest_go_at_once_and_the_others_a_few_at_a_time() -> None:
     working_section()
-    section().set_status(Status.INVALID, Finding(Reason.REJECTED), utc_now())
+    section().set_status(Status.INVALID, Problem(Reason.REJECTED), utc_now())
     db.session.commit()
     orders = [place_order() for _ in range(release.AT_ONCE + 2 * release.PER_SECOND)]
     for order in orders:

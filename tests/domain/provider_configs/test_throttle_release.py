@@ -10,7 +10,7 @@ from domain.db import db, utc_now
 from domain.maintenance import sweep
 from domain.orders.models import Order, Ready, Stage, StageReason, StageState
 from domain.orders.throttled_stages import ON_ITS_WAY, is_held, on_their_way
-from domain.provider_configs.throttle_release import Released, release_held
+from domain.provider_configs.throttle_release import Released, release_throttled
 from domain.quotas import JOBS_PAUSE, Quota
 from providers.base import Limits
 from providers.kinds import ProviderKind, StageType
@@ -63,7 +63,7 @@ def test_as_many_go_as_the_provider_takes_and_the_oldest_first(free: int) -> Non
     called(*[4, 3, 2][free:])
     songs = held(SONG, 4)
 
-    released = release_held(utc_now())
+    released = release_throttled(utc_now())
 
     assert released.ready == songs[:free]
     assert released.again_at is not None
@@ -77,8 +77,8 @@ def test_nobody_has_to_come_again_when_all_have_gone() -> None:
     called(4)
     songs = held(SONG, 2)
 
-    assert release_held(utc_now()) == Released(songs, None)
-    assert release_held(utc_now()) == Released([], None)
+    assert release_throttled(utc_now()) == Released(songs, None)
+    assert release_throttled(utc_now()) == Released([], None)
 
 
 def test_a_stage_that_was_let_go_is_on_its_way_in_every_column(clock: StoppedClock) -> None:
@@ -86,7 +86,7 @@ def test_a_stage_that_was_let_go_is_on_its_way_in_every_column(clock: StoppedClo
     clock.shift(7)
 
     with changes_of(order) as changed:
-        release_held(utc_now())
+        release_throttled(utc_now())
 
     assert changed == {"reason": None, "due_at": utc_now(), "published_at": utc_now()}
 
@@ -95,15 +95,15 @@ def test_where_nothing_serves_them_they_go_batch_by_batch(monkeypatch: pytest.Mo
     monkeypatch.setattr(quotas, "BATCH", 2)
     poems = held(POEM, 3)
 
-    assert release_held(utc_now()) == Released(poems[:2], utc_now() + JOBS_PAUSE)
-    assert release_held(utc_now()) == Released(poems[2:], None)
+    assert release_throttled(utc_now()) == Released(poems[:2], utc_now() + JOBS_PAUSE)
+    assert release_throttled(utc_now()) == Released(poems[2:], None)
 
 
 def test_works_of_all_types_go_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quotas, "BATCH", 1)
     poems, voices = held(POEM, 1), held(VOICE, 2)
 
-    released = release_held(utc_now())
+    released = release_throttled(utc_now())
 
     assert sorted(released.ready, key=lambda ready: ready.stage_id) == [*poems, voices[0]]
     assert released.again_at == utc_now() + JOBS_PAUSE
@@ -117,7 +117,7 @@ def test_a_provider_without_a_limit_lets_no_more_than_a_batch_go(
     monkeypatch.setattr(quotas, "BATCH", 2)
     songs = held(SONG, 3)
 
-    assert release_held(utc_now()).ready == songs[:2]
+    assert release_throttled(utc_now()).ready == songs[:2]
 
 
 @pytest.mark.usefixtures("songs_by_suno")
@@ -127,7 +127,7 @@ def test_works_of_one_type_wait_for_no_others() -> None:
     held(SONG, 2)
     poems = held(POEM, 2)
 
-    released = release_held(utc_now())
+    released = release_throttled(utc_now())
 
     assert released == Released(poems, utc_now() + 30 * SECOND)
 
@@ -139,7 +139,7 @@ def test_those_that_are_on_their_way_leave_less_room() -> None:
     set_state(on_its_way.id, SONG, StageState.QUEUED, due_at=utc_now(), published_at=utc_now())
     songs = held(SONG, 3)
 
-    assert release_held(utc_now()).ready == songs[:1]
+    assert release_throttled(utc_now()).ready == songs[:1]
 
 
 @pytest.mark.usefixtures("songs_by_suno")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.secrets.api_keys import KeyUnfit, clean, last_four
+from domain.secrets.api_keys import InvalidKey, clean, last_four
 from tests.domain.unhurried import unhurried
 
 
@@ -51,7 +51,7 @@ def test_nothing_is_no_key(blank: str) -> None:
     ],
 )
 def test_what_cannot_be_a_key_is_refused_without_repeating_it(pasted: str, code: str) -> None:
-    with pytest.raises(KeyUnfit) as refused:
+    with pytest.raises(InvalidKey) as refused:
         clean(pasted)
 
     assert refused.value.code == code
@@ -63,7 +63,7 @@ def test_what_cannot_be_a_key_is_refused_without_repeating_it(pasted: str, code:
 def test_a_key_is_visible_ascii_or_refused(text: str) -> None:
     try:
         key = clean(text)
-    except KeyUnfit:
+    except InvalidKey:
         return
     assert len(key) <= 512
     assert all(33 <= ord(character) <= 126 for character in key)

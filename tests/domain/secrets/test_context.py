@@ -12,10 +12,10 @@ from domain.secrets import key_derivation
 from domain.secrets.context import EXTENSION, current_vault, install_vault
 from domain.secrets.redaction import HIDDEN, redactor
 from domain.secrets.salt import StoredSalt
-from domain.secrets.vault import Place, Vault
+from domain.secrets.vault import KeyContext, Vault
 from providers.kinds import ProviderKind, StageType
 
-POEM = Place(StageType.POEM, ProviderKind.OPENAI)
+POEM = KeyContext(StageType.POEM, ProviderKind.OPENAI)
 KEY = "fake-key-of-the-vault-0123456789"
 EARLIER = secrets.token_hex(32)
 

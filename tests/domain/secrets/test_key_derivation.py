@@ -10,13 +10,13 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from domain.secrets import key_derivation
 from domain.secrets.key_derivation import is_passphrase, key_id
-from domain.secrets.vault import Place, Unreadable, Vault
+from domain.secrets.vault import KeyContext, Unreadable, Vault
 from providers.kinds import ProviderKind, StageType
 
 RANDOM = "Fake0Secret1Of2Forty3Four4Chars-NeverUsedXyz"
 PASSPHRASE = "an-obviously-fake-secret-of-forty-characters"
 SALT = bytes(range(16))
-POEM = Place(StageType.POEM, ProviderKind.OPENAI)
+POEM = KeyContext(StageType.POEM, ProviderKind.OPENAI)
 KEY = "sk-fake-0123456789"
 
 

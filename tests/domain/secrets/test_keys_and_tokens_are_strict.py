@@ -2,13 +2,13 @@
 
 import pytest
 
-from domain.secrets.api_keys import LONGEST_KEY, KeyUnfit, clean
+from domain.secrets.api_keys import LONGEST_KEY, InvalidKey, clean
 from domain.secrets.key_derivation import DISTINCT_CHARACTERS, is_passphrase
-from domain.secrets.vault import Place, Unreadable, Vault, Why, key_id_of
+from domain.secrets.vault import KeyContext, Unreadable, Vault, Why, key_id_of
 from providers.kinds import ProviderKind, StageType
 
 SECRET = "Fake0Secret1Of2Forty3Four4Chars-NeverUsedXyz"
-POEM = Place(StageType.POEM, ProviderKind.OPENAI)
+POEM = KeyContext(StageType.POEM, ProviderKind.OPENAI)
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ def test_quotes_behind_a_prefix_are_taken_off_as_well(pasted: str) -> None:
 
 @pytest.mark.parametrize("mask", ["...", "***...***", ".*.*.*"])
 def test_asterisks_and_dots_alone_are_a_mask(mask: str) -> None:
-    with pytest.raises(KeyUnfit) as refused:
+    with pytest.raises(InvalidKey) as refused:
         clean(mask)
 
     assert refused.value.code == str(refused.value) == "key_is_a_mask"

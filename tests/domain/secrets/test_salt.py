@@ -12,10 +12,10 @@ from sqlalchemy import event, select
 from domain.db import db
 from domain.secrets import key_derivation
 from domain.secrets.salt import Salt, StoredSalt
-from domain.secrets.vault import Place, Vault
+from domain.secrets.vault import KeyContext, Vault
 from providers.kinds import ProviderKind, StageType
 
-POEM = Place(StageType.POEM, ProviderKind.OPENAI)
+POEM = KeyContext(StageType.POEM, ProviderKind.OPENAI)
 KEY = "sk-fake-0123456789"
 
 

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from domain.secrets.vault import Place, Unreadable, Vault, Why, key_id_of
+from domain.secrets.vault import KeyContext, Unreadable, Vault, Why, key_id_of
 from providers.kinds import ProviderKind, StageType
 from tests.domain.unhurried import unhurried
 
 SECRET = "Fake0Secret1Of2Forty3Four4Chars-NeverUsedXyz"
 OTHER = "Fake5Other6Secret7Of8Forty9Six-NeverUsedWvuTsr"
 OLDEST = "0123456789abcdef" * 4
-POEM = Place(StageType.POEM, ProviderKind.OPENAI)
+POEM = KeyContext(StageType.POEM, ProviderKind.OPENAI)
 
 texts = st.text(max_size=600)
-places = st.builds(Place, st.sampled_from(StageType), st.sampled_from(ProviderKind), st.text(max_size=20))
+places = st.builds(KeyContext, st.sampled_from(StageType), st.sampled_from(ProviderKind), st.text(max_size=20))
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def in_app() -> None:
 
 @unhurried
 @given(texts, places)
-def test_what_is_sealed_opens_again(text: str, place: Place) -> None:
+def test_what_is_sealed_opens_again(text: str, place: KeyContext) -> None:
     vault = Vault(SECRET)
 
     assert vault.open(vault.seal(text, place), place) == text
@@ -48,12 +48,12 @@ def test_the_token_does_not_contain_the_text_and_differs_each_time() -> None:
 @pytest.mark.parametrize(
     "place",
     [
-        Place(StageType.SONG, ProviderKind.OPENAI),
-        Place(StageType.POEM, ProviderKind.GEMINI),
-        Place(StageType.POEM, ProviderKind.OPENAI, "another_field"),
+        KeyContext(StageType.SONG, ProviderKind.OPENAI),
+        KeyContext(StageType.POEM, ProviderKind.GEMINI),
+        KeyContext(StageType.POEM, ProviderKind.OPENAI, "another_field"),
     ],
 )
-def test_a_token_copied_to_another_place_does_not_open(place: Place) -> None:
+def test_a_token_copied_to_another_place_does_not_open(place: KeyContext) -> None:
     vault = Vault(SECRET)
 
     with pytest.raises(Unreadable):
@@ -62,7 +62,7 @@ def test_a_token_copied_to_another_place_does_not_open(place: Place) -> None:
 
 @unhurried
 @given(texts, places, places)
-def test_no_two_places_open_the_same_token(text: str, place: Place, elsewhere: Place) -> None:
+def test_no_two_places_open_the_same_token(text: str, place: KeyContext, elsewhere: KeyContext) -> None:
     assume(place != elsewhere)
     vault = Vault(SECRET)
 
@@ -88,7 +88,7 @@ def test_a_previous_secret_opens_but_does_not_seal() -> None:
 
 @unhurried
 @given(texts, places, st.permutations((SECRET, OTHER, OLDEST)))
-def test_whatever_the_order_of_secrets_each_of_them_opens(text: str, place: Place, secrets: list[str]) -> None:
+def test_whatever_the_order_of_secrets_each_of_them_opens(text: str, place: KeyContext, secrets: list[str]) -> None:
     tokens = [Vault(secret).seal(text, place) for secret in secrets]
 
     vault = Vault(secrets[0], tuple(secrets[1:]))
@@ -138,7 +138,7 @@ def test_a_key_stored_in_clear_is_not_taken_for_a_token_and_not_repeated() -> No
 def test_no_refusal_shows_key_secret_or_token() -> None:
     token = Vault(SECRET).seal("sk-canary", POEM)
 
-    for vault, place in ((Vault(OTHER), POEM), (Vault(SECRET), Place(StageType.SONG, ProviderKind.OPENAI))):
+    for vault, place in ((Vault(OTHER), POEM), (Vault(SECRET), KeyContext(StageType.SONG, ProviderKind.OPENAI))):
         with pytest.raises(Unreadable) as caught:
             vault.open(token, place)
 

@@ -22,7 +22,7 @@ MARKERS = [
     ("!rate-limited", errors.RateLimited),
     ("!blocked", errors.ContentBlocked),
     ("!refused", errors.RequestRefused),
-    ("!unreadable", errors.UnreadableAnswer),
+    ("!unreadable", errors.InvalidResponse),
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from providers.errors import ContentBlocked, PermissionMissing, ProviderError, UnreadableAnswer
+from providers.errors import ContentBlocked, InvalidResponse, PermissionMissing, ProviderError
 from providers.gemini.adapter import Gemini
 from providers.kinds import StageType
 from tests.emulator.gemini import GeminiRoom
@@ -23,7 +23,7 @@ def test_an_end_that_is_no_word_is_none_that_we_know(gemini: Gemini, gemini_room
     body["candidates"][0]["finishReason"] = reason
     gemini_room.fail("generate", status=200, body=body)
 
-    with pytest.raises(UnreadableAnswer, match="broke off"):
+    with pytest.raises(InvalidResponse, match="broke off"):
         gemini.generate(POEM)
 
 
@@ -140,8 +140,8 @@ def test_an_answer_may_say_little(gemini: Gemini, gemini_room: GeminiRoom) -> No
     [
         ("prompt_blocked", ContentBlocked, "prompt: PROHIBITED_CONTENT", None),
         ("answer_blocked", ContentBlocked, "SAFETY", None),
-        ("content_used_up_by_thinking", UnreadableAnswer, "broke off: MAX_TOKENS", "abcDEF123"),
-        ("content_broken_off", UnreadableAnswer, "broke off: MAX_TOKENS", "abcDEF123"),
+        ("content_used_up_by_thinking", InvalidResponse, "broke off: MAX_TOKENS", "abcDEF123"),
+        ("content_broken_off", InvalidResponse, "broke off: MAX_TOKENS", "abcDEF123"),
     ],
 )
 def test_a_success_without_a_poem_is_none(
@@ -171,10 +171,10 @@ def test_a_success_without_a_poem_is_none(
         ("RECITATION", ContentBlocked),
         ("ESCALATION", ContentBlocked),
         ("PUP_LIMITED_DISABLED", PermissionMissing),
-        ("LANGUAGE", UnreadableAnswer),
-        ("OTHER", UnreadableAnswer),
-        ("MALFORMED_FUNCTION_CALL", UnreadableAnswer),
-        ("A reason of tomorrow", UnreadableAnswer),
+        ("LANGUAGE", InvalidResponse),
+        ("OTHER", InvalidResponse),
+        ("MALFORMED_FUNCTION_CALL", InvalidResponse),
+        ("A reason of tomorrow", InvalidResponse),
     ],
 )
 def test_a_candidate_says_why_it_ended(
@@ -214,5 +214,5 @@ def test_whatever_blocks_a_prompt_is_the_filter(gemini: Gemini, gemini_room: Gem
 def test_an_answer_without_a_text_is_unreadable(gemini: Gemini, gemini_room: GeminiRoom, body: Any) -> None:
     gemini_room.fail("generate", status=200, body=body)
 
-    with pytest.raises(UnreadableAnswer, match="no text"):
+    with pytest.raises(InvalidResponse, match="no text"):
         gemini.generate(POEM)

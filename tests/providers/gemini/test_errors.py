@@ -7,6 +7,7 @@ import pytest
 from providers.errors import (
     ContentBlocked,
     CreditExhausted,
+    InvalidResponse,
     KeyRejected,
     ModelNotFound,
     PermissionMissing,
@@ -15,7 +16,6 @@ from providers.errors import (
     RegionRefused,
     RequestRefused,
     Unavailable,
-    UnreadableAnswer,
 )
 from providers.gemini.adapter import Gemini
 from providers.kinds import StageType
@@ -42,7 +42,7 @@ KEY_ERRORS: list[tuple[str, type[ProviderError], str]] = [
     ("server_error", Unavailable, "INTERNAL"),
     ("overloaded", Unavailable, "UNAVAILABLE"),
     ("html_502", Unavailable, "http_502"),
-    ("not_json", UnreadableAnswer, "not a JSON object"),
+    ("not_json", InvalidResponse, "not a JSON object"),
 ]
 
 GENERATION_ERRORS: list[tuple[str, type[ProviderError], str, float | None]] = [
@@ -59,7 +59,7 @@ GENERATION_ERRORS: list[tuple[str, type[ProviderError], str, float | None]] = [
     ("prompt_blocked", ContentBlocked, "prompt: PROHIBITED_CONTENT", None),
     ("safety", ContentBlocked, "SAFETY", None),
     ("recitation", ContentBlocked, "RECITATION", None),
-    ("max_tokens", UnreadableAnswer, "broke off: MAX_TOKENS", None),
+    ("max_tokens", InvalidResponse, "broke off: MAX_TOKENS", None),
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from providers.errors import RateLimited, Unavailable, UnreadableAnswer
+from providers.errors import InvalidResponse, RateLimited, Unavailable
 from providers.gemini import adapter as gemini_adapter
 from providers.gemini.adapter import MOST_PAGES, Gemini
 from providers.gemini.models import text_models
@@ -71,7 +71,7 @@ def test_more_models_than_a_default_page_holds_are_all_there(gemini: Gemini, gem
     [
         ({"status": 503, "body": {}}, Unavailable),
         ({"status": 429, "body": {}}, RateLimited),
-        ({"status": 200, "body": {}}, UnreadableAnswer),
+        ({"status": 200, "body": {}}, InvalidResponse),
         ({"cut": True}, Unavailable),
     ],
 )
@@ -91,7 +91,7 @@ def test_a_page_that_fails_fails_the_list(
 def test_a_list_without_an_end_is_given_up(gemini: Gemini, gemini_room: GeminiRoom, emulator: Emulator) -> None:
     gemini_room.play("endless_list", times=None)
 
-    with pytest.raises(UnreadableAnswer, match="endless list"):
+    with pytest.raises(InvalidResponse, match="endless list"):
         gemini.list_models(StageType.POEM)
 
     assert len(emulator.requests) == MOST_PAGES
@@ -120,7 +120,7 @@ def test_a_page_that_nobody_can_ask_for_fails_the_list(
 ) -> None:
     gemini_room.fail("models", status=200, body=json.dumps({"models": [], "nextPageToken": token}))
 
-    with pytest.raises(UnreadableAnswer, match="no token of a page"):
+    with pytest.raises(InvalidResponse, match="no token of a page"):
         gemini.list_models(StageType.POEM)
 
     assert len(emulator.requests) == 1
@@ -135,7 +135,7 @@ def test_pages_of_more_than_anybody_reads_are_no_list(gemini: Gemini, gemini_roo
         ]
         gemini_room.fail("models", status=200, body={"models": rows, "nextPageToken": "more"})
 
-    with pytest.raises(UnreadableAnswer, match="too many models"):
+    with pytest.raises(InvalidResponse, match="too many models"):
         gemini.list_models(StageType.POEM)
 
 
@@ -196,7 +196,7 @@ def test_a_model_that_does_not_say_so_generates_no_content(methods: Any) -> None
 def test_half_a_list_is_no_list(gemini: Gemini, gemini_room: GeminiRoom, body: Any) -> None:
     gemini_room.fail("models", status=200, body=body, times=2)
 
-    with pytest.raises(UnreadableAnswer, match="not a list of models"):
+    with pytest.raises(InvalidResponse, match="not a list of models"):
         gemini.list_models(StageType.POEM)
-    with pytest.raises(UnreadableAnswer, match="not a list of models"):
+    with pytest.raises(InvalidResponse, match="not a list of models"):
         gemini.check_key(StageType.POEM)

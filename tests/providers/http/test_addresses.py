@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from werkzeug.wrappers import Request, Response
 
-from providers.errors import Unavailable, UnreadableAnswer
+from providers.errors import InvalidResponse, Unavailable
 from providers.http.addresses import ForbiddenAddress, Guard, Reach, reach_of
 from providers.http.download import Downloaded, download
 from providers.kinds import ProviderKind
@@ -223,7 +223,7 @@ def test_a_link_into_our_own_machine_is_not_followed(host: FileHost, names: Name
     names.answers = {"localhost": [["127.0.0.1"]], "files.example": [["127.0.0.1"]]}
 
     for scheme in ("http", "https"):
-        with pytest.raises(UnreadableAnswer, match="forbidden address") as caught:
+        with pytest.raises(InvalidResponse, match="forbidden address") as caught:
             fetch(f"{scheme}://{name}:{host.port}/file?{SECRET}", VENDOR)
 
     assert host.calls == []
@@ -234,7 +234,7 @@ def test_a_link_into_our_own_machine_is_not_followed(host: FileHost, names: Name
 def test_numbers_that_mean_this_machine_are_seen_through() -> None:
     with FileHost() as running:
         for name in ("2130706433", "0x7f.1", "127.1", "0"):
-            with pytest.raises((UnreadableAnswer, Unavailable)):
+            with pytest.raises((InvalidResponse, Unavailable)):
                 fetch(f"http://{name}:{running.port}/file", VENDOR)
 
         assert running.calls == []
@@ -255,7 +255,7 @@ def test_a_name_is_checked_anew_for_each_connection(host: FileHost, names: Names
     host.host.cuts = [200_000, None]
     names.answers = {"files.example": [["127.0.0.1"], ["10.0.0.1"]]}
 
-    with pytest.raises(UnreadableAnswer, match="forbidden address"):
+    with pytest.raises(InvalidResponse, match="forbidden address"):
         fetch(f"http://files.example:{host.port}/file", host.base_url)
 
     assert len(host.calls) == 1
@@ -286,7 +286,7 @@ def test_a_redirect_is_checked_like_the_link(host: FileHost, names: Names, targe
     names.answers = {"files.example": [["192.168.0.7"]]}
     host.pages["/file"] = lambda _: Response(status=302, headers={"Location": target})
 
-    with pytest.raises(UnreadableAnswer, match="forbidden address"):
+    with pytest.raises(InvalidResponse, match="forbidden address"):
         fetch(host.url, host.base_url)
 
     assert len(host.calls) == 1
@@ -297,7 +297,7 @@ def test_a_redirect_is_checked_like_the_link(host: FileHost, names: Names, targe
 )
 def test_a_redirect_to_no_link_at_all_is_not_followed(target: bytes) -> None:
     said = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + target + b"\r\n\r\n"
-    with wire_that_says(said) as url, pytest.raises(UnreadableAnswer, match="bad link"):
+    with wire_that_says(said) as url, pytest.raises(InvalidResponse, match="bad link"):
         fetch(url, url)
 
 
@@ -315,7 +315,7 @@ def test_a_redirect_to_no_link_at_all_is_not_followed(target: bytes) -> None:
     ],
 )
 def test_what_is_no_link_is_not_followed(names: Names, url: str) -> None:
-    with pytest.raises(UnreadableAnswer, match="bad link") as caught:
+    with pytest.raises(InvalidResponse, match="bad link") as caught:
         fetch(url, VENDOR)
 
     assert caught.value.__context__ is None
@@ -333,7 +333,7 @@ def test_three_redirects_are_followed(host: FileHost, status: int, hops: int, ar
     if arrives:
         assert fetch(f"{host.base_url}/1", host.base_url).size_bytes == len(WAV)
     else:
-        with pytest.raises(UnreadableAnswer, match="too many redirects"):
+        with pytest.raises(InvalidResponse, match="too many redirects"):
             fetch(f"{host.base_url}/1", host.base_url)
 
 

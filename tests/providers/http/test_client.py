@@ -11,15 +11,15 @@ import pytest
 from werkzeug.wrappers import Response
 
 from providers.base import Credentials
-from providers.errors import AnswerLost, ContentBlocked, KeyRejected, ProviderError, Unavailable, UnreadableAnswer
+from providers.errors import ContentBlocked, InvalidResponse, KeyRejected, OutcomeUnknown, ProviderError, Unavailable
 from providers.http import client
 from providers.http.answers import (
     ErrorAnswer,
     RawAnswer,
     count,
-    dig,
     fault_of_models,
     fault_of_poem,
+    get_path,
     is_model_id,
     short_code,
     storable,
@@ -116,7 +116,7 @@ def test_a_body_of_the_largest_size_is_read(emulator: Emulator, monkeypatch: pyt
     assert provider.get_json("/models", seconds=LONG_SECONDS).body == json.loads(body)
 
     emulator.openai.fail(status=200, body=body + " ")
-    with pytest.raises(UnreadableAnswer, match="too large"):
+    with pytest.raises(InvalidResponse, match="too large"):
         provider.get_json("/models", seconds=LONG_SECONDS)
 
 
@@ -136,7 +136,7 @@ def test_a_body_of_the_largest_size_is_read(emulator: Emulator, monkeypatch: pyt
     ],
 )
 def test_an_answer_that_is_no_answer_is_a_lost_one(said: bytes) -> None:
-    with wire_that_says(said) as base_url, pytest.raises(AnswerLost) as caught:
+    with wire_that_says(said) as base_url, pytest.raises(OutcomeUnknown) as caught:
         open_http(base_url).post_json("/x", {}, seconds=LONG_SECONDS)
 
     assert caught.value.__context__ is None
@@ -154,7 +154,7 @@ def test_the_target_of_a_redirect_is_not_even_looked_at(location: str) -> None:
     assert caught.value.__context__ is None
 
 
-@pytest.mark.parametrize(("status", "expected"), [(302, Unavailable), (303, AnswerLost), (307, Unavailable)])
+@pytest.mark.parametrize(("status", "expected"), [(302, Unavailable), (303, OutcomeUnknown), (307, Unavailable)])
 def test_an_order_whose_outcome_is_elsewhere_may_have_been_carried_out(
     emulator: Emulator, status: int, expected: type[ProviderError]
 ) -> None:
@@ -211,7 +211,7 @@ def test_a_header_of_ours_that_cannot_be_sent_leaks_nothing(emulator: Emulator) 
     with pytest.raises(ProviderError) as caught:
         open_http(emulator.base_url(KIND)).post_json("/x", {}, seconds=LONG_SECONDS, headers={"X-Extra": "a\nb"})
 
-    assert not isinstance(caught.value, KeyRejected | AnswerLost)
+    assert not isinstance(caught.value, KeyRejected | OutcomeUnknown)
     assert caught.value.__context__ is None
     assert emulator.requests == []
 
@@ -235,7 +235,7 @@ def test_a_code_is_short_and_no_sentence(value: object, expected: str) -> None:
 
 @pytest.mark.parametrize("body", [None, [], "text", {}, {"error": None}, {"error": "text"}, {"error": {"code": None}}])
 def test_digging_where_nothing_is_finds_nothing(body: Any) -> None:
-    assert dig(body, "error", "code") is None
+    assert get_path(body, "error", "code") is None
 
 
 def test_text_that_a_database_cannot_hold_is_cleaned() -> None:
@@ -290,12 +290,15 @@ def test_media_may_be_larger_than_a_message(emulator: Emulator, monkeypatch: pyt
     assert len(post_bytes(emulator.base_url(KIND)).body) == 1000
 
     emulator.openai.fail(status=200, body="x" * 1001)
-    with pytest.raises(UnreadableAnswer, match="too large"):
+    with pytest.raises(InvalidResponse, match="too large"):
         post_bytes(emulator.base_url(KIND))
 
 
 def test_bytes_that_only_the_connections_end_has_ended_are_lost() -> None:
-    with wire_that_says(b"HTTP/1.1 200 OK\r\n\r\nsound") as base_url, pytest.raises(AnswerLost, match="connection cut"):
+    with (
+        wire_that_says(b"HTTP/1.1 200 OK\r\n\r\nsound") as base_url,
+        pytest.raises(OutcomeUnknown, match="connection cut"),
+    ):
         post_bytes(base_url)
 
 
@@ -304,7 +307,7 @@ def test_bytes_that_only_the_connections_end_has_ended_are_lost() -> None:
 )
 def test_a_length_that_says_nothing_is_none(header: str) -> None:
     said = f"HTTP/1.1 200 OK\r\n{header}\r\n\r\nsound".encode()
-    with wire_that_says(said) as base_url, pytest.raises(AnswerLost, match="connection cut"):
+    with wire_that_says(said) as base_url, pytest.raises(OutcomeUnknown, match="connection cut"):
         post_bytes(base_url)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from providers.errors import LinkExpired, ProviderError, RateLimited, Unavailable, UnreadableAnswer
+from providers.errors import InvalidResponse, LinkExpired, ProviderError, RateLimited, Unavailable
 from providers.http import download as room
 from providers.http.download import Downloaded, download
 from providers.kinds import ProviderKind
@@ -226,8 +226,8 @@ def test_a_link_may_run_out_in_the_middle(fetch: Fetch, host: FileHost) -> None:
         (503, Unavailable, 7),
         (418, Unavailable, 7),
         (304, Unavailable, 7),
-        (202, UnreadableAnswer, 7),
-        (204, UnreadableAnswer, 7),
+        (202, InvalidResponse, 7),
+        (204, InvalidResponse, 7),
     ],
 )
 def test_another_status_is_no_file(
@@ -246,7 +246,7 @@ def test_another_status_is_no_file(
 def test_a_file_that_says_that_it_is_too_large_is_not_begun(fetch: Fetch, host: FileHost, size: str) -> None:
     host.pages["/file"] = lambda _: Response(host.counted(repeat(MP3)), 200, {"Content-Length": size})
 
-    with pytest.raises(UnreadableAnswer, match="too large"):
+    with pytest.raises(InvalidResponse, match="too large"):
         fetch()
 
     assert host.sent < 10 * MEGABYTE
@@ -267,7 +267,7 @@ def test_a_file_that_does_not_end_is_left_at_the_limit(
     monkeypatch.setattr(room, "LARGEST_BYTES", 5 * MEGABYTE)
     host.pages["/file"] = lambda _: in_pieces(host.counted(MP3[:MEGABYTE] for _ in range(200)))
 
-    with pytest.raises(UnreadableAnswer, match="too large"):
+    with pytest.raises(InvalidResponse, match="too large"):
         fetch()
 
     assert len(file.getvalue()) <= room.LARGEST_BYTES
@@ -290,7 +290,7 @@ def test_a_file_in_pieces_needs_no_length(fetch: Fetch, host: FileHost, file: io
 
 def test_a_file_that_only_the_connections_end_has_ended_may_be_half_of_one(fetch: Fetch, host: FileHost) -> None:
     half = b"HTTP/1.1 200 OK\r\n\r\n" + MP3[:1000]
-    with wire_that_says(half) as url, pytest.raises(UnreadableAnswer, match="no length"):
+    with wire_that_says(half) as url, pytest.raises(InvalidResponse, match="no length"):
         fetch(url)
 
 
@@ -304,14 +304,14 @@ def test_a_piece_of_no_size_breaks_the_download_off(fetch: Fetch, host: FileHost
 @pytest.mark.parametrize("header", [b"Transfer-Encoding: identity", b"Content-Length: -1", b"Content-Length: many"])
 def test_a_length_that_says_nothing_is_none(fetch: Fetch, host: FileHost, header: bytes) -> None:
     half = b"HTTP/1.1 200 OK\r\n" + header + b"\r\n\r\n" + MP3[:1000]
-    with wire_that_says(half) as url, pytest.raises(UnreadableAnswer, match="no length"):
+    with wire_that_says(half) as url, pytest.raises(InvalidResponse, match="no length"):
         fetch(url)
 
 
 def test_a_packed_file_is_not_unpacked(fetch: Fetch, host: FileHost) -> None:
     host.pages["/file"] = lambda _: Response(MP3, 200, {"Content-Encoding": "gzip"})
 
-    with pytest.raises(UnreadableAnswer, match="bad encoding"):
+    with pytest.raises(InvalidResponse, match="bad encoding"):
         fetch()
 
 
@@ -337,7 +337,7 @@ def test_a_lie_about_the_type_is_seen_at_once(
     host.host.content = content
     host.host.content_type = f"{medium}/mp4"
 
-    with pytest.raises(UnreadableAnswer, match=f"no {medium}"):
+    with pytest.raises(InvalidResponse, match=f"no {medium}"):
         fetch(medium=medium)
 
     assert len(file.getvalue()) <= 64

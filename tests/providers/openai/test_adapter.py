@@ -6,10 +6,10 @@ import pytest
 
 from providers.errors import (
     ContentBlocked,
+    InvalidResponse,
     ProviderError,
     RequestRefused,
     Unavailable,
-    UnreadableAnswer,
 )
 from providers.kinds import StageType
 from providers.openai import adapter
@@ -168,14 +168,14 @@ def test_a_gateway_may_say_little_about_a_completion(gateway: OpenAI, openai_roo
     [
         ("response_refused", ContentBlocked, "refusal"),
         ("response_filtered", ContentBlocked, "content_filter"),
-        ("response_incomplete", UnreadableAnswer, "broke off: max_output_tokens"),
-        ("response_broken_off", UnreadableAnswer, "broke off: max_output_tokens"),
-        ("response_queued", UnreadableAnswer, "status queued"),
+        ("response_incomplete", InvalidResponse, "broke off: max_output_tokens"),
+        ("response_broken_off", InvalidResponse, "broke off: max_output_tokens"),
+        ("response_queued", InvalidResponse, "status queued"),
         ("response_failed", Unavailable, "server_error"),
         ("completion_refused", ContentBlocked, "refusal"),
         ("completion_filtered", ContentBlocked, "content_filter"),
-        ("completion_broken_off", UnreadableAnswer, "broke off: length"),
-        ("completion_empty", UnreadableAnswer, "no text"),
+        ("completion_broken_off", InvalidResponse, "broke off: length"),
+        ("completion_empty", InvalidResponse, "no text"),
     ],
 )
 def test_a_success_without_a_poem_is_none(

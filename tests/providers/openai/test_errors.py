@@ -7,6 +7,7 @@ import pytest
 from providers.errors import (
     ContentBlocked,
     CreditExhausted,
+    InvalidResponse,
     KeyRejected,
     ModelNotFound,
     PermissionMissing,
@@ -15,7 +16,6 @@ from providers.errors import (
     RegionRefused,
     RequestRefused,
     Unavailable,
-    UnreadableAnswer,
 )
 from providers.kinds import StageType
 from providers.openai.adapter import OpenAI
@@ -49,7 +49,7 @@ SCENARIO_ERRORS: list[tuple[str, type[ProviderError], str, float | None]] = [
     ("overloaded", Unavailable, "server_is_overloaded", 5),
     ("html_502", Unavailable, "http_502", None),
     ("redirect", Unavailable, "redirect", None),
-    ("not_json", UnreadableAnswer, "not a JSON object", None),
+    ("not_json", InvalidResponse, "not a JSON object", None),
     ("refusal", ContentBlocked, "refusal", None),
     ("content_filter", ContentBlocked, "content_filter", None),
 ]

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from providers.errors import (
-    UnreadableAnswer,
+    InvalidResponse,
 )
 from providers.kinds import StageType
 from providers.openai.adapter import OpenAI
@@ -122,7 +122,7 @@ def test_a_model_is_offered_until_the_day_it_is_shut_down() -> None:
 def test_half_a_list_is_no_list(openai_provider: OpenAI, openai_room: OpenAIRoom, body: Any) -> None:
     openai_room.fail("models", status=200, body=body)
 
-    with pytest.raises(UnreadableAnswer, match="not a list of models"):
+    with pytest.raises(InvalidResponse, match="not a list of models"):
         openai_provider.list_models(StageType.POEM)
 
 
@@ -138,5 +138,5 @@ def test_a_page_of_the_hotels_network_proves_no_key(
 ) -> None:
     openai_room.play("not_json")
 
-    with pytest.raises(UnreadableAnswer):
+    with pytest.raises(InvalidResponse):
         ask(openai_provider, StageType.POEM)

@@ -8,11 +8,11 @@ import pytest
 from providers.base import Credentials, JobStatus
 from providers.errors import (
     ContentBlocked,
+    InvalidResponse,
     JobFailed,
     JobUnknown,
     ProviderError,
     RequestRefused,
-    UnreadableAnswer,
 )
 from providers.kinds import ProviderKind
 from providers.pika.adapter import Pika
@@ -71,7 +71,7 @@ def test_one_token_is_one_job_and_one_charge(pika: Pika, emulator: Emulator) -> 
 
     assert first.job_id == second.job_id
     assert [charge.token for charge in emulator.ledger] == [CLIP.token]
-    assert Pika.honours_tokens is True
+    assert Pika.idempotent_submit is True
 
 
 def test_a_lost_answer_is_had_again_by_the_same_token(pika: Pika, emulator: Emulator, room: PikaRoom) -> None:
@@ -113,7 +113,7 @@ def test_the_answer_to_an_order_is_its_job(pika: Pika, room: PikaRoom) -> None:
 def test_an_order_without_a_readable_job_may_have_been_charged(pika: Pika, room: PikaRoom, job_id: Any) -> None:
     room.fail("submit", status=200, body={"id": job_id, "status": "queued"})
 
-    with pytest.raises(UnreadableAnswer, match="no job id"):
+    with pytest.raises(InvalidResponse, match="no job id"):
         pika.submit(CLIP)
 
 
@@ -185,7 +185,7 @@ def test_a_completed_job_without_a_link_cannot_be_read(pika: Pika, room: PikaRoo
     room.play("no_output")
     room.fail("content", status=200, body={"url": url})
 
-    with pytest.raises(UnreadableAnswer, match="no clip"):
+    with pytest.raises(InvalidResponse, match="no clip"):
         pika.poll(JOB_ID)
 
 

@@ -6,20 +6,20 @@ import pytest
 
 from providers.base import Credentials
 from providers.errors import (
-    AnswerLost,
     ContentBlocked,
     CreditExhausted,
+    InvalidResponse,
     JobFailed,
     KeyRejected,
     ModelNotFound,
-    PassingError,
+    OutcomeUnknown,
     PermissionMissing,
     ProviderError,
     RateLimited,
     RequestRefused,
     SettingsError,
+    TransientError,
     Unavailable,
-    UnreadableAnswer,
 )
 from providers.kinds import ProviderKind, StageType
 from providers.pika.adapter import Pika
@@ -63,11 +63,11 @@ SUBMITS: list[tuple[str, type[ProviderError], str, float | None]] = [
     ("blocked_in_a_success", ContentBlocked, "content_moderation", None),
     ("unavailable", Unavailable, "http_503", 5),
     ("unavailable_as_a_job", Unavailable, "provider_unavailable", None),
-    ("server_error", AnswerLost, "http_500", None),
-    ("html_502", AnswerLost, "http_502", None),
-    ("not_json", UnreadableAnswer, "not a JSON object", None),
+    ("server_error", OutcomeUnknown, "http_500", None),
+    ("html_502", OutcomeUnknown, "http_502", None),
+    ("not_json", InvalidResponse, "not a JSON object", None),
     ("redirect", Unavailable, "redirect", None),
-    ("lost", AnswerLost, "connection cut", None),
+    ("lost", OutcomeUnknown, "connection cut", None),
 ]
 
 
@@ -121,7 +121,7 @@ def test_a_question_that_is_refused_has_lost_nothing(
 def test_a_check_blames_settings_or_nothing(pika: Pika, room: PikaRoom, code: str, status: int) -> None:
     for body in ({"error": {"code": code, "message": "No."}}, {"message": "No."}, failed_job(code)):
         room.fail("balance", status=status, body=body)
-        with pytest.raises((SettingsError, PassingError)):
+        with pytest.raises((SettingsError, TransientError)):
             pika.check_key(StageType.CLIP)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from providers.base import Credentials
-from providers.errors import CreditExhausted, UnreadableAnswer
+from providers.errors import CreditExhausted, InvalidResponse
 from providers.http.answers import MOST_MODELS
 from providers.kinds import ProviderKind, StageType
 from providers.pika.adapter import Pika
@@ -58,7 +58,7 @@ def test_an_invoice_pays_where_nothing_is_prepaid(pika: Pika, room: PikaRoom) ->
 def test_a_balance_that_is_no_number_proves_nothing(pika: Pika, room: PikaRoom, balance: Any) -> None:
     room.fail("balance", status=200, body={"balance_micro_usd": balance})
 
-    with pytest.raises(UnreadableAnswer, match="no balance"):
+    with pytest.raises(InvalidResponse, match="no balance"):
         pika.check_key(StageType.CLIP)
 
 
@@ -84,7 +84,7 @@ def test_the_recorded_catalogue_is_read(pika: Pika, room: PikaRoom) -> None:
 def test_half_a_catalogue_is_none(pika: Pika, room: PikaRoom, rows: Any) -> None:
     room.fail("catalogue", status=200, body={"apis": rows})
 
-    with pytest.raises(UnreadableAnswer, match="not a catalogue"):
+    with pytest.raises(InvalidResponse, match="not a catalogue"):
         pika.list_models(StageType.CLIP)
 
 
@@ -93,5 +93,5 @@ def test_a_catalogue_of_more_than_anybody_reads_is_none(pika: Pika, room: PikaRo
     rows = [{**films, "api_id": f"pika/{number}"} for number in range(MOST_MODELS + 1)]
     room.fail("catalogue", status=200, body={"apis": rows})
 
-    with pytest.raises(UnreadableAnswer, match="too many models"):
+    with pytest.raises(InvalidResponse, match="too many models"):
         pika.list_models(StageType.CLIP)

@@ -11,12 +11,12 @@ import pytest
 
 from providers.base import Credentials
 from providers.errors import (
-    AnswerLost,
+    InvalidResponse,
     ModelNotFound,
+    OutcomeUnknown,
     PermissionMissing,
     ProviderError,
     RequestRefused,
-    UnreadableAnswer,
 )
 from providers.kinds import ProviderKind, StageType
 from providers.speechkit import adapter
@@ -222,7 +222,7 @@ def test_a_later_part_that_fails_has_lost_what_the_earlier_ones_cost(
     room.fail("v1", delay=0)  # the first part goes well
     room.play(scenario)
 
-    with pytest.raises(AnswerLost) as caught:
+    with pytest.raises(OutcomeUnknown) as caught:
         reader.generate(replace(VOICE, poem=LONG["marina"]))
 
     assert caught.value.detail == detail
@@ -233,7 +233,7 @@ def test_a_later_part_that_fails_has_lost_what_the_earlier_ones_cost(
 @pytest.mark.usefixtures("short_sounds")
 @pytest.mark.parametrize(
     ("scenario", "expected"),
-    [("no_role", PermissionMissing), ("bad_request", RequestRefused), ("other_format", UnreadableAnswer)],
+    [("no_role", PermissionMissing), ("bad_request", RequestRefused), ("other_format", InvalidResponse)],
 )
 def test_what_is_no_passing_loss_stays_what_it_is_in_a_later_part(
     reader: SpeechKit, room: SpeechKitRoom, scenario: str, expected: type[ProviderError]
@@ -259,7 +259,7 @@ def test_the_time_for_an_answer_is_one_for_all_parts(
     room.fail("v1", delay=0)  # the first part goes well
     room.fail("v1", delay=5, times=None)
 
-    with pytest.raises(AnswerLost, match="read timeout"):
+    with pytest.raises(OutcomeUnknown, match="read timeout"):
         reader.generate(replace(VOICE, poem=LONG["marina"]))
 
     # The second part was begun with what the first had left, and there was no third.

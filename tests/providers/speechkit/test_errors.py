@@ -7,14 +7,14 @@ import pytest
 
 from providers.base import Credentials
 from providers.errors import (
-    AnswerLost,
+    InvalidResponse,
     KeyRejected,
+    OutcomeUnknown,
     PermissionMissing,
     ProviderError,
     RateLimited,
     RequestRefused,
     Unavailable,
-    UnreadableAnswer,
 )
 from providers.kinds import ProviderKind, StageType
 from providers.speechkit.adapter import SpeechKit
@@ -45,9 +45,9 @@ SCENARIOS: list[tuple[str, type[ProviderError], str]] = [
     ("deadline", Unavailable, "DEADLINE_EXCEEDED"),
     ("html_502", Unavailable, "http_502"),
     ("redirect", Unavailable, "redirect"),
-    ("not_audio", UnreadableAnswer, ""),
-    ("empty", UnreadableAnswer, "no MP3"),
-    ("other_format", UnreadableAnswer, "no MP3"),
+    ("not_audio", InvalidResponse, ""),
+    ("empty", InvalidResponse, "no MP3"),
+    ("other_format", InvalidResponse, "no MP3"),
 ]
 
 
@@ -92,11 +92,11 @@ def test_a_scenario_of_the_vendor_gets_its_name(
         ("error_line", Unavailable, "UNAVAILABLE"),
         ("error_line_rate_limited", RateLimited, "RESOURCE_EXHAUSTED"),
         ("error_line_no_role", PermissionMissing, NO_RIGHTS_OR_UNPAID),
-        ("error_after_sound", AnswerLost, "UNAVAILABLE"),
+        ("error_after_sound", OutcomeUnknown, "UNAVAILABLE"),
         ("error_after_sound_no_role", PermissionMissing, NO_RIGHTS_OR_UNPAID),
-        ("garbled_line", UnreadableAnswer, "not lines of JSON"),
-        ("no_sound", UnreadableAnswer, "no MP3"),
-        ("bad_base64", UnreadableAnswer, "not base64"),
+        ("garbled_line", InvalidResponse, "not lines of JSON"),
+        ("no_sound", InvalidResponse, "no MP3"),
+        ("bad_base64", InvalidResponse, "not base64"),
     ],
 )
 def test_a_success_of_v3_can_hold_a_failure(

@@ -9,11 +9,11 @@ from providers.base import Credentials, JobStatus
 from providers.errors import (
     ContentBlocked,
     CreditExhausted,
+    InvalidResponse,
     JobFailed,
     JobUnknown,
     ProviderError,
     RequestRefused,
-    UnreadableAnswer,
 )
 from providers.kinds import ProviderKind, StageType
 from providers.suno.adapter import MODELS, Suno
@@ -100,7 +100,7 @@ def test_the_answer_to_an_order_is_its_task(suno: Suno, room: SunoRoom) -> None:
 def test_an_order_without_a_readable_task_may_have_been_charged(suno: Suno, room: SunoRoom, task_id: Any) -> None:
     room.fail("generate", status=200, body={"code": 200, "msg": "success", "data": {"taskId": task_id}})
 
-    with pytest.raises(UnreadableAnswer, match="no task id"):
+    with pytest.raises(InvalidResponse, match="no task id"):
         suno.submit(SONG)
 
 
@@ -111,7 +111,7 @@ def test_two_orders_of_one_token_are_two_songs_and_two_charges(suno: Suno, emula
 
     assert len(tickets) == len(emulator.ledger) == 2
     assert room.keys[CANARY].credit == 6
-    assert Suno.honours_tokens is False
+    assert Suno.idempotent_submit is False
 
 
 def test_a_key_is_checked_by_its_credits(suno: Suno, emulator: Emulator) -> None:
@@ -135,7 +135,7 @@ def test_the_last_credits_are_still_credits(suno: Suno, room: SunoRoom) -> None:
 def test_credits_that_are_no_number_prove_nothing(suno: Suno, room: SunoRoom, credits_left: Any) -> None:
     room.fail("credit", status=200, body={"code": 200, "msg": "success", "data": credits_left})
 
-    with pytest.raises(UnreadableAnswer, match="no number of credits"):
+    with pytest.raises(InvalidResponse, match="no number of credits"):
         suno.check_key(StageType.SONG)
 
 
@@ -211,7 +211,7 @@ def test_a_finished_task_without_a_link_cannot_be_read(suno: Suno, room: SunoRoo
     body["data"]["response"]["sunoData"] = [{"audioUrl": url}, "song", None]
     room.fail("record", status=200, body=body)
 
-    with pytest.raises(UnreadableAnswer, match="no song"):
+    with pytest.raises(InvalidResponse, match="no song"):
         suno.poll(JOB_ID)
 
 

@@ -6,19 +6,19 @@ import pytest
 
 from providers.base import Credentials
 from providers.errors import (
-    AnswerLost,
     ContentBlocked,
     CreditExhausted,
+    InvalidResponse,
     JobFailed,
     JobUnknown,
     KeyRejected,
-    PassingError,
+    OutcomeUnknown,
     ProviderError,
     RateLimited,
     RequestRefused,
     SettingsError,
+    TransientError,
     Unavailable,
-    UnreadableAnswer,
 )
 from providers.kinds import ProviderKind, StageType
 from providers.suno.adapter import Suno
@@ -57,14 +57,14 @@ SUBMITS: list[tuple[str, type[ProviderError], str, float | None]] = [
     ("too_long", RequestRefused, "code_413", None),
     ("media_not_fetched", RequestRefused, "code_451", None),
     ("maintenance", Unavailable, "code_455", None),
-    ("server_error", AnswerLost, "code_500", None),
+    ("server_error", OutcomeUnknown, "code_500", None),
     ("failed_and_refunded", JobFailed, "code_531", None),
-    ("unknown_code", AnswerLost, "code_599", None),
-    ("html_502", AnswerLost, "http_502", None),
+    ("unknown_code", OutcomeUnknown, "code_599", None),
+    ("html_502", OutcomeUnknown, "http_502", None),
     ("html_503", Unavailable, "http_503", None),
-    ("not_json", UnreadableAnswer, "not a JSON object", None),
+    ("not_json", InvalidResponse, "not a JSON object", None),
     ("redirect", Unavailable, "redirect", None),
-    ("lost", AnswerLost, "connection cut", None),
+    ("lost", OutcomeUnknown, "connection cut", None),
 ]
 
 
@@ -117,7 +117,7 @@ def test_a_question_that_is_refused_has_lost_nothing(
 def test_a_check_blames_settings_or_nothing(suno: Suno, room: SunoRoom, code: int) -> None:
     room.fail("credit", status=200, body={"code": code, "msg": "No.", "data": None})
 
-    with pytest.raises((SettingsError, PassingError)):
+    with pytest.raises((SettingsError, TransientError)):
         suno.check_key(StageType.SONG)
 
 
@@ -147,7 +147,7 @@ def test_a_code_that_we_do_not_know_leaves_the_status_its_word(suno: Suno, room:
 def test_an_answer_without_the_code_of_success_is_none(suno: Suno, room: SunoRoom, code: Any) -> None:
     room.fail("generate", status=200, body={**sample("suno/submitted"), "code": code})
 
-    with pytest.raises(UnreadableAnswer):
+    with pytest.raises(InvalidResponse):
         suno.submit(SONG)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from providers.errors import ContentBlocked, ProviderError, UnreadableAnswer
+from providers.errors import ContentBlocked, InvalidResponse, ProviderError
 from providers.kinds import StageType
 from providers.yandex_gpt.adapter import YandexGPT
 from tests.emulator.server import Emulator
@@ -86,7 +86,7 @@ def test_an_answer_may_say_little(yandex: YandexGPT, yandex_room: YandexGPTRoom)
     ("name", "expected", "detail"),
     [
         ("completion_filtered", ContentBlocked, "content_filter"),
-        ("completion_used_up_by_reasoning", UnreadableAnswer, "broke off: length"),
+        ("completion_used_up_by_reasoning", InvalidResponse, "broke off: length"),
     ],
 )
 def test_a_success_without_a_poem_is_none(
@@ -138,7 +138,7 @@ def test_an_answer_without_a_whole_text_is_unreadable(
 ) -> None:
     yandex_room.fail("chat", status=200, body=body)
 
-    with pytest.raises(UnreadableAnswer) as caught:
+    with pytest.raises(InvalidResponse) as caught:
         yandex.generate(POEM)
 
     assert caught.value.detail == detail

@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 
 from providers.errors import (
-    AnswerLost,
     ContentBlocked,
+    InvalidResponse,
     KeyRejected,
     ModelNotFound,
+    OutcomeUnknown,
     PermissionMissing,
     ProviderError,
     RateLimited,
     RequestRefused,
     Unavailable,
-    UnreadableAnswer,
 )
 from providers.kinds import StageType
 from providers.yandex_gpt.adapter import YandexGPT
@@ -35,7 +35,7 @@ KEY_ERRORS: list[tuple[str, type[ProviderError], str]] = [
     ("overloaded", Unavailable, "Unavailable"),
     ("plain_404", Unavailable, "http_404"),
     ("html_502", Unavailable, "http_502"),
-    ("not_json", UnreadableAnswer, "not a JSON object"),
+    ("not_json", InvalidResponse, "not a JSON object"),
 ]
 
 GENERATION_ERRORS: list[tuple[str, type[ProviderError], str]] = [
@@ -50,9 +50,9 @@ GENERATION_ERRORS: list[tuple[str, type[ProviderError], str]] = [
     ("bad_request", RequestRefused, "InvalidArgument"),
     ("gauge", RateLimited, "too many at a time"),
     ("rate_limited", RateLimited, "rate quota"),
-    ("deadline", AnswerLost, "http_504"),
+    ("deadline", OutcomeUnknown, "http_504"),
     ("content_filter", ContentBlocked, "content_filter"),
-    ("incomplete", UnreadableAnswer, "broke off: length"),
+    ("incomplete", InvalidResponse, "broke off: length"),
 ]
 
 
@@ -105,7 +105,7 @@ def test_what_is_wrong_with_a_generation_gets_its_name(
         (500, sample("yandex_gpt/error_openai_like"), KeyRejected),
         (400, sample("yandex_gpt/error_status"), KeyRejected),
         (500, error(403, "Permission denied"), PermissionMissing),
-        (500, error(504, "context deadline exceeded"), AnswerLost),
+        (500, error(504, "context deadline exceeded"), OutcomeUnknown),
         (500, native_error(429, "rate quota limit exceed"), RateLimited),
         (400, {"message": "Failed to get model"}, ModelNotFound),
         (400, {"title": "Specified folder ID 'x' does not match with service account folder ID 'y'"}, ModelNotFound),
@@ -117,8 +117,8 @@ def test_what_is_wrong_with_a_generation_gets_its_name(
         (418, {"error": "text"}, Unavailable),
         (403, "<html>Forbidden</html>", Unavailable),
         (429, {}, RateLimited),
-        (504, "<html>Gateway timeout</html>", AnswerLost),
-        (504, {}, AnswerLost),
+        (504, "<html>Gateway timeout</html>", OutcomeUnknown),
+        (504, {}, OutcomeUnknown),
     ],
 )
 def test_a_refusal_is_read_in_every_shape(

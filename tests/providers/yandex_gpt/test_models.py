@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from providers.base import Credentials
-from providers.errors import KeyRejected, UnreadableAnswer
+from providers.errors import InvalidResponse, KeyRejected
 from providers.http.answers import MOST_MODELS
 from providers.kinds import ProviderKind, StageType
 from providers.yandex_gpt.adapter import YandexGPT
@@ -70,7 +70,7 @@ def test_the_sample_list_is_filtered(yandex: YandexGPT, yandex_room: YandexGPTRo
 def test_a_list_of_nobodys_folder_proves_no_key(yandex: YandexGPT, yandex_room: YandexGPTRoom, ask: Ask) -> None:
     yandex_room.play("placeholder_list")
 
-    with pytest.raises(UnreadableAnswer, match="nobody's folder"):
+    with pytest.raises(InvalidResponse, match="nobody's folder"):
         ask(yandex, StageType.POEM)
 
 
@@ -80,7 +80,7 @@ def test_a_wrong_key_passes_in_no_case(emulator: Emulator, yandex_room: YandexGP
     yandex_room.lists_for_anyone = anyone
     provider = YandexGPT(Credentials("AQVN-mistyped-0123456789", emulator.base_url(ProviderKind.YANDEX_GPT)))
 
-    with pytest.raises(UnreadableAnswer if anyone else KeyRejected):
+    with pytest.raises(InvalidResponse if anyone else KeyRejected):
         ask(provider, StageType.POEM)
 
 
@@ -88,7 +88,7 @@ def test_a_wrong_key_passes_in_no_case(emulator: Emulator, yandex_room: YandexGP
 def test_an_empty_list_is_nobodys(yandex: YandexGPT, yandex_room: YandexGPTRoom, ask: Ask) -> None:
     yandex_room.catalogue = ()
 
-    with pytest.raises(UnreadableAnswer, match="nobody's folder"):
+    with pytest.raises(InvalidResponse, match="nobody's folder"):
         ask(yandex, StageType.POEM)
 
 
@@ -154,7 +154,7 @@ def test_a_folder_that_is_none_is_not_believed(folder: str) -> None:
 def test_half_a_list_is_no_list(yandex: YandexGPT, yandex_room: YandexGPTRoom, ask: Ask, body: Any) -> None:
     yandex_room.fail("models", status=200, body=body)
 
-    with pytest.raises(UnreadableAnswer, match="not a list of models"):
+    with pytest.raises(InvalidResponse, match="not a list of models"):
         ask(yandex, StageType.POEM)
 
 
@@ -163,5 +163,5 @@ def test_a_list_of_more_than_anybody_reads_is_none(yandex: YandexGPT, yandex_roo
     rows = [{"id": f"gpt://{FOLDER}/{number}"} for number in range(MOST_MODELS + 1)]
     yandex_room.fail("models", status=200, body={"data": rows})
 
-    with pytest.raises(UnreadableAnswer, match="too many models"):
+    with pytest.raises(InvalidResponse, match="too many models"):
         ask(yandex, StageType.POEM)

@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from domain.db import db, utc_now
 from domain.monitoring import call_counters
 from domain.orders.models import OrderState, StageState
-from domain.orders.stages import follow_stages
-from domain.provider_configs.models import Finding, Reason, Status
+from domain.orders.stages import update_order_states
+from domain.provider_configs.models import Problem, Reason, Status
 from providers.kinds import StageType
 from tests import builders
 from tests.web.admin.browser import Page
@@ -66,7 +66,7 @@ def test_a_key_that_is_refused_keeps_the_first_step_open_and_says_why(
 ) -> None:
     with app.app_context():
         row = builders.section()
-        row.set_status(Status.INVALID, Finding(Reason.REJECTED), utc_now())
+        row.set_status(Status.INVALID, Problem(Reason.REJECTED), utc_now())
         db.session.commit()
 
     words, _links = first_run(admin)
@@ -115,7 +115,7 @@ def test_what_waits_is_told_with_its_reason_and_the_way_to_mend_it(app: Flask, a
             stage = builders.stage_of(order, stage_type)
             stage.state, stage.reason = state, reason
             stage.waiting_since = stage.updated_at = utc_now() - timedelta(hours=3)
-            follow_stages([order.id])
+            update_order_states([order.id])
             db.session.commit()
 
     page = start(admin)

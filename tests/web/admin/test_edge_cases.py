@@ -20,9 +20,9 @@ from domain.monitoring import alerts
 from domain.orders.models import Attempt, StageState
 from domain.provider_configs import history
 from domain.provider_configs.changes import request_check
-from domain.provider_configs.check_results import Answer
-from domain.provider_configs.checks import Question, _store, check, due_checks, request_stale_refreshes
-from domain.provider_configs.models import Finding, Reason, Status
+from domain.provider_configs.check_results import CheckResult
+from domain.provider_configs.checks import CheckRequest, _store, check, due_checks, request_stale_refreshes
+from domain.provider_configs.models import Problem, Reason, Status
 from domain.secrets.vault import Vault
 from providers.kinds import ProviderKind, StageType
 from settings import Settings, SettingsFault
@@ -74,8 +74,8 @@ def test_save_twice_quickly_and_the_first_check_ends_last(app: Flask, emulator: 
         save_section(POEM, OPENAI, api_key=OTHER_KEY)
         check(POEM)
 
-        late = Question(POEM, from_first, True, OPENAI, None, utc_now(), proof=True, model="")
-        assert not _store(late, Answer(finding=Finding(Reason.REJECTED)))
+        late = CheckRequest(POEM, from_first, True, OPENAI, None, utc_now(), proof=True, model="")
+        assert not _store(late, CheckResult(finding=Problem(Reason.REJECTED)))
         assert (section().api_key_last4, section().status) == (OTHER_KEY[-4:], Status.ACTIVE)
 
 

@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 
 from domain.db import db, utc_now
 from domain.orders import works
-from domain.provider_configs.models import Finding, Reason, Status
+from domain.provider_configs.models import Problem, Reason, Status
 from providers.kinds import StageType
 from tests import builders
 from tests.web.admin.browser import Page, post
@@ -23,9 +23,9 @@ def test_each_work_says_whether_it_would_start(app: Flask, admin: FlaskClient) -
         builders.working_section(StageType.POEM)
         builders.working_section(StageType.VOICE)
         builders.working_section(StageType.SONG)
-        builders.section(StageType.VOICE).set_status(Status.INVALID, Finding(Reason.NO_CREDIT), utc_now())
+        builders.section(StageType.VOICE).set_status(Status.INVALID, Problem(Reason.NO_CREDIT), utc_now())
         db.session.commit()
-        builders.section(StageType.SONG).set_status(Status.INVALID, Finding(Reason.UNAVAILABLE), utc_now())
+        builders.section(StageType.SONG).set_status(Status.INVALID, Problem(Reason.UNAVAILABLE), utc_now())
         db.session.commit()
 
     page = Page(admin.get(NEW))

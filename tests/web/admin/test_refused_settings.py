@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from domain.db import db, utc_now
 from domain.provider_configs import history
-from domain.provider_configs.models import Finding, Reason, Status
+from domain.provider_configs.models import Problem, Reason, Status
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.admin.browser import Page, post, save
@@ -114,7 +114,7 @@ def test_a_first_key_that_nobody_could_ask_about_is_not_called_wrong_nor_right(a
         builders.save_section(StageType.POEM, ProviderKind.OPENAI, api_key=KEY)
         row = builders.section()
         row.check_requested_at = None
-        row.set_status(Status.INVALID, Finding(Reason.UNAVAILABLE), utc_now())
+        row.set_status(Status.INVALID, Problem(Reason.UNAVAILABLE), utc_now())
         db.session.commit()
 
     text = Page(admin.get(PROVIDERS)).by_id("poem-status").text
@@ -155,7 +155,7 @@ def test_a_section_whose_key_was_removed_keeps_its_history(admin: FlaskClient) -
 def test_a_first_key_that_was_refused_is_not_offered_to_be_kept(app: Flask, admin: FlaskClient) -> None:
     with app.app_context():
         builders.save_section(StageType.POEM, ProviderKind.OPENAI, api_key=KEY)
-        builders.section().set_status(Status.INVALID, Finding(Reason.REJECTED), utc_now())
+        builders.section().set_status(Status.INVALID, Problem(Reason.REJECTED), utc_now())
         db.session.commit()
 
     assert Page(admin.get(PROVIDERS)).by_id("poem-api-key-hint").text == "Ключ …a1b2 не принят. Введите другой."

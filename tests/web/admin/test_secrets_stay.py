@@ -22,7 +22,7 @@ from domain.monitoring import alert_delivery
 from domain.monitoring.alerts import Alert, Trouble
 from domain.provider_configs import history, overview
 from domain.provider_configs.changes import ChangeRefused
-from domain.provider_configs.models import Finding, Reason, Status
+from domain.provider_configs.models import Problem, Reason, Status
 from domain.secrets.redaction import redactor
 from providers.kinds import ProviderKind, StageType
 from tests import builders
@@ -98,7 +98,7 @@ def crash_a_process(house: House) -> str:
 
 def store_what_a_provider_said(house: House) -> str:
     row = builders.section()
-    row.set_status(Status.INVALID, Finding(Reason.REJECTED, f"not {KEY}"), utc_now())
+    row.set_status(Status.INVALID, Problem(Reason.REJECTED, f"not {KEY}"), utc_now())
     db.session.commit()
     return _dump("provider_configs")
 

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from domain.db import db, utc_now
 from domain.orders.models import Attempt, AttemptState, StageState
 from domain.provider_configs import checks, history
-from domain.provider_configs.models import Finding, FoundBy, Reason, Status, live_place
+from domain.provider_configs.models import FoundBy, Problem, Reason, Status, live_place
 from domain.secrets.context import current_vault
 from providers.kinds import ProviderKind, StageType
 from tests import builders
@@ -142,7 +142,7 @@ def test_the_card_says_when_and_by_what_a_reason_was_found_and_keeps_the_provide
     app: Flask, admin: FlaskClient
 ) -> None:
     with app.app_context():
-        finding = Finding(Reason.REJECTED, "code-401", FoundBy.GENERATION)
+        finding = Problem(Reason.REJECTED, "code-401", FoundBy.GENERATION)
         builders.section().set_status(Status.INVALID, finding, utc_now() - timedelta(minutes=7))
         db.session.commit()
 

@@ -10,10 +10,10 @@ from sqlalchemy import event, update
 
 from domain import heartbeats
 from domain.db import db, utc_now
-from domain.monitoring.stuck import Standing
-from domain.monitoring.stuck_rules import Standstill
+from domain.monitoring.stuck import StuckStage
+from domain.monitoring.stuck_rules import StuckReason
 from domain.orders.models import Attempt, AttemptState, Stage, StageState
-from domain.orders.stages import follow_stages
+from domain.orders.stages import update_order_states
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.admin.browser import Page
@@ -37,7 +37,7 @@ def put(order_id: int, stage_type: StageType = POEM, **values: object) -> int:
     """Let a stage be as it would be after a while; returns its id."""
     stage_id = builders.stage_of(order_id, stage_type).id
     db.session.execute(update(Stage).where(Stage.id == stage_id).values(**values))
-    follow_stages([order_id])
+    update_order_states([order_id])
     db.session.commit()
     return stage_id
 
@@ -226,9 +226,9 @@ def test_what_follows_a_poem_that_failed_says_so(app: Flask, admin: FlaskClient)
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-@pytest.mark.parametrize("why", Standstill)
-def test_every_standstill_has_its_words_and_its_advice(app: Flask, why: Standstill, language: str) -> None:
-    standing = Standing(1, POEM, StageState.QUEUED, why, utc_now(), None, reason=None)
+@pytest.mark.parametrize("why", StuckReason)
+def test_every_standstill_has_its_words_and_its_advice(app: Flask, why: StuckReason, language: str) -> None:
+    standing = StuckStage(1, POEM, StageState.QUEUED, why, utc_now(), None, reason=None)
 
     with app.test_request_context(f"/?lang={language}"):
         words, advice = str(standstill_words(standing)), str(standstill_advice(standing))
@@ -243,14 +243,14 @@ def test_every_standstill_has_its_words_and_its_advice(app: Flask, why: Standsti
 @pytest.mark.parametrize(
     ("why", "reason"),
     [
-        (Standstill.DISK_FULL, "storage_full"),
-        (Standstill.ANSWER_LOST, "answer_lost"),
-        (Standstill.POEM_FAILED, "no_poem"),
-        (Standstill.SETTINGS, "no_credit"),
-        (Standstill.DECISION, "job_too_long"),
+        (StuckReason.DISK_FULL, "storage_full"),
+        (StuckReason.ANSWER_LOST, "answer_lost"),
+        (StuckReason.POEM_FAILED, "no_poem"),
+        (StuckReason.SETTINGS, "no_credit"),
+        (StuckReason.DECISION, "job_too_long"),
     ],
 )
-def test_a_reason_that_is_said_already_is_no_second_failure(app: Flask, why: Standstill, reason: str) -> None:
+def test_a_reason_that_is_said_already_is_no_second_failure(app: Flask, why: StuckReason, reason: str) -> None:
     with app.test_request_context():
-        assert latest_failure(Standing(1, POEM, StageState.WAITING, why, utc_now(), None, reason)) == ""
-        assert latest_failure(Standing(1, POEM, StageState.WAITING, Standstill.NO_WORKER, utc_now(), None, reason))
+        assert latest_failure(StuckStage(1, POEM, StageState.WAITING, why, utc_now(), None, reason)) == ""
+        assert latest_failure(StuckStage(1, POEM, StageState.WAITING, StuckReason.NO_WORKER, utc_now(), None, reason))

@@ -14,7 +14,7 @@ from domain.monitoring import alerts
 from domain.orders.models import StageState
 from domain.provider_configs.changes import ChangeRefused, restore_previous
 from domain.provider_configs.checks import check
-from domain.provider_configs.models import Finding, Reason, Status
+from domain.provider_configs.models import Problem, Reason, Status
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, run, save_section, section, stage_of, working_section
 from tests.emulator.server import Emulator
@@ -116,7 +116,7 @@ def test_a_new_key_typed_in_heals_it(app: Flask, admin: FlaskClient, emulator: E
 
 def test_a_provider_that_was_away_does_not_hide_it(app: Flask, admin: FlaskClient) -> None:
     with app.app_context():
-        section().set_status(Status.INVALID, Finding(Reason.UNAVAILABLE), utc_now())
+        section().set_status(Status.INVALID, Problem(Reason.UNAVAILABLE), utc_now())
         db.session.commit()
 
     with other_secret(app):

@@ -9,7 +9,7 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from domain.db import db, utc_now
-from domain.provider_configs.models import Finding, Reason, Status
+from domain.provider_configs.models import Problem, Reason, Status
 from providers.kinds import ProviderKind, StageType
 from tests import builders
 from tests.web.conftest import json_of
@@ -65,7 +65,7 @@ def test_a_section_that_was_refused_says_why_and_since_when(api: Api, app: Flask
     since = utc_now() - timedelta(hours=2)
     with app.app_context():
         row = builders.working_section(StageType.POEM)
-        row.set_status(Status.INVALID, Finding(Reason.NO_CREDIT), since)
+        row.set_status(Status.INVALID, Problem(Reason.NO_CREDIT), since)
         db.session.commit()
 
     section = json_of(api("GET", "/stages"))["POEM"]
@@ -90,7 +90,7 @@ def test_a_section_whose_key_cannot_be_read_is_not_ready_and_nobody_knows_since_
 def test_a_section_whose_provider_is_away_still_takes_orders_and_says_so(api: Api, app: Flask) -> None:
     with app.app_context():
         row = builders.working_section(StageType.POEM)
-        row.set_status(Status.INVALID, Finding(Reason.UNAVAILABLE), utc_now())
+        row.set_status(Status.INVALID, Problem(Reason.UNAVAILABLE), utc_now())
         db.session.commit()
 
     section = json_of(api("GET", "/stages"))["POEM"]

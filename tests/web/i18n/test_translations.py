@@ -12,7 +12,7 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 from flask import Flask
 
-from domain.monitoring.stuck_rules import Standstill
+from domain.monitoring.stuck_rules import StuckReason
 from domain.orders.models import OrderState, StageState
 from domain.provider_configs.models import Reason, Status
 from providers.errors import ProviderError
@@ -77,7 +77,7 @@ def test_every_code_has_its_sentence() -> None:
         (messages.STATUS_WORDS, Status),
         (messages.STAGE_STATES, StageState),
         (messages.ORDER_STATES, OrderState),
-        (stuck.STANDSTILLS, Standstill),
+        (stuck.STANDSTILLS, StuckReason),
     ]
     for table, members in tables:
         assert set(table) == set(members)

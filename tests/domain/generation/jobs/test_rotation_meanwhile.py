@@ -96,7 +96,7 @@ def test_a_job_that_is_being_looked_at_keeps_the_key_that_was_sealed_anew(
     run(order, stage_type)
     ask = poll._ask_and_count
 
-    def ask_while_rotating(looks: list[poll._Look]) -> object:
+    def ask_while_rotating(looks: list[poll.PollJob]) -> object:
         rotated()
         return ask(looks)
 

@@ -129,10 +129,10 @@ def test_a_look_counts_from_when_it_left_however_long_its_answer_takes(
     clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running(SONG)
-    take_looks = quotas.take_looks
+    acquire_polls = quotas.acquire_polls
 
     def take_slowly(*args: Any) -> quotas.Grant:
-        grant = take_looks(*args)
+        grant = acquire_polls(*args)
         clock.shift(2)
         return grant
 
@@ -140,7 +140,7 @@ def test_a_look_counts_from_when_it_left_however_long_its_answer_takes(
         clock.shift(5)
         raise Unavailable(ProviderKind.SUNO)
 
-    monkeypatch.setattr(quotas, "take_looks", take_slowly)
+    monkeypatch.setattr(quotas, "acquire_polls", take_slowly)
     look_so(SONG, answer_slowly, monkeypatch)
     generation_poll.poll_due(utc_now())
 
@@ -173,7 +173,7 @@ def test_what_is_looked_at_is_held_from_before_it_was_taken_until_it_is_fetched(
     [order] = running(SONG)
     stage_id, asked_at = stage_of(order, SONG).id, clock.seconds()
     held: list[Lease] = []
-    renewed, take_looks, fetch = leases.renewed, generation_poll._take_looks, generation_download.fetch
+    renewed, acquire_polls, fetch = leases.renewed, generation_poll._take_looks, generation_download.fetch
 
     @contextmanager
     def remembered(*stages: tuple[int, int], asked_at: float) -> Iterator[list[Lease]]:
@@ -184,7 +184,7 @@ def test_what_is_looked_at_is_held_from_before_it_was_taken_until_it_is_fetched(
 
     def take_slowly(*args: Any) -> object:
         clock.shift(3)
-        return take_looks(*args)
+        return acquire_polls(*args)
 
     def fetch_while_held(*args: Any) -> object:
         assert held == [Lease(stage_id, 2, asked_at)]

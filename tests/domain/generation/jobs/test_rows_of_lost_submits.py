@@ -15,13 +15,13 @@ from domain.orders.leases import LEASE, Lease
 from domain.orders.models import AttemptState, Order, OrderState, Stage, StageReason, StageState
 from providers.base import Ticket
 from providers.errors import (
-    AnswerLost,
     ContentBlocked,
+    InvalidResponse,
     KeyRejected,
+    OutcomeUnknown,
     ProviderError,
     RateLimited,
     Unavailable,
-    UnreadableAnswer,
 )
 from providers.kinds import StageType
 from providers.registry import JOB_ADAPTERS, open_job_provider
@@ -75,7 +75,7 @@ def due(order: Order, stage_type: StageType, **values: object) -> Order:
     return order
 
 
-@pytest.mark.parametrize("error", [AnswerLost, UnreadableAnswer])
+@pytest.mark.parametrize("error", [OutcomeUnknown, InvalidResponse])
 @pytest.mark.parametrize(
     ("stage_type", "public_url", "state", "wait"),
     [
@@ -116,7 +116,7 @@ def test_a_clip_is_sent_again_after_growing_waits(
     lost_clip: Order, losses: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     due(lost_clip, CLIP, lost_answers=losses, reason=None)
-    refuse(CLIP, "submit", AnswerLost(KINDS[CLIP], "cut"), monkeypatch)
+    refuse(CLIP, "submit", OutcomeUnknown(KINDS[CLIP], "cut"), monkeypatch)
 
     with changes_of(lost_clip, CLIP) as changed:
         assert reconcile.resolve_due(utc_now()) == []
@@ -125,7 +125,7 @@ def test_a_clip_is_sent_again_after_growing_waits(
     assert changed == {"claim": 2, "reason": "answer_lost", **wait}
 
 
-@pytest.mark.parametrize("error", [AnswerLost, UnreadableAnswer, Unavailable, RateLimited])
+@pytest.mark.parametrize("error", [OutcomeUnknown, InvalidResponse, Unavailable, RateLimited])
 def test_after_the_last_wait_a_person_decides(
     lost_clip: Order, error: type[ProviderError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -416,7 +416,7 @@ def test_a_worker_that_was_frozen_doubts_nothing_that_was_decided_since(
     def answered_late(*_: object) -> None:
         set_state(order_id, stage_type, StageState.QUEUED, lease_until=None)
         claimed(stage_of(order_id, stage_type).id)
-        raise AnswerLost(kind, "cut")
+        raise OutcomeUnknown(kind, "cut")
 
     monkeypatch.setattr(JOB_ADAPTERS[kind], "submit", answered_late)
     run(order, stage_type)

@@ -9,7 +9,7 @@ from domain.generation import callbacks, poll
 from domain.generation.manual_retry import retry_by_hand
 from domain.generation.submit import RESEND_WAITS
 from domain.monitoring import stuck
-from domain.monitoring.stuck_rules import Standstill
+from domain.monitoring.stuck_rules import StuckReason
 from domain.orders.models import AttemptState, Order, StageReason, StageState
 from domain.provider_configs.checks import check
 from providers.kinds import StageType
@@ -59,7 +59,7 @@ def test_a_job_that_runs_is_kept_says_why_it_stands_and_goes_on(
     assert where(order, stage_type) == (StageState.SUBMITTED, StageReason.JOB_KEY_UNREADABLE)
     assert [call for call in emulator.requests if call.route == LOOK_ROUTES[stage_type]] == []
     standing = stuck.of_order(order.id, utc_now())[stage_type]
-    assert standing.why is Standstill.JOB_KEY_UNREADABLE
+    assert standing.why is StuckReason.JOB_KEY_UNREADABLE
     assert standing.until == standing.since + timedelta(hours=72)
     look(order, stage_type)
     assert where(order, stage_type) == (StageState.DONE, None)
@@ -132,7 +132,7 @@ def test_a_submit_without_an_answer_is_sent_again_when_its_key_is_back(emulator:
     with other_secret(app):
         look(order, CLIP)
     assert where(order, CLIP) == (StageState.UNCERTAIN, StageReason.JOB_KEY_UNREADABLE)
-    assert stuck.of_order(order.id, utc_now())[CLIP].why is Standstill.JOB_KEY_UNREADABLE
+    assert stuck.of_order(order.id, utc_now())[CLIP].why is StuckReason.JOB_KEY_UNREADABLE
     emulator.pika.fail("submit", cut=True)
 
     look(order, CLIP)

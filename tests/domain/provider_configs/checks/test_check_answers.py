@@ -6,9 +6,9 @@ import pytest
 
 from domain.db import db, utc_now
 from domain.provider_configs import checks
-from domain.provider_configs.check_results import Answer
+from domain.provider_configs.check_results import CheckResult
 from domain.provider_configs.checks import check
-from domain.provider_configs.models import Finding, FoundBy, Reason
+from domain.provider_configs.models import FoundBy, Problem, Reason
 from providers.base import Credentials, Provider
 from providers.kinds import ProviderKind, StageType
 from providers.registry import ADAPTERS, open_provider
@@ -33,20 +33,20 @@ def short_list(emulator: Emulator) -> None:
     emulator.openai.catalogue = tuple(Model(model, 1772600000 - number) for number, model in enumerate(MODELS))
 
 
-def answer(stage_type: StageType = POEM) -> Answer:
+def answer(stage_type: StageType = POEM) -> CheckResult:
     """What a check is told that begins now."""
     question = checks._begin(stage_type, utc_now())
     assert question is not None
     return checks._ask(question)
 
 
-def proof_of(model: str = "", api_key: str = KEY) -> Answer:
+def proof_of(model: str = "", api_key: str = KEY) -> CheckResult:
     """What a check is told of a first key, with this model where one is named."""
     save_section(POEM, OPENAI, api_key=api_key, model=model)
     return answer()
 
 
-def reason_of(finding: Finding | None) -> tuple[Reason, FoundBy] | None:
+def reason_of(finding: Problem | None) -> tuple[Reason, FoundBy] | None:
     return (finding.reason, finding.found_by) if finding else None
 
 
@@ -54,7 +54,7 @@ def test_a_key_that_works_is_asked_for_its_list_alone(emulator: Emulator) -> Non
     working_openai()
     proofs = len(emulator.proofs)
 
-    assert answer() == Answer(models=MODELS)
+    assert answer() == CheckResult(models=MODELS)
     assert len(emulator.proofs) == proofs
 
 
@@ -62,14 +62,14 @@ def test_a_key_that_works_is_asked_for_its_list_alone(emulator: Emulator) -> Non
 def test_a_new_key_is_proven_by_the_model_that_was_named_else_by_the_first(
     named: str, proven: str, emulator: Emulator
 ) -> None:
-    assert proof_of(named) == Answer(models=MODELS, proven=proven)
+    assert proof_of(named) == CheckResult(models=MODELS, proven=proven)
     assert [proof.model for proof in emulator.proofs] == [proven]
 
 
 def test_a_model_that_is_not_listed_is_named_and_nothing_is_proven(emulator: Emulator) -> None:
-    lacks = Finding(Reason.MODEL_NOT_LISTED, "gpt-no-such")
+    lacks = Problem(Reason.MODEL_NOT_LISTED, "gpt-no-such")
 
-    assert proof_of("gpt-no-such") == Answer(models=MODELS, finding=lacks)
+    assert proof_of("gpt-no-such") == CheckResult(models=MODELS, finding=lacks)
     assert emulator.proofs == []
 
 
@@ -80,15 +80,15 @@ def test_a_model_in_use_is_tried_though_it_has_left_the_list(emulator: Emulator)
     db.session.commit()
     emulator.openai.catalogue = emulator.openai.catalogue[:1]
 
-    gone = Finding(Reason.MODEL_NOT_FOUND, "model_not_found", FoundBy.PROOF)
-    assert answer() == Answer(models=MODELS[:1], finding=gone)
+    gone = Problem(Reason.MODEL_NOT_FOUND, "model_not_found", FoundBy.PROOF)
+    assert answer() == CheckResult(models=MODELS[:1], finding=gone)
 
 
 @pytest.mark.parametrize("named", ["", CHOSEN])
 def test_of_an_empty_list_nothing_is_believed(named: str, emulator: Emulator) -> None:
     emulator.openai.catalogue = ()
 
-    assert proof_of(named) == Answer(finding=Finding(Reason.UNAVAILABLE, "empty list"))
+    assert proof_of(named) == CheckResult(finding=Problem(Reason.UNAVAILABLE, "empty list"))
 
 
 def test_a_proof_that_is_refused_says_so_beside_the_list(emulator: Emulator) -> None:
@@ -96,8 +96,8 @@ def test_a_proof_that_is_refused_says_so_beside_the_list(emulator: Emulator) -> 
 
     told = proof_of()
 
-    assert told == Answer(models=MODELS, finding=told.finding)
-    assert told.finding == Finding(Reason.NO_CREDIT, "insufficient_quota", FoundBy.PROOF)
+    assert told == CheckResult(models=MODELS, finding=told.finding)
+    assert told.finding == Problem(Reason.NO_CREDIT, "insufficient_quota", FoundBy.PROOF)
 
 
 def test_a_proof_that_is_malformed_for_the_model_names_it_unfit(emulator: Emulator) -> None:
@@ -105,19 +105,19 @@ def test_a_proof_that_is_malformed_for_the_model_names_it_unfit(emulator: Emulat
 
     told = proof_of()
 
-    assert told.finding == Finding(Reason.MODEL_UNFIT, "unsupported_parameter", FoundBy.PROOF)
+    assert told.finding == Problem(Reason.MODEL_UNFIT, "unsupported_parameter", FoundBy.PROOF)
 
 
 def test_words_that_are_disliked_prove_the_model(emulator: Emulator) -> None:
     emulator.openai.play("invalid_prompt", times=None)
 
-    assert proof_of() == Answer(models=MODELS, proven=MODELS[0])
+    assert proof_of() == CheckResult(models=MODELS, proven=MODELS[0])
 
 
 def test_the_list_is_not_asked_for_again_with_a_proof_whose_answer_was_lost(emulator: Emulator) -> None:
     emulator.openai.fail("chat", "responses", cut=True, times=2)
 
-    assert proof_of() == Answer(models=MODELS, proven=MODELS[0])
+    assert proof_of() == CheckResult(models=MODELS, proven=MODELS[0])
     assert listed(emulator) == 1
 
 
@@ -126,7 +126,7 @@ def test_a_key_that_may_not_list_is_proven_by_the_model_that_was_named(emulator:
 
     told = proof_of(CHOSEN, OTHER_KEY)
 
-    assert told == Answer(list_finding=told.list_finding, proven=CHOSEN)
+    assert told == CheckResult(list_finding=told.list_finding, proven=CHOSEN)
     assert reason_of(told.list_finding) == (Reason.NO_PERMISSION, FoundBy.CHECK)
 
 
@@ -137,7 +137,7 @@ def test_a_key_that_may_not_list_and_has_no_model_is_told_why(emulator: Emulator
 
     assert told.list_finding is not None
     assert told.list_finding.detail
-    assert told.finding == Finding(Reason.MODEL_NOT_CHOSEN, told.list_finding.detail)
+    assert told.finding == Problem(Reason.MODEL_NOT_CHOSEN, told.list_finding.detail)
     assert emulator.proofs == []
 
 
@@ -147,7 +147,7 @@ def test_a_key_that_works_and_may_not_list_goes_on(emulator: Emulator) -> None:
 
     told = answer()
 
-    assert told == Answer(list_finding=told.list_finding)
+    assert told == CheckResult(list_finding=told.list_finding)
     assert reason_of(told.list_finding) == (Reason.NO_PERMISSION, FoundBy.CHECK)
 
 
@@ -171,7 +171,7 @@ def test_a_clip_account_that_is_refused_its_catalogue_is_refused(emulator: Emula
 
     told = answer(CLIP)
 
-    assert told == Answer(finding=told.finding)
+    assert told == CheckResult(finding=told.finding)
     assert reason_of(told.finding) == (Reason.NO_PERMISSION, FoundBy.CHECK)
 
 
@@ -180,7 +180,7 @@ def test_a_gateway_without_a_list_is_proven_by_the_model_that_was_named(emulator
 
     told = proof_of(CHOSEN)
 
-    assert told == Answer(list_finding=told.list_finding, proven=CHOSEN)
+    assert told == CheckResult(list_finding=told.list_finding, proven=CHOSEN)
     assert reason_of(told.list_finding) == (Reason.NO_LIST, FoundBy.CHECK)
 
 
@@ -211,7 +211,7 @@ def test_without_a_list_no_model_is_proven_that_nobody_named(emulator: Emulator)
 
     told = answer()
 
-    assert told == Answer(finding=told.finding)
+    assert told == CheckResult(finding=told.finding)
     assert reason_of(told.finding) == (Reason.UNAVAILABLE, FoundBy.CHECK)
     assert len(emulator.proofs) == proofs
 
@@ -229,7 +229,7 @@ def test_a_key_that_is_refused_for_its_list_is_not_tried_with_a_proof(emulator: 
 
     told = proof_of(CHOSEN)
 
-    assert told == Answer(finding=told.finding)
+    assert told == CheckResult(finding=told.finding)
     assert reason_of(told.finding) == (Reason.REJECTED, FoundBy.CHECK)
     assert emulator.proofs == []
 
@@ -240,7 +240,7 @@ def test_a_provider_that_is_away_is_away(emulator: Emulator) -> None:
 
     told = answer()
 
-    assert told == Answer(finding=told.finding)
+    assert told == CheckResult(finding=told.finding)
     assert reason_of(told.finding) == (Reason.UNAVAILABLE, FoundBy.CHECK)
     assert told.finding is not None
     assert told.finding.detail
@@ -251,16 +251,16 @@ def test_an_account_whose_list_is_away_tells_what_is_left_all_the_same(emulator:
     save_section(CLIP, ProviderKind.PIKA, api_key=KEY)
     check(CLIP)
     models = tuple(section(CLIP).models_cache)
-    assert answer_anew(CLIP) == Answer(models=models, balance=7_000_000)
+    assert answer_anew(CLIP) == CheckResult(models=models, balance=7_000_000)
     emulator.pika.fail("catalogue", **AWAY)
 
     told = answer_anew(CLIP)
 
-    assert told == Answer(list_finding=told.list_finding, balance=7_000_000)
+    assert told == CheckResult(list_finding=told.list_finding, balance=7_000_000)
     assert reason_of(told.list_finding) == (Reason.UNAVAILABLE, FoundBy.CHECK)
 
 
-def answer_anew(stage_type: StageType) -> Answer:
+def answer_anew(stage_type: StageType) -> CheckResult:
     """As ``answer``, though another check has begun."""
     section(stage_type).check_claimed_until = None
     db.session.commit()
@@ -276,7 +276,7 @@ def test_an_account_is_proven_by_what_is_left(emulator: Emulator) -> None:
 
     told = answer_anew(SONG)
 
-    assert told == Answer(models=told.models, proven=told.models[0], balance=40)
+    assert told == CheckResult(models=told.models, proven=told.models[0], balance=40)
 
 
 @pytest.mark.parametrize(("status", "detail"), [(200, "not a JSON object"), (400, "http_400")])
@@ -286,20 +286,20 @@ def test_what_says_nothing_of_the_settings_is_as_if_the_provider_were_away(
     working_openai()
     emulator.openai.fail("models", status=status, body="<html>", times=None)
 
-    assert answer() == Answer(finding=Finding(Reason.UNAVAILABLE, detail))
+    assert answer() == CheckResult(finding=Problem(Reason.UNAVAILABLE, detail))
 
 
 def test_a_refusal_without_words_is_told_by_its_code(emulator: Emulator) -> None:
     emulator.openai.fail("models", status=401, body="", times=None)
 
-    assert proof_of().finding == Finding(Reason.REJECTED, "rejected")
+    assert proof_of().finding == Problem(Reason.REJECTED, "rejected")
 
 
 def test_a_provider_that_this_release_cannot_speak_to_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
     save_section(POEM, OPENAI, api_key=KEY)
     monkeypatch.delitem(ADAPTERS, OPENAI)
 
-    assert answer() == Answer(finding=Finding(Reason.PROVIDER_OFF))
+    assert answer() == CheckResult(finding=Problem(Reason.PROVIDER_OFF))
 
 
 def test_a_key_that_cannot_be_opened_is_not_sent(emulator: Emulator) -> None:
@@ -307,7 +307,7 @@ def test_a_key_that_cannot_be_opened_is_not_sent(emulator: Emulator) -> None:
     section().api_key_encrypted = "v1.00000000.AAAA"
     db.session.commit()
 
-    assert answer() == Answer(finding=Finding(Reason.UNREADABLE))
+    assert answer() == CheckResult(finding=Problem(Reason.UNREADABLE))
     assert emulator.requests == []
 
 

@@ -10,7 +10,7 @@ from domain.generation import calls, outcomes
 from domain.orders.models import StageState
 from domain.provider_configs import checks, overview
 from domain.provider_configs.changes import clear_section, restore_previous
-from domain.provider_configs.check_results import Answer
+from domain.provider_configs.check_results import CheckResult
 from domain.provider_configs.checks import check
 from domain.provider_configs.models import Reason, Status
 from providers.errors import PermissionMissing
@@ -140,7 +140,7 @@ def test_a_check_that_ends_after_a_newer_save_changes_nothing(monkeypatch: pytes
     save_section(POEM, OPENAI, api_key=WRONG_KEY)
     ask = checks._ask
 
-    def ask_as_another_key_is_saved_and_checked(question: checks.Question) -> Answer:
+    def ask_as_another_key_is_saved_and_checked(question: checks.CheckRequest) -> CheckResult:
         monkeypatch.setattr(checks, "_ask", ask)
         answer = ask(question)
         save_section(POEM, OPENAI, api_key=KEY)

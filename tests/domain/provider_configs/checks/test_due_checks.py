@@ -13,9 +13,9 @@ from domain.orders import leases
 from domain.orders.models import StageState
 from domain.provider_configs import checks
 from domain.provider_configs.changes import clear_section
-from domain.provider_configs.check_results import Answer
-from domain.provider_configs.checks import CLAIM, Question, check, due_checks, request_stale_refreshes
-from domain.provider_configs.models import Finding, FoundBy, ProviderConfig, Reason, Status
+from domain.provider_configs.check_results import CheckResult
+from domain.provider_configs.checks import CLAIM, CheckRequest, check, due_checks, request_stale_refreshes
+from domain.provider_configs.models import FoundBy, Problem, ProviderConfig, Reason, Status
 from domain.quotas import Quota
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, save_section, section, set_state, stage_of, working_section
@@ -48,7 +48,7 @@ def working(stage_type: StageType = POEM, **values: Any) -> ProviderConfig:
     return section(stage_type)
 
 
-def asked(stage_type: StageType = POEM) -> Question:
+def asked(stage_type: StageType = POEM) -> CheckRequest:
     """What a check that begins now asks."""
     question = checks._begin(stage_type, utc_now())
     assert question is not None
@@ -183,27 +183,32 @@ def test_a_check_is_counted_as_one_call_where_calls_are_limited(clock: StoppedCl
 @pytest.mark.parametrize(
     ("values", "question"),
     [
-        ({}, Question(POEM, 7, False, DUMMY, "sealed", NOON, False, "chosen", True)),
-        ({"model": None}, Question(POEM, 7, False, DUMMY, "sealed", NOON, False, "", True)),
-        ({"proof_requested": True}, Question(POEM, 7, False, DUMMY, "sealed", NOON, True, "chosen", True)),
-        (FIRST_TRY, Question(POEM, 7, False, DUMMY, "sealed", NOON, True, "chosen", False)),
-        (CANDIDATE, Question(POEM, 7, True, OPENAI, "sealed anew", NOON, True, "", False, False)),
+        ({}, CheckRequest(POEM, 7, False, DUMMY, "sealed", NOON, False, "chosen", True)),
+        ({"model": None}, CheckRequest(POEM, 7, False, DUMMY, "sealed", NOON, False, "", True)),
+        ({"proof_requested": True}, CheckRequest(POEM, 7, False, DUMMY, "sealed", NOON, True, "chosen", True)),
+        (FIRST_TRY, CheckRequest(POEM, 7, False, DUMMY, "sealed", NOON, True, "chosen", False)),
+        (CANDIDATE, CheckRequest(POEM, 7, True, OPENAI, "sealed anew", NOON, True, "", False, False)),
         (
             {**CANDIDATE, "candidate_model": "other"},
-            Question(POEM, 7, True, OPENAI, "sealed anew", NOON, True, "other", False, True),
+            CheckRequest(POEM, 7, True, OPENAI, "sealed anew", NOON, True, "other", False, True),
         ),
         (
             {**CANDIDATE, "candidate_provider_kind": DUMMY},
-            Question(POEM, 7, True, DUMMY, "sealed anew", NOON, True, "chosen", False, False),
+            CheckRequest(POEM, 7, True, DUMMY, "sealed anew", NOON, True, "chosen", False, False),
         ),
         (
             {**CANDIDATE, "candidate_status": Status.INVALID},
-            Question(POEM, 7, False, DUMMY, "sealed", NOON, False, "chosen", True),
+            CheckRequest(POEM, 7, False, DUMMY, "sealed", NOON, False, "chosen", True),
         ),
-        ({"candidate_status": Status.UNKNOWN}, Question(POEM, 7, False, DUMMY, "sealed", NOON, False, "chosen", True)),
+        (
+            {"candidate_status": Status.UNKNOWN},
+            CheckRequest(POEM, 7, False, DUMMY, "sealed", NOON, False, "chosen", True),
+        ),
     ],
 )
-def test_a_check_asks_about_the_candidate_else_about_what_is_live(values: dict[str, Any], question: Question) -> None:
+def test_a_check_asks_about_the_candidate_else_about_what_is_live(
+    values: dict[str, Any], question: CheckRequest
+) -> None:
     working(**{"version": 7, "model": "chosen", "api_key_encrypted": "sealed", **values})
 
     assert asked() == question
@@ -269,13 +274,13 @@ def test_what_a_check_has_found_of_settings_that_are_no_more_lets_nobody_go(
     order = place_order()
     set_state(order.id, POEM, StageState.WAITING, reason="why")
 
-    def ask_as_settings_change(question: Question) -> Answer:
+    def ask_as_settings_change(question: CheckRequest) -> CheckResult:
         if goes:
             db.session.delete(section())
         else:
             section().version += 1
         db.session.commit()
-        return Answer(models=("dummy-verse",), proven="dummy-verse")
+        return CheckResult(models=("dummy-verse",), proven="dummy-verse")
 
     monkeypatch.setattr(checks, "_ask", ask_as_settings_change)
 
@@ -289,15 +294,15 @@ def test_only_a_proof_ends_pauses(proven: str, ends: bool, monkeypatch: pytest.M
     working()
     order = place_order()
     set_state(order.id, POEM, StageState.QUEUED, reason="unavailable", due_at=utc_now() + SECOND)
-    monkeypatch.setattr(checks, "_ask", lambda _question: Answer(models=("dummy-verse",), proven=proven))
+    monkeypatch.setattr(checks, "_ask", lambda _question: CheckResult(models=("dummy-verse",), proven=proven))
 
     assert [ready.stage_id for ready in check(POEM)] == ([stage_of(order).id] if ends else [])
 
 
 def test_the_finding_of_a_check_of_the_candidate_is_not_that_of_what_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
     working(**CANDIDATE)
-    finding = Finding(Reason.REJECTED, "invalid_api_key")
-    monkeypatch.setattr(checks, "_ask", lambda _question: Answer(finding=finding))
+    finding = Problem(Reason.REJECTED, "invalid_api_key")
+    monkeypatch.setattr(checks, "_ask", lambda _question: CheckResult(finding=finding))
 
     check(POEM)
 

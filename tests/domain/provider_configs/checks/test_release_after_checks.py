@@ -10,7 +10,7 @@ from domain.db import db, utc_now
 from domain.orders.models import Order, Stage, StageState
 from domain.provider_configs import release
 from domain.provider_configs.checks import check
-from domain.provider_configs.models import Finding, Reason, Status
+from domain.provider_configs.models import Problem, Reason, Status
 from providers.kinds import StageType
 from tests.builders import place_order, run, save_section, section, set_state, stage_of, working_section
 from tests.domain.provider_configs.checks.openai_section import OPENAI, POEM, WRONG_KEY
@@ -28,7 +28,7 @@ def waits(reason: Reason = Reason.NOT_CONFIGURED) -> Order:
 
 def refused_section() -> None:
     working_section()
-    section().set_status(Status.INVALID, Finding(Reason.REJECTED, "invalid_api_key"), utc_now())
+    section().set_status(Status.INVALID, Problem(Reason.REJECTED, "invalid_api_key"), utc_now())
     db.session.commit()
 
 
@@ -61,7 +61,7 @@ def test_who_was_refused_for_the_same_reason_keeps_the_words_of_its_own_refusal(
     order = waits(Reason.REJECTED)
 
     with changes_of(order) as changed:
-        release.tell_why(POEM)
+        release.update_wait_reason(POEM)
 
     assert changed == {}
 
@@ -71,7 +71,7 @@ def test_who_does_not_wait_is_told_nothing() -> None:
     order = place_order()
 
     with changes_of(order) as changed:
-        release.tell_why(POEM)
+        release.update_wait_reason(POEM)
 
     assert changed == {}
 
@@ -87,7 +87,7 @@ def test_who_goes_on_as_others_are_told_is_told_nothing(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(db.session, "scalars", look_as_it_is_let_go)
     with changes_of(order) as changed:
-        release.tell_why(POEM)
+        release.update_wait_reason(POEM)
 
     assert changed == {"state": StageState.QUEUED}
 
@@ -105,7 +105,7 @@ def test_all_who_wait_are_told_a_batch_at_a_time(monkeypatch: pytest.MonkeyPatch
     session = db.session()
     event.listen(session, "before_commit", count)
     try:
-        release.tell_why(POEM)
+        release.update_wait_reason(POEM)
     finally:
         event.remove(session, "before_commit", count)
 
@@ -117,13 +117,13 @@ def test_while_a_section_is_checked_or_missing_or_works_nobody_is_told_anything(
     order = waits()
 
     with changes_of(order) as changed:
-        release.tell_why(POEM)
+        release.update_wait_reason(POEM)
         save_section(POEM, OPENAI, api_key=WRONG_KEY)
-        release.tell_why(POEM)
+        release.update_wait_reason(POEM)
         section().set_status(Status.ACTIVE, None, utc_now())
         section().model = "gpt-5.4"
         db.session.commit()
-        release.tell_why(POEM)
+        release.update_wait_reason(POEM)
 
     assert changed == {}
 
@@ -134,6 +134,6 @@ def test_words_about_one_reason_are_not_told_with_another(change_settings: Calla
     change_settings(dummy_provider=False)
 
     with changes_of(order) as changed:
-        release.tell_why(POEM)
+        release.update_wait_reason(POEM)
 
     assert changed == {"reason": Reason.PROVIDER_OFF, "detail": ""}
