@@ -31,8 +31,8 @@ BETWEEN_ADDRESSES = re.compile(r"[\s,]*\s[\s,]*|,+(?=[a-z][a-z0-9]*://)", re.IGN
 ADDRESS = re.compile(r"[a-z][a-z0-9]*://\S+", re.IGNORECASE)
 HOW_TO_MAKE_ONE = 'make one with: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
 NOT_SET = f"is not set; {HOW_TO_MAKE_ONE}"
-SHORTEST_SECRET = 32
-SHORTEST_TOKEN = 16
+MIN_SECRET_LENGTH = 32
+MIN_TOKEN_LENGTH = 16
 #: What Celery is given while REDIS_URL is not set: commands that send no message need no broker.
 NO_BROKER = "redis-url-is-not-set://"
 #: Files in the folder of zones that are no places: what they hold differs from machine to machine, or is no time.
@@ -223,8 +223,8 @@ class Settings(BaseSettings):
         if value is None:
             return None
         text = value.get_secret_value().strip()
-        if len(text) < SHORTEST_SECRET:
-            raise ValueError(f"is shorter than {SHORTEST_SECRET} characters; {HOW_TO_MAKE_ONE}")
+        if len(text) < MIN_SECRET_LENGTH:
+            raise ValueError(f"is shorter than {MIN_SECRET_LENGTH} characters; {HOW_TO_MAKE_ONE}")
         if any("\ud800" <= character <= "\udfff" for character in text):
             # Bytes of the environment that are not UTF-8: what signs and seals could not use them.
             raise ValueError(f"holds what is no text; {HOW_TO_MAKE_ONE}")
@@ -236,8 +236,8 @@ class Settings(BaseSettings):
     @classmethod
     def _refuse_a_short_token(cls, value: SecretStr | None) -> SecretStr | None:
         text = value.get_secret_value().strip() if value else ""
-        if value and len(text) < SHORTEST_TOKEN:
-            raise ValueError(f"is shorter than {SHORTEST_TOKEN} characters; {HOW_TO_MAKE_ONE}")
+        if value and len(text) < MIN_TOKEN_LENGTH:
+            raise ValueError(f"is shorter than {MIN_TOKEN_LENGTH} characters; {HOW_TO_MAKE_ONE}")
         if value and len(set(text)) < 8:
             raise ValueError(f"can be guessed; {HOW_TO_MAKE_ONE}")
         return value

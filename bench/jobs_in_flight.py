@@ -20,7 +20,7 @@ from tests.running_system import RunningSystem, wait_until
 FEW, MANY = 100, 1000
 #: How fast jobs are handed over, at the least; and callers that order side by side.
 JOBS_PER_SECOND, SHOPS = 10, 4
-LONGEST_SECONDS = 1200
+MAX_SECONDS = 1200
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -67,7 +67,7 @@ def _wait_for(system: RunningSystem, state: str, jobs: int) -> None:
         with engine.connect() as connection:
             return bool(connection.scalar(query, {"state": state}) == jobs)
 
-    wait_until(are_there, f"{jobs} stages {state}", LONGEST_SECONDS)
+    wait_until(are_there, f"{jobs} stages {state}", MAX_SECONDS)
 
 
 def _megabytes(pid: int) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.http_session import Browser
 
 SCRIPT = (Path(__file__).parent.parent / "web" / "static" / "live.js").read_text()
-LONGEST_SECONDS = 60.0
+MAX_SECONDS = 60.0
 
 
 def _seconds_of(name: str) -> list[float]:
@@ -30,10 +30,10 @@ def of_a_new_page() -> Iterable[float]:
 
 def seen_at(browser: Browser, path: str, sign: str, pauses: Iterable[float]) -> float:
     """When an answer from ``path`` has ``sign`` in it, asked after each pause; in seconds of the monotonic clock."""
-    until = time.monotonic() + LONGEST_SECONDS
+    until = time.monotonic() + MAX_SECONDS
     for pause in pauses:
         time.sleep(pause)
         if sign in browser.get(path).text:
             return time.monotonic()
-        assert time.monotonic() < until, f"not in {LONGEST_SECONDS:g} s: {sign} at {path}"
+        assert time.monotonic() < until, f"not in {MAX_SECONDS:g} s: {sign} at {path}"
     raise AssertionError(f"asked often enough: {sign} at {path}")

@@ -28,7 +28,7 @@ CALLS, WINDOW_SECONDS, SONG_SECONDS = 20, 10.0, 20.0
 CALLS_OF_A_SONG = 2
 KEY = "fake-suno-0123456789"
 POEM = "Море шумит, и Анна поёт,\nсолнце встаёт над водой."
-LONGEST_SECONDS = 600
+MAX_SECONDS = 600
 MEAN_SECONDS = text(
     "SELECT avg(extract(epoch FROM stages.finished_at - orders.created_at)) FROM stages JOIN orders"
     " ON orders.id = stages.order_id WHERE stage_type = 'POEM' AND orders.id BETWEEN :first AND :last"
@@ -84,7 +84,7 @@ def _drain() -> tuple[float, float, float]:
         began = time.monotonic()
         ids = [shop.place(StageType.SONG, poem=POEM).json()["id"] for _ in range(SONGS)]
         meanwhile = _seconds_of_poems(system)
-        wait_for_all(shop, ids, "all songs", LONGEST_SECONDS)
+        wait_for_all(shop, ids, "all songs", MAX_SECONDS)
         took = time.monotonic() - began
         return shortest_seconds() / took, counted.refused / counted.answered, meanwhile / in_an_empty_system
 
@@ -99,7 +99,7 @@ def _seconds_of_poems(system: RunningSystem) -> float:
     for _ in range(POEMS):
         ids.append(shop.place(StageType.POEM, details=f"!slow {POEM_SECONDS}").json()["id"])
         time.sleep(POEM_PAUSE_SECONDS)
-    wait_for_all(shop, ids, "all poems", LONGEST_SECONDS)
+    wait_for_all(shop, ids, "all poems", MAX_SECONDS)
     engine = create_engine(system.database_url, poolclass=NullPool)
     with engine.connect() as connection:
         return float(connection.scalar(MEAN_SECONDS, {"first": ids[0], "last": ids[-1]}) or 0)

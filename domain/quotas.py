@@ -32,7 +32,7 @@ SHARE_OF_LOOKS = 0.1
 JOBS_PAUSE = timedelta(seconds=2)
 #: A provider that says "too many calls" without saying for how long.
 CLOSED_FOR = timedelta(seconds=5)
-LONGEST_CLOSED = timedelta(minutes=10)
+MAX_CLOSED = timedelta(minutes=10)
 BATCH = 200
 
 
@@ -189,7 +189,7 @@ def close(kind: ProviderKind, seconds: float | None, now: datetime) -> None:
     """The provider has said that it is asked too often: nobody asks it for so long. The caller commits."""
     pause = timedelta(seconds=seconds) if seconds else CLOSED_FOR
     quota = _locked_row(kind)
-    quota.closed_until = max(now + min(pause, LONGEST_CLOSED), _closed_until(quota, now) or now)
+    quota.closed_until = max(now + min(pause, MAX_CLOSED), _closed_until(quota, now) or now)
 
 
 def open_all(now: datetime) -> None:
@@ -243,7 +243,7 @@ def _window(limits: Limits) -> float:
 
 def _closed_until(quota: Quota | None, now: datetime) -> datetime | None:
     until = quota.closed_until if quota is not None else None
-    return until if until is not None and now < until <= now + LONGEST_CLOSED else None
+    return until if until is not None and now < until <= now + MAX_CLOSED else None
 
 
 def _row(kind: ProviderKind) -> Quota | None:

@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 #: Longer than a restart, a failover, or a disk that somebody makes room on.
 OUTAGE_SECONDS = 300.0
-LONGEST_PAUSE_SECONDS = 2.0
+MAX_PAUSE_SECONDS = 2.0
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -32,7 +32,7 @@ def retry_while_storage_down(store: Callable[Arguments, Result]) -> Callable[Arg
     def stored(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((OperationalError, InterfaceError, OSError)),
-            wait=tenacity.wait_random_exponential(multiplier=0.2, max=LONGEST_PAUSE_SECONDS),
+            wait=tenacity.wait_random_exponential(multiplier=0.2, max=MAX_PAUSE_SECONDS),
             stop=tenacity.stop_after_delay(OUTAGE_SECONDS),
             before_sleep=lambda state: _start_over(store.__name__, state),
             reraise=True,

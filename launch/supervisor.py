@@ -12,7 +12,7 @@ from launch.output import Output
 from launch.procfile import ProcfileProcess
 
 FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 30.0
+MAX_PAUSE_SECONDS = 30.0
 STEADY_AFTER_SECONDS = 60.0
 LOOK_EVERY_SECONDS = 0.1
 PATIENCE_SECONDS = 5.0
@@ -44,7 +44,7 @@ class RestartPause:
     def seconds_after(self, lived_seconds: float) -> float:
         """The pause after a life of ``lived_seconds``."""
         pause = FIRST_PAUSE_SECONDS if lived_seconds >= STEADY_AFTER_SECONDS else self._next_seconds
-        self._next_seconds = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        self._next_seconds = min(2 * pause, MAX_PAUSE_SECONDS)
         return pause
 
 

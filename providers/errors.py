@@ -27,7 +27,7 @@ from typing import ClassVar
 
 from providers.kinds import ProviderKind
 
-LONGEST_DETAIL = 300
+MAX_DETAIL_LENGTH = 300
 
 
 class ProviderError(Exception):
@@ -48,7 +48,7 @@ class ProviderError(Exception):
         retry_after: float | None = None,
         request_id: str | None = None,
     ) -> None:
-        detail = detail[:LONGEST_DETAIL]
+        detail = detail[:MAX_DETAIL_LENGTH]
         super().__init__(f"{kind}: {self.code}" + (f": {detail}" if detail else ""))
         self.kind = kind
         self.detail = detail

@@ -19,9 +19,9 @@ from tasks.messages import send_poll, send_stages
 log = structlog.get_logger(__name__)
 
 #: However much waits at once, the providers' rows are looked at no more often.
-SHORTEST_SECONDS = 0.1
+MIN_SECONDS = 0.1
 #: What is further away, sweep and poll find in time.
-LONGEST_SECONDS = 15.0
+MAX_SECONDS = 15.0
 _EXTENSION = "pace"
 
 
@@ -64,7 +64,7 @@ class _Timer:
 
     def ring_at(self, moment: datetime) -> None:
         seconds = (moment - utc_now()).total_seconds()
-        if seconds > LONGEST_SECONDS:
+        if seconds > MAX_SECONDS:
             return
         with self._lock:
             if self._moment is not None and self._moment <= moment:
@@ -72,7 +72,7 @@ class _Timer:
             if self._timer is not None:
                 self._timer.cancel()
             self._moment = moment
-            self._timer = threading.Timer(max(seconds, SHORTEST_SECONDS), self._rings)
+            self._timer = threading.Timer(max(seconds, MIN_SECONDS), self._rings)
             self._timer.daemon = True
             self._timer.start()
 

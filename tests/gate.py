@@ -10,7 +10,7 @@ from typing import Self
 from tests.running_system import free_port
 
 LOOPBACK = "127.0.0.1"
-MOST_BYTES = 1 << 16
+MAX_BYTES = 1 << 16
 
 
 class Gate:
@@ -77,7 +77,7 @@ class Gate:
 
     def _pass_on(self, sender: socket.socket, receiver: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while data := sender.recv(MOST_BYTES):
+            while data := sender.recv(MAX_BYTES):
                 if self._frozen.is_set():
                     return
                 receiver.sendall(data)

@@ -11,7 +11,7 @@ from requests.adapters import HTTPAdapter
 from providers.kinds import ProviderKind, StageType
 
 #: Half of what the web server keeps a connection for.
-LONGEST_IDLE_SECONDS = 1
+MAX_IDLE_SECONDS = 1
 Hearer = Callable[[requests.Response], None]
 #: Also by a web process that is just being deployed, on a machine that is busy.
 ANSWERED_WITHIN_SECONDS = 60
@@ -130,7 +130,7 @@ class _BriskAdapter(HTTPAdapter):
     _used_at = 0.0
 
     def send(self, *request: Any, **options: Any) -> requests.Response:
-        if time.monotonic() - self._used_at > LONGEST_IDLE_SECONDS:
+        if time.monotonic() - self._used_at > MAX_IDLE_SECONDS:
             self.close()
         try:
             return super().send(*request, **options)

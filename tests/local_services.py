@@ -32,7 +32,7 @@ SETTINGS = {
     "max_connections": "300",
 }
 
-LONGEST_FOLDER = 90  # a socket's path may have 107 characters, and its name has 14 of them
+MAX_FOLDER_LENGTH = 90  # a socket's path may have 107 characters, and its name has 14 of them
 PROGRAMS = Path("pginstall18", "bin")
 LOOPBACK, DEFAULT_PORT = "127.0.0.1", 5432
 INITDB = ("--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
@@ -49,7 +49,7 @@ class LocalPostgres:
     def __init__(self, folder: Path | None = None, port: int | None = None) -> None:
         """``folder`` takes the data, unless the server could not enter it or its path is too long for a socket."""
         self._identity = _unprivileged()
-        usable = folder is not None and not self._identity and len(str(folder)) <= LONGEST_FOLDER
+        usable = folder is not None and not self._identity and len(str(folder)) <= MAX_FOLDER_LENGTH
         self.folder = folder if folder and usable else Path(tempfile.mkdtemp(prefix="quatrain-pg-"))
         self._programs = _wheel() / PROGRAMS
         self._port = port

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 READY_WITHIN_SECONDS = 180
 #: Longer than gunicorn gives the requests that it still answers.
 ENDS_WITHIN_SECONDS = 60
-SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 0.25
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.05, 0.25
 #: How long what a test waits for may take on a machine that is busy with something else.
 PATIENCE_SECONDS = 60.0
 Answer = TypeVar("Answer")
@@ -49,7 +49,7 @@ def wait_until(question: Callable[[], Answer | None], what: str, seconds: float 
         waited = time.monotonic() - began
         assert waited < seconds, f"not in {seconds:g} s: {what}; last answer: {answer!r}"
         # Most questions are requests: asked ever so often they would keep those busy who are waited for.
-        time.sleep(min(max(waited / 20, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS))
+        time.sleep(min(max(waited / 20, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS))
 
 
 class RunningSystem:

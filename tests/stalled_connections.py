@@ -13,7 +13,7 @@ LOOPBACK = "127.0.0.1"
 LARGE = "/bootstrap/static/css/bootstrap.min.css.map"
 TIMES = 40
 DRIP_EVERY_SECONDS = 0.2
-LONGEST_WAIT_SECONDS = 60
+MAX_WAIT_SECONDS = 60
 
 
 def _post(*lines: str) -> bytes:
@@ -63,7 +63,7 @@ class StalledConnections:
         connection = socket.socket()
         # So little that an answer is more than fits.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.settimeout(LONGEST_WAIT_SECONDS)
+        connection.settimeout(MAX_WAIT_SECONDS)
         connection.bind((address, 0))
         connection.connect((LOOPBACK, port))
         connection.sendall(self._said)

@@ -12,8 +12,8 @@ from tasks.messages import send_poll
 from web.extensions import csrf
 from web.refusals import log_refusal
 
-LARGEST_BODY_BYTES = 64 * 1024
-LONGEST_TOKEN = 64
+MAX_BODY_BYTES = 64 * 1024
+MAX_TOKEN_LENGTH = 64
 
 blueprint = Blueprint("callbacks", __name__)
 
@@ -27,9 +27,9 @@ def init_app(app: Flask) -> None:
 @blueprint.post("/callbacks/<token>")
 def hear(token: str) -> ResponseReturnValue:
     """Look at the job soon. 204 for any address of ours, however often and with whatever body; 404 for others."""
-    request.max_content_length = LARGEST_BODY_BYTES
+    request.max_content_length = MAX_BODY_BYTES
     body = _parsed(request.get_data())
-    fits = len(token) <= LONGEST_TOKEN and token.isalnum()
+    fits = len(token) <= MAX_TOKEN_LENGTH and token.isalnum()
     heard = callbacks.note(token, body, utc_now()) if fits else Heard.NOBODYS
     if heard is Heard.NOBODYS:
         log_refusal("callback", "unknown")

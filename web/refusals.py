@@ -11,7 +11,7 @@ from web.auth.rate_limits import address_of_caller
 
 log = structlog.get_logger(__name__)
 
-LONGEST_PATH = 200
+MAX_PATH_LENGTH = 200
 
 
 def log_refusal(what: str, why: str, **who: object) -> None:
@@ -28,4 +28,4 @@ def asked_path() -> str:
     """What was asked for, without the query; of an address that is a secret itself only its pattern."""
     if request.url_rule is not None and "token" in (request.view_args or {}):
         return request.url_rule.rule
-    return request.path[:LONGEST_PATH]
+    return request.path[:MAX_PATH_LENGTH]

@@ -15,7 +15,7 @@ from wire.connections import LOOK_EVERY_SECONDS, Limits, Listener
 from wire.requests import BODY_BYTES, HEAD_BYTES
 
 #: Of one address, in one process: a household, or a shop with one address for all, has a few at any time.
-MOST_OF_ONE_CALLER = 100
+MAX_PER_CALLER = 100
 #: The connection itself, and a file that is sent.
 FILES_OF_A_CONNECTION = 2
 #: For the database, the log, and whatever else is open.
@@ -64,7 +64,7 @@ class WireWorker(Worker):
             sock=sock,
             limits=Limits(
                 patience_seconds=settings.web_patience_seconds,
-                of_one_caller=None if settings.trusted_proxies else MOST_OF_ONE_CALLER,
+                of_one_caller=None if settings.trusted_proxies else MAX_PER_CALLER,
                 of_all=most,
             ),
             headers_of_refusals=config["HEADERS_OF_EVERY_ANSWER"].items(),

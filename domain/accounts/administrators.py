@@ -14,7 +14,7 @@ from domain.accounts.passwords import hash_new_password, hash_password, is_outda
 from domain.accounts.rules import AccountRefused, clean_name
 from domain.db import Base, UtcDateTime, db, utc_now, write_if_free
 
-LARGEST_FIRST_EPOCH = 2**30
+MAX_FIRST_EPOCH = 2**30
 
 
 class Administrator(Base):
@@ -26,7 +26,7 @@ class Administrator(Base):
     username: Mapped[str] = mapped_column(Text, unique=True)
     password_hash: Mapped[str] = mapped_column(Text)
     # Begins anywhere: SQLite gives the id of who was removed to who comes next, and the sessions must not go with it.
-    epoch: Mapped[int] = mapped_column(default=lambda: secrets.randbelow(LARGEST_FIRST_EPOCH))
+    epoch: Mapped[int] = mapped_column(default=lambda: secrets.randbelow(MAX_FIRST_EPOCH))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     last_signed_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

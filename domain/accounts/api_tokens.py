@@ -18,7 +18,7 @@ from domain.db import Base, UtcDateTime, db, utc_now, write_if_free
 TOKEN_PREFIX = "qt_"  # noqa: S105  # the start of every token, so that scanners of leaked secrets can name it
 #: How exactly the last use of a token is known.
 USE_NOTED_EVERY = timedelta(minutes=1)
-MOST_ORDERS_PER_DAY = 1_000_000
+MAX_ORDERS_PER_DAY = 1_000_000
 ONE_DAY = timedelta(days=1)
 
 
@@ -212,8 +212,8 @@ def _existing_token(name: str) -> ApiToken:
 def _checked(rights: Rights) -> Rights:
     if not rights.scopes:
         raise AccountRefused("A token needs at least one scope.")
-    if rights.orders_per_day is not None and not 1 <= rights.orders_per_day <= MOST_ORDERS_PER_DAY:
-        raise AccountRefused(f"Orders per day: 1 to {MOST_ORDERS_PER_DAY}. One that places none has no orders:write.")
+    if rights.orders_per_day is not None and not 1 <= rights.orders_per_day <= MAX_ORDERS_PER_DAY:
+        raise AccountRefused(f"Orders per day: 1 to {MAX_ORDERS_PER_DAY}. One that places none has no orders:write.")
     return rights
 
 

@@ -25,12 +25,12 @@ RUSSIAN_WORDS = """
 LIKELY_YEARS = 100
 _WITH_A_YEAR = re.compile(r"(?:19[4-9]|20[0-4])\d[\W_]*$|^(?:19[4-9]|20[0-4])\d")
 #: Shorter parts of a name say nothing.
-SHORTEST_PART = 3
+MIN_PART_LENGTH = 3
 #: The time grows with the square of it; a longer password is looked at from both ends.
 PIECE = 36
 #: Signs that stand for letters. zxcvbn tries all their readings together: with twenty different ones, for minutes.
 SIGNS = "@8({[<3694!1|0$5+7%2"
-MOST_SIGNS = 10
+MAX_SIGNS = 10
 NO_SIGN = "~"
 #: What a Russian word is where somebody has forgotten to switch the keyboard; the lists have it so.
 _LATIN_KEYS = str.maketrans("ёйцукенгшщзхъфывапролджэячсмитьбю", "`qwertyuiop[]asdfghjkl;'zxcvbnm,.")
@@ -52,7 +52,7 @@ def is_guessable(password: str, username: str) -> bool:
 
 def _parts_of(username: str) -> list[str]:
     name = unicodedata.normalize("NFKC", username).casefold()
-    return [name, *(part for part in re.split(r"[\W_]+", name) if len(part) >= SHORTEST_PART)]
+    return [name, *(part for part in re.split(r"[\W_]+", name) if len(part) >= MIN_PART_LENGTH)]
 
 
 def _guesses_with_a_year(text: str, words: list[str]) -> float:
@@ -70,5 +70,5 @@ def _guesses(text: str, words: list[str]) -> float:
 
 
 def _bounded(piece: str) -> str:
-    too_many = [sign for sign in dict.fromkeys(piece) if sign in SIGNS][MOST_SIGNS:]
+    too_many = [sign for sign in dict.fromkeys(piece) if sign in SIGNS][MAX_SIGNS:]
     return piece.translate(dict.fromkeys(map(ord, too_many), NO_SIGN))

@@ -7,7 +7,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from domain.accounts.guessable_passwords import is_guessable
-from domain.accounts.rules import LONGEST_PASSWORD, PasswordFault, PasswordRefused, clean_password, composed
+from domain.accounts.rules import MAX_PASSWORD_LENGTH, PasswordFault, PasswordRefused, clean_password, composed
 
 _hasher = PasswordHasher()
 
@@ -32,7 +32,7 @@ def is_right(password_hash: str | None, password: str) -> bool:
     # Made before it is needed: the first sign-in of a process would tell by its time whether somebody has that name.
     nobodys_hash = _hash_of_nobody()
     # One character more than any password has, so that a longer one is none, and costs no more.
-    typed = composed(password[: 2 * LONGEST_PASSWORD])[: LONGEST_PASSWORD + 1].encode(errors="surrogatepass")
+    typed = composed(password[: 2 * MAX_PASSWORD_LENGTH])[: MAX_PASSWORD_LENGTH + 1].encode(errors="surrogatepass")
     try:
         return _hasher.verify(password_hash or nobodys_hash, typed) and password_hash is not None
     except (VerificationError, InvalidHashError):

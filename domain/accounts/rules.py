@@ -3,11 +3,11 @@
 import unicodedata
 from enum import StrEnum
 
-LONGEST_NAME = 200
-SHORTEST_PASSWORD = 8
+MAX_NAME_LENGTH = 200
+MIN_PASSWORD_LENGTH = 8
 #: What a person is advised; shorter ones are taken.
 ADVISED_PASSWORD = 15
-LONGEST_PASSWORD = 1024
+MAX_PASSWORD_LENGTH = 1024
 
 
 class AccountRefused(Exception):
@@ -23,7 +23,7 @@ class PasswordFault(StrEnum):
 
 
 _SENTENCES = {
-    PasswordFault.LENGTH: f"The password must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.",
+    PasswordFault.LENGTH: f"The password must have {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters.",
     PasswordFault.NOT_TEXT: "The password is not text in UTF-8.",
     PasswordFault.GUESSABLE: "This password is one of the first that somebody would try: it is common, or made of a"
     " name, a date or a row of keys. Take another one, such as four words that have nothing to do with each other.",
@@ -43,15 +43,15 @@ def clean_name(name: str) -> str:
     clean = composed(name.strip())
     if not clean:
         raise AccountRefused("The name is empty.")
-    if len(clean) > LONGEST_NAME or not clean.isprintable():
-        raise AccountRefused(f"The name must have 1 to {LONGEST_NAME} characters, all of them printable.")
+    if len(clean) > MAX_NAME_LENGTH or not clean.isprintable():
+        raise AccountRefused(f"The name must have 1 to {MAX_NAME_LENGTH} characters, all of them printable.")
     return clean
 
 
 def clean_password(password: str) -> str:
     """``password`` as it is hashed: composed, and nothing taken off. Raises ``PasswordRefused`` if it cannot be one."""
     clean = composed(password)
-    if not SHORTEST_PASSWORD <= len(clean) <= LONGEST_PASSWORD:
+    if not MIN_PASSWORD_LENGTH <= len(clean) <= MAX_PASSWORD_LENGTH:
         raise PasswordRefused(PasswordFault.LENGTH)
     # Bytes that are not UTF-8 become such halves on their way in, and no browser could send them.
     if any(unicodedata.category(character) == "Cs" for character in clean):

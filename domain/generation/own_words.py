@@ -10,7 +10,7 @@ from providers.errors import ProviderError
 
 HIDDEN = "*"
 #: What is shorter stands in codes of providers, too, and names hardly anybody.
-SHORTEST_WORD = 4
+MIN_WORD_LENGTH = 4
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -24,4 +24,4 @@ def hide(error: ProviderError, texts: Iterable[str]) -> None:
 
 
 def _words_of(text: str) -> Iterable[str]:
-    return (word for word in _WORD.findall(text.casefold()) if len(word) >= SHORTEST_WORD)
+    return (word for word in _WORD.findall(text.casefold()) if len(word) >= MIN_WORD_LENGTH)

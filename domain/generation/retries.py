@@ -27,7 +27,7 @@ FREE_LOST_ANSWERS_REPEATED = 2
 #: Where a stage stands while an answer about it can come. A late one finds its stage uncertain, and settles that.
 IN_FLIGHT = (StageState.RUNNING, StageState.UNCERTAIN, StageState.SUBMITTED, StageState.FETCHING)
 JITTER = 0.2
-LONGEST_HINT = timedelta(hours=1)
+MAX_HINT = timedelta(hours=1)
 
 
 def wait(stage: Claimed, reason: str, **values: Any) -> None:
@@ -75,7 +75,7 @@ def retry_transient(stage: Stage, error: ProviderError, now: datetime) -> StageT
     if failures <= len(BACKOFF):
         delay = BACKOFF[failures - 1]
         if error.retry_after:
-            delay = max(delay, min(timedelta(seconds=error.retry_after), LONGEST_HINT))
+            delay = max(delay, min(timedelta(seconds=error.retry_after), MAX_HINT))
         queue_again(stage, now, error.code, delay, passing_failures=failures, **said(error))
         return None
     wait(stage, error.code, passing_failures=failures, waiting_since=stage.waiting_since or now, **said(error))

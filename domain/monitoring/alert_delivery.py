@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 #: For the connection to a webhook, and for all of its answer, however steadily that drips.
 TIMEOUT_SECONDS = 5.0
 #: Nobody waits longer than that for a target; what arrives later is still written down as delivered.
-LONGEST_SECONDS = 10.0
+MAX_SECONDS = 10.0
 #: Pauses between the tries of one alert; after the last it is given up.
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 60, 60, 180, 360, 720))
 #: What is older than that is news no more, such as what was noted before anybody wanted to be told.
@@ -89,7 +89,7 @@ def deliver(now: datetime) -> int:
 
     Does nothing where neither ``ALERT_WEBHOOK_URL`` nor ``ALERT_URLS`` is set. An alert is posted to a target by one
     process at a time; one whose answer got lost is posted again, to the webhook with the same ``id``. The first that
-    fails ends the round of its target: the others would fail as well. Ends ``LONGEST_SECONDS`` after the last arrival;
+    fails ends the round of its target: the others would fail as well. Ends ``MAX_SECONDS`` after the last arrival;
     what arrives after that is not returned, and written down all the same.
     """
     posted: queue.SimpleQueue[_Posted] = queue.SimpleQueue()
@@ -97,7 +97,7 @@ def deliver(now: datetime) -> int:
     arrived = Counter[str]()
     while under_way:
         try:
-            channel, why_not = posted.get(timeout=LONGEST_SECONDS)
+            channel, why_not = posted.get(timeout=MAX_SECONDS)
         except queue.Empty:
             for channel in under_way.values():
                 log.warning("alert not delivered", target=channel.name, why=_no_answer())
@@ -130,7 +130,7 @@ def try_out(now: datetime) -> list[Arrival]:
     ends: dict[str, str | None] = {}
     while len(ends) < len(channels):
         try:
-            channel, ends[channel.key] = posted.get(timeout=LONGEST_SECONDS)
+            channel, ends[channel.key] = posted.get(timeout=MAX_SECONDS)
         except queue.Empty:
             break
     return [Arrival(each.name, ends.get(each.key, _no_answer())) for each in channels]
@@ -226,4 +226,4 @@ def _post(url: str, facts: Facts) -> str | None:
 
 
 def _no_answer() -> str:
-    return f"no answer within {LONGEST_SECONDS:.0f} s"
+    return f"no answer within {MAX_SECONDS:.0f} s"

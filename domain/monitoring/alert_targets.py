@@ -28,7 +28,7 @@ _loading = threading.Lock()
 TITLE = "Quatrain"
 UNREADABLE = "Apprise does not understand the address"
 #: Its services pause between requests, by default for 5.5 s: one that signs in first would take too long.
-LONGEST_PAUSE_SECONDS = 0.5
+MAX_PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _sender(address: SecretStr, receiver: SecretStr | None = None) -> Any:
     service = _service(address, receiver.get_secret_value() if receiver else None)
     if service is None:
         return None
-    service.request_rate_per_sec = min(service.request_rate_per_sec, LONGEST_PAUSE_SECONDS)
+    service.request_rate_per_sec = min(service.request_rate_per_sec, MAX_PAUSE_SECONDS)
     return sender if sender.add(service) else None
 
 

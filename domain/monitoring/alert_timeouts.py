@@ -16,7 +16,7 @@ import requests
 from providers.http.deadline import DeadlineAdapter
 
 #: All that is said to a mail server, from the greeting to the end.
-LONGEST_TALK_SECONDS = 30.0
+MAX_TALK_SECONDS = 30.0
 
 
 class _Requests:
@@ -51,7 +51,7 @@ class _TimedTalk(smtplib.SMTP):
     """Hung up on when it has lasted too long."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._timer = threading.Timer(LONGEST_TALK_SECONDS, self._hang_up)
+        self._timer = threading.Timer(MAX_TALK_SECONDS, self._hang_up)
         self._timer.daemon = True
         self._timer.start()
         try:

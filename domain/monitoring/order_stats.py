@@ -16,13 +16,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 from domain.calendar import day_of, start_of
 from domain.db import Base, db, insert_into
 from domain.orders.models import Order, OrderState
-from domain.orders.queries import LARGEST_ID
+from domain.orders.queries import MAX_ID
 
 #: An order of this age is stored, or never will be, so that no lower id can still come.
 SETTLED = timedelta(seconds=60)
 BATCH = 5_000
 #: How many are looked at that no sweep has counted yet: more are there only where none has run for long.
-MOST_YOUNG = 10_000
+MAX_YOUNG = 10_000
 NOT_DONE = (OrderState.RUNNING, OrderState.WAITING, OrderState.ATTENTION, OrderState.FAILED)
 
 
@@ -74,7 +74,7 @@ def count_up(now: datetime) -> int:
 def since(*days: date) -> list[Orders]:
     """The orders since each of ``days``, today's included; from five small queries."""
     counted = db.session.scalars(select(OrderDay).where(OrderDay.day >= min(days))).all()
-    young = select(Order.id, Order.created_at).where(Order.id > _last_counted()).limit(MOST_YOUNG).subquery().c
+    young = select(Order.id, Order.created_at).where(Order.id > _last_counted()).limit(MAX_YOUNG).subquery().c
     of_day = [young.created_at >= start_of(day) for day in days]
     numbers = db.session.execute(select(*(func.count(case((each, 1))) for each in of_day))).one()
     first_young = db.session.execute(select(*(func.min(case((each, young.id))) for each in of_day))).one()
@@ -82,7 +82,7 @@ def since(*days: date) -> list[Orders]:
         min((each.first_id for each in counted if each.day >= day), default=first)
         for day, first in zip(days, first_young, strict=True)
     ]
-    states = _states_from([LARGEST_ID if first_id is None else first_id for first_id in first_ids])
+    states = _states_from([MAX_ID if first_id is None else first_id for first_id in first_ids])
     return [
         Orders(
             sum(each.placed for each in counted if each.day >= day) + numbers[place],

@@ -28,7 +28,7 @@ FETCH_PATIENCE = timedelta(hours=1)
 SLOW_TIMES = 5
 NEAR_DEADLINE = timedelta(minutes=5)
 #: No wait between two steps of ours is longer than 72 minutes: what is planned later was planned by another clock.
-LONGEST_PLAN = timedelta(hours=2)
+MAX_PLAN = timedelta(hours=2)
 
 #: The poem that a blocked stage waits for.
 poem = aliased(Stage)
@@ -80,7 +80,7 @@ def rules(now: datetime) -> list[tuple[StuckReason, ColumnElement[bool]]]:
         # Those that are held go on by themselves, at their provider's pace; who wants more of it, buys more.
         (StuckReason.WORKERS_BUSY, and_(due, Stage.reason.is_distinct_from(StageReason.THROTTLED))),
         (StuckReason.CALL_HANGS, _hanging(now)),
-        (StuckReason.CLOCK_SET, and_(in_line, Stage.due_at > now + LONGEST_PLAN)),
+        (StuckReason.CLOCK_SET, and_(in_line, Stage.due_at > now + MAX_PLAN)),
         (StuckReason.JOB_SLOW, and_(submitted, _slow(now))),
         (StuckReason.ANSWER_LOST, and_(Stage.state == StageState.UNCERTAIN, Attempt.started_at < now - PATIENCE)),
         (StuckReason.SETTINGS, _lacks_settings(now)),

@@ -24,7 +24,7 @@ from settings import current_settings
 log = structlog.get_logger(__name__)
 
 IDEMPOTENCY_KEEPS = timedelta(hours=24)
-LONGEST_IDEMPOTENCY_KEY = 255
+MAX_IDEMPOTENCY_KEY_LENGTH = 255
 #: Before the keys of forms. No program's key has a tab in it, so the two never meet, whoever is called what.
 FORM = "form\t"
 #: Before the hash of a program's key whose order was erased: the key itself may be made of a name.

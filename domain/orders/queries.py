@@ -15,17 +15,17 @@ _WITH_STAGES = selectinload(Order.stages)
 IN_SHORT = selectinload(Order.stages).load_only(Stage.order_id, Stage.stage_type, Stage.state, Stage.provider_kind)
 _WITH_WORKS = selectinload(Order.stages).selectinload(Stage.work)
 #: The columns of ids are INTEGER: PostgreSQL refuses even to compare them with more.
-LARGEST_ID = 2**31 - 1
+MAX_ID = 2**31 - 1
 
 
 def find(order_id: int) -> Order | None:
     """The order with its stages and works, or None."""
-    return db.session.get(Order, order_id, options=[_WITH_WORKS]) if 0 < order_id <= LARGEST_ID else None
+    return db.session.get(Order, order_id, options=[_WITH_WORKS]) if 0 < order_id <= MAX_ID else None
 
 
 def find_of_token(order_id: int, api_token_id: int) -> Order | None:
     """The same, where that token has placed it: an order of anybody else is none."""
-    if not 0 < order_id <= LARGEST_ID:
+    if not 0 < order_id <= MAX_ID:
         return None
     its_own = select(Order).where(Order.id == order_id, Order.api_token_id == api_token_id)
     return db.session.scalar(its_own.options(_WITH_WORKS))

@@ -16,7 +16,7 @@ LANGUAGES = ("ru", "en")
 DEFAULT_LANGUAGE = "ru"
 FIELDS = (*LIMITS, "language", "stages")
 
-LONGEST_FIELD_NAME = 50
+MAX_FIELD_NAME_LENGTH = 50
 
 
 class Fault(NamedTuple):
@@ -41,7 +41,7 @@ def read_order(values: Mapping[str, object], placed_by: str, api_token_id: int |
     ``stages`` is a list of names; the other fields are texts, and None is as good as leaving one out.
     Raises ``OrderInvalid``.
     """
-    faults = [Fault(str(name)[:LONGEST_FIELD_NAME], "unknown_field") for name in values if name not in FIELDS]
+    faults = [Fault(str(name)[:MAX_FIELD_NAME_LENGTH], "unknown_field") for name in values if name not in FIELDS]
     texts = {name: _text(name, values.get(name), faults) for name in LIMITS}
     language = _language(values.get("language"), faults)
     stages = _stages(values.get("stages"), faults)

@@ -16,12 +16,12 @@ from sqlalchemy import Select, select
 
 from domain.db import db
 from domain.orders.models import Order, OrderState
-from domain.orders.queries import IN_SHORT, LARGEST_ID, PAGE_SIZE
+from domain.orders.queries import IN_SHORT, MAX_ID, PAGE_SIZE
 
 #: Orders that one search looks at; the next one goes on from there.
 LOOKED_AT = 10_000
 #: Characters of a query that count.
-LONGEST_QUERY = 100
+MAX_QUERY_LENGTH = 100
 BATCH = 500
 #: An order's number as people write it: bare, with a sign, or after the word for an order.
 NUMBER = re.compile(r"(?:(?:заказ(?:а|у|ом|е)?|order)\s*)?(?:№|#|no\.?|n)?\s*(?P<number>\d+)")
@@ -32,7 +32,7 @@ ENDING = (
     "|ь|ью|ье|ьи|ья|ьям|ьями|ьях|ю|юю|я|ям|ями|ях|яя)?"
 )
 #: Letters that two forms of one word have in common at the least: «Аня» and «Ане» have no more.
-SHORTEST_STEM = 2
+MIN_STEM_LENGTH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class Found:
 
 
 def tidy(query: str) -> str:
-    """``query`` as it is searched for: at most ``LONGEST_QUERY`` characters, no control characters among them."""
-    seen = (" " if unicodedata.category(each) in {"Cc", "Cs"} else each for each in query[:LONGEST_QUERY])
+    """``query`` as it is searched for: at most ``MAX_QUERY_LENGTH`` characters, no control characters among them."""
+    seen = (" " if unicodedata.category(each) in {"Cc", "Cs"} else each for each in query[:MAX_QUERY_LENGTH])
     return " ".join("".join(seen).split())
 
 
@@ -105,7 +105,7 @@ def _pattern(word: str) -> re.Pattern[str]:
     same = re.escape(word)
     if not RUSSIAN_WORD.fullmatch(word):
         return re.compile(same)
-    ends = range(SHORTEST_STEM, len(word) + 1)
+    ends = range(MIN_STEM_LENGTH, len(word) + 1)
     stems = "|".join(word[:end] for end in ends if re.fullmatch(ENDING, word[end:]))
     return re.compile(rf"{same}|\b(?:{stems}){ENDING}\b" if stems else same)
 
@@ -118,4 +118,4 @@ def _number(query: str) -> int | None:
     """The number of an order that ``query`` is, written as people write it; None where it is none."""
     found = NUMBER.fullmatch(query.casefold())
     number = int(found["number"]) if found else 0
-    return number if 0 < number <= LARGEST_ID else None
+    return number if 0 < number <= MAX_ID else None

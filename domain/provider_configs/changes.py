@@ -24,7 +24,7 @@ from providers.kinds import ProviderKind, StageType, allowed_providers
 from providers.registry import has_adapter, needs_key
 from settings import current_settings
 
-LONGEST_MODEL = 200
+MAX_MODEL_LENGTH = 200
 #: What nobody guesses: a shorter name of a form would let whoever reads the table guess the key that it stands beside.
 FORM_KEY = re.compile(r"[A-Za-z0-9_-]{20,100}")
 
@@ -223,7 +223,7 @@ def _fit_key(new: NewSettings) -> str:
         raise ChangeRefused("provider_not_allowed", "provider_kind")
     if not has_adapter(new.provider_kind):
         raise ChangeRefused("provider_not_built_in", "provider_kind", provider=new.provider_kind)
-    if len(new.model) > LONGEST_MODEL or not new.model.isprintable():
+    if len(new.model) > MAX_MODEL_LENGTH or not new.model.isprintable():
         raise ChangeRefused("model_not_listed", "model")
     if looks_like_a_key(new.model):
         raise ChangeRefused("key_as_model", "model")

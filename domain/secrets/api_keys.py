@@ -2,8 +2,8 @@
 
 import string
 
-LONGEST_KEY = 512
-SHORTEST_WITH_LAST_FOUR = 12
+MAX_KEY_LENGTH = 512
+MIN_LENGTH_FOR_LAST_FOUR = 12
 QUOTES = "\"'`«»“”„‘’"
 WRAPPING = QUOTES + string.whitespace + "\u00a0\u200b\u200c\u200d\u2060\ufeff"
 PREFIXES = ("bearer ", "api-key ")
@@ -27,7 +27,7 @@ def clean(text: str) -> str:
     for prefix in PREFIXES:
         if key.lower().startswith(prefix):
             key = key[len(prefix) :].strip(WRAPPING)
-    if len(key) > LONGEST_KEY:
+    if len(key) > MAX_KEY_LENGTH:
         raise InvalidKey("key_too_long")
     if not all("!" <= character <= "~" for character in key):
         raise InvalidKey("key_has_odd_characters")
@@ -38,4 +38,4 @@ def clean(text: str) -> str:
 
 def last_four(key: str) -> str | None:
     """The last four characters for display, or None where they would give too much of the key away."""
-    return key[-4:] if len(key) >= SHORTEST_WITH_LAST_FOUR else None
+    return key[-4:] if len(key) >= MIN_LENGTH_FOR_LAST_FOUR else None

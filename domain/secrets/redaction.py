@@ -23,11 +23,11 @@ from typing import Any
 
 from sqlalchemy import JSON, Dialect, Text, TypeDecorator
 
-from providers.http.redaction import SHORTEST_SECRET, forms_of
+from providers.http.redaction import MIN_SECRET_LENGTH, forms_of
 
 HIDDEN = "***"
 #: Keys that came into this process beside the environment's; the ones that were not used for longest are forgotten.
-MOST_KEYS = 64
+MAX_KEYS = 64
 #: A key is known for so long after its latest use: longer than any call takes, and what was typed into the wrong field,
 #: such as the name of a model, is not hidden for ever.
 KNOWN_SECONDS = 15 * 60
@@ -39,7 +39,7 @@ _SHAPES = re.compile(
 #: Keys of gateways. Too short a shape to be taken out of every text, but no model is called so.
 _GATEWAYS = re.compile(r"(?:gsk_|xai-|hf_)[\w-]{16,}$|(?=\d*[a-f])[0-9a-f]{32,}$")
 #: Of the prefix that stands for most, and the letters that have to follow it.
-_SHORTEST_SHAPE = len("sk-") + 8
+_MIN_SHAPE_LENGTH = len("sk-") + 8
 
 
 class Redactor:
@@ -67,12 +67,12 @@ class Redactor:
 
     def know(self, key: str) -> None:
         """Know a provider's key for a while from now on; a second time costs nothing."""
-        if len(key) < SHORTEST_SECRET:
+        if len(key) < MIN_SECRET_LENGTH:
             return
         with self._lock:
             is_new = self._keys.pop(key, None) is None
             self._keys[key] = time.monotonic() + KNOWN_SECONDS
-            if len(self._keys) > MOST_KEYS:
+            if len(self._keys) > MAX_KEYS:
                 del self._keys[next(iter(self._keys))]
             if is_new:
                 self._rebuild()
@@ -98,7 +98,7 @@ class Redactor:
             return value
         text = self.clean(str(value))
         # Only quicker: in a shorter one no shape is found.
-        return text if len(text) < _SHORTEST_SHAPE else _SHAPES.sub(HIDDEN, text)  # pragma: no mutate
+        return text if len(text) < _MIN_SHAPE_LENGTH else _SHAPES.sub(HIDDEN, text)  # pragma: no mutate
 
     def _forget_keys(self) -> None:
         """Those whose time is over."""
@@ -119,7 +119,7 @@ class _Spellings:
     """How some secrets may be written."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        found = {form for secret in secrets for form in forms_of(secret) if len(form) >= SHORTEST_SECRET}
+        found = {form for secret in secrets for form in forms_of(secret) if len(form) >= MIN_SECRET_LENGTH}
         # A longer one first, or what is left of it would stand behind the mark.
         longest_first = sorted(found, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first)))
@@ -147,7 +147,7 @@ def looks_like_a_key(text: str) -> bool:
 
 
 def _worth_knowing(secrets: Iterable[str]) -> Iterator[str]:
-    return (each for each in secrets if len(each) >= SHORTEST_SECRET)
+    return (each for each in secrets if len(each) >= MIN_SECRET_LENGTH)
 
 
 class RedactedText(TypeDecorator[str]):

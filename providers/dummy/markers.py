@@ -11,7 +11,7 @@ from providers.kinds import ProviderKind, StageType
 
 DETAIL = "asked for by the brief"
 SLOW_SECONDS = 20.0
-LONGEST_WAIT_SECONDS = 100.0
+MAX_WAIT_SECONDS = 100.0
 
 FAILURES: dict[str, type[errors.ProviderError]] = {
     "unavailable": errors.Unavailable,
@@ -35,7 +35,7 @@ MARKER = re.compile(
 def apply_markers(brief: Brief, stage_type: StageType) -> None:
     """Wait for as long as the brief says, then raise the first failure that it names for ``stage_type``.
 
-    Returns at once for a brief without markers. Waits in real time, at most ``LONGEST_WAIT_SECONDS``.
+    Returns at once for a brief without markers. Waits in real time, at most ``MAX_WAIT_SECONDS``.
     """
     markers = list(_markers_for(brief, stage_type))
     seconds = max((_seconds(marker) for marker in markers if not marker["failure"]), default=0.0)
@@ -64,4 +64,4 @@ def _markers_for(brief: Brief, stage_type: StageType) -> Iterator[re.Match[str]]
 
 
 def _seconds(marker: re.Match[str]) -> float:
-    return min(float(marker["seconds"] or SLOW_SECONDS), LONGEST_WAIT_SECONDS)
+    return min(float(marker["seconds"] or SLOW_SECONDS), MAX_WAIT_SECONDS)

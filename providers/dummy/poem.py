@@ -8,8 +8,8 @@ from types import ModuleType
 from providers.base import Brief
 from providers.dummy import verses_en, verses_ru
 
-LONGEST_NAME = 40
-LONGEST_PHRASE = 52
+MAX_NAME_LENGTH = 40
+MAX_PHRASE_LENGTH = 52
 
 #: Words that give a tone away; a wish without one of them is taken as warm.
 TONE_WORDS = {
@@ -63,12 +63,12 @@ def _tone(wish: str) -> str:
 
 
 def _name(brief: Brief, verses: ModuleType) -> str:
-    return _tidy(brief.recipient, LONGEST_NAME) or str(verses.FRIEND)
+    return _tidy(brief.recipient, MAX_NAME_LENGTH) or str(verses.FRIEND)
 
 
 def _occasion_line(occasion: str, verses: ModuleType, pick: random.Random) -> str:
     """A sentence around the occasion that is right whatever part of speech the customer began with."""
-    phrase = _tidy(occasion, LONGEST_PHRASE)
+    phrase = _tidy(occasion, MAX_PHRASE_LENGTH)
     if not phrase:
         return str(pick.choice(verses.OCCASION_NONE))
     first = phrase.split()[0].lower().replace("’", "'")
@@ -86,7 +86,7 @@ def _occasion_line(occasion: str, verses: ModuleType, pick: random.Random) -> st
 
 def _quoted(details: str, verses: ModuleType, pick: random.Random) -> str:
     """One sentence of the details between quotation marks, where any grammar is right; empty if there is none."""
-    sentences = [_tidy(sentence, LONGEST_PHRASE) for sentence in re.split(r"[.!?;\n]+", details)]
+    sentences = [_tidy(sentence, MAX_PHRASE_LENGTH) for sentence in re.split(r"[.!?;\n]+", details)]
     sentences = [sentence for sentence in sentences if any(letter.isalnum() for letter in sentence)]
     return _between_quotes(pick.choice(sentences), verses) if sentences else ""
 

@@ -8,9 +8,9 @@ from providers.dummy.poem import chance
 from providers.dummy.sound import RATE, Formants, Samples, mix, noise, plucked, shaped, silence, to_wav, tone
 from providers.dummy.voice import AH, vowels_of
 
-FEWEST_BARS, MOST_BARS = 4, 8
+FEWEST_BARS, MAX_BARS = 4, 8
 SLOTS = 8
-MOST_SYLLABLES = 8
+MAX_SYLLABLES = 8
 MIDDLE_C = 261.626
 
 
@@ -48,7 +48,7 @@ def sing(text: str, model: str) -> bytes:
     mode = MODES[model]
     key = Key(mode, MIDDLE_C * 2 ** (pick.randint(-3, 3) / 12), 60 / pick.randint(110, 124) / 2)
     lines = [vowels for line in text.splitlines() if (vowels := vowels_of(line))] or [[AH, AH, AH, AH]]
-    bars = min(MOST_BARS, max(FEWEST_BARS, len(lines) + len(lines) % 2))
+    bars = min(MAX_BARS, max(FEWEST_BARS, len(lines) + len(lines) % 2))
     progression = pick.choice(mode.progressions)
     chords = [progression[bar % 4] for bar in range(bars)]
 
@@ -57,7 +57,7 @@ def sing(text: str, model: str) -> bytes:
         _accompany(song, key, chord, bar)
     degree = pick.choice((0, 2, 4))
     for bar, chord in enumerate(chords):
-        degree = _sing_bar(song, key, chord, bar, lines[bar % len(lines)][:MOST_SYLLABLES], degree, pick)
+        degree = _sing_bar(song, key, chord, bar, lines[bar % len(lines)][:MAX_SYLLABLES], degree, pick)
     _close(song, key, bars)
     mix(song, _quieter(song[: round(-0.28 * RATE)], 0.22), 0.28)
     return to_wav(shaped(song, 0.005, 0.4))

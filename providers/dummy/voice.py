@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from providers.dummy.sound import RATE, Formants, Samples, gliding_tone, mix, noise, shaped, silence, to_wav
 
-LONGEST_SECONDS = 20.0
-SHORTEST_SECONDS = 1.5
+MAX_SECONDS = 20.0
+MIN_SECONDS = 1.5
 
 AH, EH, EE, OH, OO, IH = (
     (730, 1090, 2440),
@@ -87,15 +87,15 @@ def read_aloud(text: str, model: str) -> bytes:
         reading.line(line)
     if not any(reading.speech):
         reading.line("мммаммм")
-    speech = reading.speech[: round((LONGEST_SECONDS - 0.1) * RATE)]
-    missing = SHORTEST_SECONDS - len(speech) / RATE
+    speech = reading.speech[: round((MAX_SECONDS - 0.1) * RATE)]
+    missing = MIN_SECONDS - len(speech) / RATE
     return to_wav(shaped(speech, 0.01, 0.15) + silence(max(0.1, missing)))
 
 
 def _pace(text: str) -> float:
     """1 for a poem that fits; less, so that everything is shorter, for one that would be cut off."""
     usual = USUAL_LETTER * len(text) + USUAL_LINE * len(text.splitlines())
-    return max(FASTEST, min(1.0, (LONGEST_SECONDS - 1) / max(usual, 1.0)))
+    return max(FASTEST, min(1.0, (MAX_SECONDS - 1) / max(usual, 1.0)))
 
 
 class _Reading:
@@ -113,7 +113,7 @@ class _Reading:
         rise = 0.35 if line.rstrip().endswith("?") else -0.2
         spoken = 0
         for word in words:
-            if len(self.speech) > LONGEST_SECONDS * RATE:
+            if len(self.speech) > MAX_SECONDS * RATE:
                 return
             for letter in word:
                 stressed = spoken % 2 == 1

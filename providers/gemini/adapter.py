@@ -38,15 +38,15 @@ from providers.kinds import ProviderKind, StageType
 
 #: Thinking is paid from the same allowance and can use up a small one before the first word. The least that any
 #: text model of theirs can put out.
-MOST_OUTPUT_TOKENS = 8192
+MAX_OUTPUT_TOKENS = 8192
 
 #: Their most for one page, where the default of 50 has been seen to hide half of the list.
 PAGE_SIZE = 1000
 #: No key sees a tenth of so many; a list that goes on is going round in circles.
-MOST_PAGES = 10
+MAX_PAGES = 10
 
 #: Never given to a page, however long the ones before it took.
-SHORTEST_SECONDS = 1.0
+MIN_SECONDS = 1.0
 _TOKEN = re.compile(r"[\x21-\x7e]{1,2000}")
 
 #: Why a candidate has no text or only half of one, by python-genai's ``FinishReason``. All come with status 200.
@@ -95,7 +95,7 @@ class Gemini:
         models: list[str] = []
         place: dict[str, str | int] = {}
         seconds, ends_at = self.check_seconds, time.monotonic() + self.check_seconds
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             answer = self._fetch_page({"pageSize": PAGE_SIZE, **place}, seconds)
             models += text_models(answer.body["models"])
             if fault := fault_of_models(models):
@@ -106,7 +106,7 @@ class Gemini:
             if not isinstance(token, str) or not _TOKEN.fullmatch(token):
                 raise self._unreadable("no token of a page", answer)
             place = {"pageToken": token}
-            seconds = max(ends_at - time.monotonic(), SHORTEST_SECONDS)
+            seconds = max(ends_at - time.monotonic(), MIN_SECONDS)
         raise self._unreadable("endless list", answer)
 
     def generate(self, request: GenerationRequest) -> GenerationResult:
@@ -163,7 +163,7 @@ class Gemini:
 
 
 def _payload(request: GenerationRequest) -> dict[str, Any]:
-    config = {"maxOutputTokens": MOST_OUTPUT_TOKENS}
+    config = {"maxOutputTokens": MAX_OUTPUT_TOKENS}
     if not takes_instructions(request.model.removeprefix(PREFIX)):
         return {
             "contents": [_said_by_the_user(f"{request.instructions}\n\n{request.prompt}")],

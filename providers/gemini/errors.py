@@ -53,7 +53,7 @@ _OF_TEXT: tuple[tuple[str, re.Pattern[str], type[ProviderError], str], ...] = (
     ("PERMISSION_DENIED", re.compile(r"unregistered callers", re.I), KeyRejected, "no key arrived"),
     ("PERMISSION_DENIED", re.compile(r"reported as leaked", re.I), KeyRejected, "reported as leaked"),
 )
-_LONGEST_TEXT = 2000
+_MAX_TEXT_LENGTH = 2000
 
 
 def read_error(answer: ErrorAnswer) -> ProviderError | None:
@@ -73,7 +73,7 @@ def read_error(answer: ErrorAnswer) -> ProviderError | None:
 
 
 def _read_text(answer: ErrorAnswer, error: object, status: str) -> ProviderError | None:
-    text = str(get_path(error, "message") or "")[:_LONGEST_TEXT]
+    text = str(get_path(error, "message") or "")[:_MAX_TEXT_LENGTH]
     for where, pattern, error_class, words in _OF_TEXT:
         if where == status and pattern.search(text):
             return replace(answer, retry_after=None).error(error_class, words)

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 #: Of one name, more are not tried.
-MOST_ADDRESSES = 3
+MAX_ADDRESSES = 3
 
 _PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 #: A translator's addresses for IPv4 (RFC 6052); they end with the address that is meant.
@@ -90,7 +90,7 @@ class Guard:
             allowed = {Reach.PUBLIC} | of_base if over_tls else of_base & {Reach.THIS_MACHINE}
             if not reaches <= allowed - {Reach.NOWHERE}:
                 raise ForbiddenAddress
-        return [str(address) for address in found[:MOST_ADDRESSES]]
+        return [str(address) for address in found[:MAX_ADDRESSES]]
 
     def _reaches_of_base(self) -> set[Reach]:
         try:

@@ -20,10 +20,10 @@ from providers.http.redaction import Redaction
 from providers.kinds import ProviderKind
 
 #: Of a list, and of an id in it in characters: it is stored, shown and sent again.
-MOST_MODELS = 10_000
-LONGEST_MODEL_ID = 200
+MAX_MODELS = 10_000
+MAX_MODEL_ID_LENGTH = 200
 #: Of a poem, in characters. Our limits of output tokens leave room for no more; reading one aloud is paid by length.
-LONGEST_POEM = 40_000
+MAX_POEM_LENGTH = 40_000
 #: No count of anything goes so far.
 TOO_MANY = 10**15
 
@@ -120,19 +120,19 @@ def count(value: object) -> int | None:
 
 def is_model_id(value: object) -> TypeGuard[str]:
     """Whether ``value`` can be the id of a model: one line of printable text."""
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_MODEL_ID and value.isprintable()
+    return isinstance(value, str) and 0 < len(value) <= MAX_MODEL_ID_LENGTH and value.isprintable()
 
 
 def fault_of_models(models: Sized) -> str:
     """What is wrong with a whole list of models, in our words; empty if nothing is."""
-    return "too many models" if len(models) > MOST_MODELS else ""
+    return "too many models" if len(models) > MAX_MODELS else ""
 
 
 def fault_of_poem(poem: str) -> str:
     """What is wrong with a poem as a whole, in our words; empty if nothing is."""
     if not poem:
         return "no text"
-    return "text too long" if len(poem) > LONGEST_POEM else ""
+    return "text too long" if len(poem) > MAX_POEM_LENGTH else ""
 
 
 def storable(text: str) -> str:

@@ -24,9 +24,9 @@ from providers.http.sessions import new_session
 from providers.kinds import ProviderKind
 
 CONNECT_SECONDS = 5.0
-LARGEST_BODY_BYTES = 5 * 1024 * 1024
+MAX_BODY_BYTES = 5 * 1024 * 1024
 #: Of an answer that is a work itself and no message about one.
-LARGEST_MEDIA_BYTES = 20 * 1024 * 1024
+MAX_MEDIA_BYTES = 20 * 1024 * 1024
 
 CUT = "connection cut"
 _WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
@@ -162,7 +162,7 @@ class ProviderHttp:
             raise self._refusal(response)
 
     def _read(self, response: requests.Response) -> Answer:
-        text = self._read_whole(response, LARGEST_BODY_BYTES)
+        text = self._read_whole(response, MAX_BODY_BYTES)
         body = self._redaction.json(text)
         if body is None and not says_its_length(response):
             # Only the end of the connection ended this answer: what cannot be read of it was cut off.
@@ -172,7 +172,7 @@ class ProviderHttp:
         return Answer(body, self._request_id(response))
 
     def _read_bytes(self, response: requests.Response) -> RawAnswer:
-        body = self._read_whole(response, LARGEST_MEDIA_BYTES)
+        body = self._read_whole(response, MAX_MEDIA_BYTES)
         if not says_its_length(response):
             # Nobody can tell a whole recording from half of one.
             raise requests.ConnectionError(CUT)
@@ -190,7 +190,7 @@ class ProviderHttp:
 
     def _refusal(self, response: requests.Response) -> ProviderError:
         try:
-            text = _read_at_most(response, LARGEST_BODY_BYTES)
+            text = _read_at_most(response, MAX_BODY_BYTES)
         except (requests.RequestException, urllib3_errors.HTTPError):
             text = None
         answer = ErrorAnswer(

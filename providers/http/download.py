@@ -22,14 +22,14 @@ from providers.http.retry_after import seconds_to_wait
 from providers.kinds import ProviderKind
 from providers.media.types import TELLING_BYTES, Medium, media_type_of
 
-LARGEST_BYTES = 100 * 1024 * 1024
+MAX_BYTES = 100 * 1024 * 1024
 #: How long a download may take, redirects and new beginnings included.
-LONGEST_SECONDS = 150.0
-MOST_REDIRECTS = 3
+MAX_SECONDS = 150.0
+MAX_REDIRECTS = 3
 #: How often a download that breaks off is taken up again, the first time included.
-MOST_CONNECTIONS = 5
+MAX_CONNECTIONS = 5
 #: Of a size that is told; Python reads no number of thousands of them.
-MOST_DIGITS = 18
+MAX_DIGITS = 18
 
 _CHUNK_BYTES = 64 * 1024
 #: What hosts of files say to a link that has run out (Google's and Amazon's stores say 400 and 403), or is too early.
@@ -52,7 +52,7 @@ def download(
     kind: ProviderKind,
     medium: Medium,
     base_url: str,
-    seconds: float = LONGEST_SECONDS,
+    seconds: float = MAX_SECONDS,
 ) -> Downloaded:
     """Write what is at ``url`` into ``file``, which holds that alone afterwards; syncing it is left to the caller.
 
@@ -64,7 +64,7 @@ def download(
     fetching = _Download(file, kind, medium, time.monotonic() + seconds)
     words = CUT
     with open_session(Guard(base_url)) as session:
-        for _ in range(MOST_CONNECTIONS):
+        for _ in range(MAX_CONNECTIONS):
             try:
                 fetching.go_on(session, url)
             except _CutOffError as cut:
@@ -123,7 +123,7 @@ class _Download:
 
     def _open(self, session: requests.Session, url: str, headers: dict[str, str]) -> requests.Response:
         headers = {"User-Agent": "Quatrain", "Accept": "*/*", "Accept-Encoding": "identity", **headers}
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             if not _is_a_link(url):
                 raise InvalidResponse(self._kind, "bad link")
             response = self._ask(session, url, headers)
@@ -184,7 +184,7 @@ class _Download:
         else:
             self._begin_anew()
             self._validator = _validator_of(response)
-        if size.isdecimal() and (len(size) > MOST_DIGITS or self.received + int(size) > LARGEST_BYTES):
+        if size.isdecimal() and (len(size) > MAX_DIGITS or self.received + int(size) > MAX_BYTES):
             raise InvalidResponse(self._kind, "too large", status=response.status_code)
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
@@ -196,7 +196,7 @@ class _Download:
 
     def _take(self, chunk: bytes) -> None:
         self.received += len(chunk)
-        if self.received > LARGEST_BYTES:
+        if self.received > MAX_BYTES:
             raise InvalidResponse(self._kind, "too large")
         self._hash.update(chunk)
         if not self._content_type:

@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 #: Shorter than any key of a vendor: a test's one-letter key must not blank half of an answer.
-SHORTEST_SECRET = 8
+MIN_SECRET_LENGTH = 8
 #: So many letters in a row are no chance.
-MOST_OF_A_KEY = 12
+MAX_KEY_PART = 12
 BLANK = "*"
 #: Levels of JSON. No provider's answer has more than a dozen, and what walks through it can go no deeper than Python.
 DEEPEST = 100
@@ -23,7 +23,7 @@ class Redaction:
     """Blanks one key, as it is and in the ways that such a text is usually encoded in."""
 
     def __init__(self, key: str) -> None:
-        self._forms = forms_of(key) if len(key) >= SHORTEST_SECRET else ()
+        self._forms = forms_of(key) if len(key) >= MIN_SECRET_LENGTH else ()
         self._shortest = min(map(len, self._forms), default=sys.maxsize)
 
     def holds_key(self, text: str) -> bool:
@@ -66,9 +66,9 @@ class Redaction:
 def key_stands_in(key: str, text: str) -> bool:
     """Whether ``text`` holds ``key`` in any way that such a text is written in, with blanks in it, or most of it."""
     squeezed = "".join(text.split())
-    if len(squeezed) >= MOST_OF_A_KEY and squeezed in key:
+    if len(squeezed) >= MAX_KEY_PART and squeezed in key:
         return True
-    forms = [form for form in forms_of(key) if len(form) >= min(len(key), SHORTEST_SECRET)]
+    forms = [form for form in forms_of(key) if len(form) >= min(len(key), MIN_SECRET_LENGTH)]
     return bool(key) and any(form in text or form in squeezed for form in forms)
 
 

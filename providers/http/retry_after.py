@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-SHORTEST_SECONDS = 1.0
-LONGEST_SECONDS = 3600.0
+MIN_SECONDS = 1.0
+MAX_SECONDS = 3600.0
 #: In characters, as it is written.
-LONGEST_DURATION = 100
+MAX_DURATION = 100
 
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,12})?")
 _DURATION_PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)")
@@ -38,7 +38,7 @@ def seconds_of(duration: object) -> float | None:
 
 
 def _within_bounds(seconds: float | None) -> float | None:
-    return None if seconds is None else min(max(seconds, SHORTEST_SECONDS), LONGEST_SECONDS)
+    return None if seconds is None else min(max(seconds, MIN_SECONDS), MAX_SECONDS)
 
 
 def _milliseconds(value: str) -> float | None:
@@ -60,7 +60,7 @@ def _seconds_or_date(value: str) -> float | None:
 
 def _duration(value: str) -> float | None:
     """``6m0s`` -> 360.0. None for anything that is not a duration from end to end."""
-    parts = _DURATION_PART.findall(value) if len(value) <= LONGEST_DURATION else []
+    parts = _DURATION_PART.findall(value) if len(value) <= MAX_DURATION else []
     if not parts or "".join(number + unit for number, unit in parts) != value:
         return None
     return float(sum(float(number) * _SECONDS_OF[unit] for number, unit in parts))

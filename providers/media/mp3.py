@@ -13,7 +13,7 @@ _CLOSING_TAG_BYTES = 128
 #: What a frame or a tag can begin with: the first two bytes say that it is one of layer III, and of which version.
 _BEGINNING = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]|ID3|TAG")
 #: How often in one file that may turn out to begin nothing.
-MOST_FALSE_BEGINNINGS = 10_000
+MAX_FALSE_STARTS = 10_000
 
 #: By the version bits of a header; 1 is reserved.
 _RATES = {0: (11025, 12000, 8000), 2: (22050, 24000, 16000), 3: (44100, 48000, 32000)}
@@ -56,7 +56,7 @@ def _frames(data: bytes) -> Iterator[bytes]:
     It ends early where nothing but false beginnings come: a recording has none, and they take long to look at.
     """
     place = false_beginnings = 0
-    while place < len(data) and false_beginnings < MOST_FALSE_BEGINNINGS:
+    while place < len(data) and false_beginnings < MAX_FALSE_STARTS:
         if tag := _tag_bytes(data, place):
             place += tag
             continue

@@ -34,7 +34,7 @@ from providers.openai.errors import REFUSED_OUTPUT_LIMIT, UNKNOWN_OUTPUT_LIMIT, 
 from providers.openai.models import text_models
 
 #: Reasoning models spend their reasoning from the same allowance: a poem's own few hundred tokens are not enough.
-MOST_OUTPUT_TOKENS = 4096
+MAX_OUTPUT_TOKENS = 4096
 
 #: How the output limit is called by a gateway that has refused the present name; the one that refuses any gets none.
 _LIMIT_AFTER: dict[str, str | None] = {UNKNOWN_OUTPUT_LIMIT: "max_tokens", REFUSED_OUTPUT_LIMIT: None}
@@ -94,7 +94,7 @@ class OpenAI:
             raise RequestRefused(self.kind, "poems only")
         if self._at_the_vendor:
             return self._read_response(self._post("/responses", _response_payload(request), request.token), request)
-        answer = self._complete(_chat_payload(request), MOST_OUTPUT_TOKENS, request.token)
+        answer = self._complete(_chat_payload(request), MAX_OUTPUT_TOKENS, request.token)
         return self._read_completion(answer, request)
 
     def _fetch_rows(self) -> list[dict[str, Any]]:
@@ -186,7 +186,7 @@ def _response_payload(request: GenerationRequest) -> dict[str, Any]:
         "model": request.model,
         "instructions": request.instructions,
         "input": request.prompt,
-        "max_output_tokens": MOST_OUTPUT_TOKENS,
+        "max_output_tokens": MAX_OUTPUT_TOKENS,
         # The default keeps the customer's words at the vendor.
         "store": False,
     }

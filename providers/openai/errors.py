@@ -55,7 +55,7 @@ _OF_TEXT: tuple[tuple[re.Pattern[str], type[ProviderError], str], ...] = (
     (re.compile(r"member of an organization", re.IGNORECASE), PermissionMissing, "not in the organization"),
     (re.compile(r"not a chat model", re.IGNORECASE), ModelNotFound, "not a chat model"),
 )
-_LONGEST_TEXT = 2000
+_MAX_TEXT_LENGTH = 2000
 
 _SCOPES = re.compile(r"Missing scopes?: ((?:[a-z_]+(?:\.[a-z_]+)+(?:, )?)+)")
 _PARAMETER = re.compile(r"[a-z_]{1,40}")
@@ -64,7 +64,7 @@ _PARAMETER = re.compile(r"[a-z_]{1,40}")
 def read_error(answer: ErrorAnswer) -> ProviderError | None:
     """The meaning of a refusal, or None where only its HTTP status tells."""
     code = short_code(get_path(answer.body, "error", "code"))
-    text = str(get_path(answer.body, "error", "message") or "")[:_LONGEST_TEXT]
+    text = str(get_path(answer.body, "error", "message") or "")[:_MAX_TEXT_LENGTH]
     if answer.status >= 500:
         return answer.error(Unavailable, code or f"http_{answer.status}")
     if get_path(answer.body, "error", "type") == "insufficient_quota":

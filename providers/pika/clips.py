@@ -13,8 +13,8 @@ from providers.http.answers import get_path
 
 #: The schema of text-to-video names no longest prompt. Ours is for the models of other vendors in the same catalogue,
 #: and because a clip of five seconds shows no more.
-LONGEST_PROMPT = 1500
-LONGEST_TOLD = 200
+MAX_PROMPT_LENGTH = 1500
+MAX_TOLD_LENGTH = 200
 
 #: What is sent beside the prompt, by operation. Fields that an operation does not know are refused, so one that is not
 #: here gets its prompt alone.
@@ -48,7 +48,7 @@ def prompt_of(request: GenerationRequest) -> str:
     head = "A short cinematic film made as a personal gift. No writing anywhere in the picture.\n"
     head += "".join(f"{label}: {_shortened(text)}.\n" for label, text in told if text.strip())
     head += "It shows what this poem tells:\n"
-    return head + _whole_lines(request.poem, LONGEST_PROMPT - len(head))
+    return head + _whole_lines(request.poem, MAX_PROMPT_LENGTH - len(head))
 
 
 def clip_of(output: object) -> MediaLink | None:
@@ -69,8 +69,8 @@ def _content_type(url: str) -> str:
 
 def _shortened(text: str) -> str:
     words = " ".join(text.split())
-    if len(words) > LONGEST_TOLD:
-        words = words[:LONGEST_TOLD].rpartition(" ")[0] or words[:LONGEST_TOLD]
+    if len(words) > MAX_TOLD_LENGTH:
+        words = words[:MAX_TOLD_LENGTH].rpartition(" ")[0] or words[:MAX_TOLD_LENGTH]
     return words.rstrip(".")
 
 
@@ -82,4 +82,4 @@ def _whole_lines(poem: str, room: int) -> str:
         if room < 0:
             break
         kept.append(line)
-    return "\n".join(kept) or poem.strip()[:LONGEST_TOLD]
+    return "\n".join(kept) or poem.strip()[:MAX_TOLD_LENGTH]

@@ -29,19 +29,19 @@ V1_PATH = "/speech/v1/tts:synthesize"
 V3_PATH = "/tts/v3/utteranceSynthesis"
 
 #: Of one request, of both APIs; in v3 only with ``unsafeMode``, which bills by each 250 of them.
-MOST_CHARACTERS = 5000
+MAX_CHARACTERS = 5000
 #: The v1 body may have 15 KB, and a Cyrillic letter takes six bytes of it.
-MOST_FORM_BYTES = 15_000
+MAX_FORM_BYTES = 15_000
 
 #: Of an answer of v3: a piece of the sound each, or the times of a word.
-MOST_LINES = 10_000
+MAX_LINES = 10_000
 _LINE = re.compile(rb"\S[^\n]*")
 
 #: One character, because the vendor has no free call that needs the key.
 CHECK_TEXT = "а"
 
 #: Never given to a request, however long the ones before it took.
-_SHORTEST_SECONDS = 1.0
+_MIN_SECONDS = 1.0
 
 
 class SpeechKit:
@@ -122,7 +122,7 @@ class SpeechKit:
             if loss:
                 raise loss
             recordings.append(sound)
-            seconds = max(ends_at - time.monotonic(), _SHORTEST_SECONDS)
+            seconds = max(ends_at - time.monotonic(), _MIN_SECONDS)
         return recordings, request_id
 
     def _speak_v1(self, text: str, voice: str, token: str, seconds: float) -> tuple[bytes, str | None]:
@@ -158,7 +158,7 @@ class SpeechKit:
         """The sound in an answer of newline-delimited JSON; its ``error`` if one of the lines is one."""
         sound = bytearray()
         for number, text in enumerate(_LINE.finditer(answer.body)):
-            if number == MOST_LINES:
+            if number == MAX_LINES:
                 raise self._unreadable("too many lines", answer)
             line = answer.redaction.json(text[0])
             if get_path(line, "error") is not None:
@@ -194,11 +194,11 @@ def _form(text: str, voice: str) -> bytes:
 
 
 def _fits_v1(text: str) -> bool:
-    return len(text) <= MOST_CHARACTERS and len(_form(text, max(VOICES, key=len))) <= MOST_FORM_BYTES
+    return len(text) <= MAX_CHARACTERS and len(_form(text, max(VOICES, key=len))) <= MAX_FORM_BYTES
 
 
 def _fits_v3(text: str) -> bool:
-    return len(text) <= MOST_CHARACTERS
+    return len(text) <= MAX_CHARACTERS
 
 
 def _for_support(token: str) -> dict[str, str]:

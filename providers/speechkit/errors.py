@@ -39,7 +39,7 @@ _OF_V1_CODE: dict[str, tuple[type[ProviderError], str]] = {
 
 #: The API v1 says 401 UNAUTHORIZED to a good key without rights too; only its text holds the true code.
 _TRUE_CODE = re.compile(r"\bcode = (Unauthenticated|PermissionDenied)\b")
-_LONGEST_TEXT = 2000
+_MAX_TEXT_LENGTH = 2000
 
 
 def read_error(answer: ErrorAnswer) -> ProviderError | None:
@@ -53,7 +53,7 @@ def read_error(answer: ErrorAnswer) -> ProviderError | None:
         or get_path(answer.body, "error", "message")
         or get_path(answer.body, "message")
     )
-    true_code = _TRUE_CODE.search(text[:_LONGEST_TEXT]) if isinstance(text, str) else None
+    true_code = _TRUE_CODE.search(text[:_MAX_TEXT_LENGTH]) if isinstance(text, str) else None
     if true_code and answer.status in (401, 403):
         denied = true_code[1] == "PermissionDenied"
         return _named(answer, _OF_GRPC_CODE[7 if denied else 16])

@@ -12,7 +12,7 @@ from typing import Any
 from providers.base import Brief, GenerationRequest, MediaLink
 from providers.http.answers import get_path, number
 
-SHORTEST_SECONDS, LONGEST_SECONDS = 10, 360
+MIN_SECONDS, MAX_SECONDS = 10, 360
 
 #: A sung line takes about five seconds, and the music before, between and after the verses about twenty.
 SECONDS_OF_A_LINE = 5
@@ -76,7 +76,7 @@ def style_of(brief: Brief, longest: int) -> str:
 def seconds_of(poem: str) -> int:
     """How long a song the poem needs, in seconds, within the limits."""
     lines = sum(math.ceil(len(line.strip()) / CHARACTERS_OF_A_LINE) for line in poem.splitlines())
-    return min(max(SECONDS_WITHOUT_VOICE + SECONDS_OF_A_LINE * lines, SHORTEST_SECONDS), LONGEST_SECONDS)
+    return min(max(SECONDS_WITHOUT_VOICE + SECONDS_OF_A_LINE * lines, MIN_SECONDS), MAX_SECONDS)
 
 
 def first_song(task: object) -> tuple[MediaLink, dict[str, float]] | None:

@@ -35,7 +35,7 @@ from providers.yandex_gpt.models import folder_of, text_models
 
 #: Reasoning models spend their reasoning from the same allowance. Their docs name no limit for an answer; the smallest
 #: of their models reads 8192 tokens.
-MOST_OUTPUT_TOKENS = 4000
+MAX_OUTPUT_TOKENS = 4000
 
 
 class YandexGPT:
@@ -145,7 +145,7 @@ def _payload(request: GenerationRequest) -> dict[str, Any]:
             {"role": "system", "content": request.instructions},
             {"role": "user", "content": request.prompt},
         ],
-        "max_tokens": MOST_OUTPUT_TOKENS,
+        "max_tokens": MAX_OUTPUT_TOKENS,
     }
 
 

@@ -51,7 +51,7 @@ _OF_TEXT: tuple[tuple[str, re.Pattern[str], type[ProviderError], str], ...] = (
     ("ResourceExhausted", re.compile(r"gauge quota"), RateLimited, "too many at a time"),
     ("ResourceExhausted", re.compile(r"rate quota"), RateLimited, "rate quota"),
 )
-_LONGEST_TEXT = 2000
+_MAX_TEXT_LENGTH = 2000
 
 #: A missing role and an account without money cannot be told apart.
 _WORDS = {"PermissionDenied": "no role, or billing is off"}
@@ -90,4 +90,4 @@ def _number_in(body: object) -> int:
 def _text_of(body: dict[str, object]) -> str:
     """The vendor's sentence, from whichever of five shapes their gateways give it."""
     said = (get_path(body, "error", "message"), *(body.get(name) for name in ("error", "message", "detail", "title")))
-    return next((text for text in said if isinstance(text, str) and text), "")[:_LONGEST_TEXT]
+    return next((text for text in said if isinstance(text, str) and text), "")[:_MAX_TEXT_LENGTH]

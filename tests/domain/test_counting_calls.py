@@ -8,7 +8,7 @@ import pytest
 from domain import quotas
 from domain.db import db, utc_now
 from domain.orders.models import Attempt, AttemptState, Stage, StageReason, StageState
-from domain.quotas import BATCH, CLOSED_FOR, JOBS_PAUSE, LONGEST_CLOSED, Grant, Quota, Usage
+from domain.quotas import BATCH, CLOSED_FOR, JOBS_PAUSE, MAX_CLOSED, Grant, Quota, Usage
 from providers.base import Limits
 from providers.kinds import ProviderKind, StageType
 from tests.builders import place_order, set_state, stage_of
@@ -204,7 +204,7 @@ def test_an_older_stage_that_is_held_goes_first(older: bool, goes: bool) -> None
 
 @pytest.mark.parametrize(
     ("seconds", "closed_for"),
-    [(None, CLOSED_FOR), (0, CLOSED_FOR), (7, 7 * SECOND), (3600, LONGEST_CLOSED)],
+    [(None, CLOSED_FOR), (0, CLOSED_FOR), (7, 7 * SECOND), (3600, MAX_CLOSED)],
 )
 def test_a_provider_is_closed_for_as_long_as_it_says_but_not_for_ever(
     seconds: float | None, closed_for: timedelta, clock: StoppedClock
@@ -224,7 +224,7 @@ def test_whoever_closes_a_provider_opens_it_no_sooner() -> None:
 
 
 def test_a_provider_is_not_closed_for_longer_than_any_is_by_a_clock_that_was_ahead() -> None:
-    asked(closed_until=utc_now() + LONGEST_CLOSED + SECOND)
+    asked(closed_until=utc_now() + MAX_CLOSED + SECOND)
 
     assert quotas.free_calls(SUNO, utc_now())[0] > 0
     quotas.close(SUNO, 7, utc_now())

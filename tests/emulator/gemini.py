@@ -24,7 +24,7 @@ from tests.emulator.gemini_requests import (
 from tests.emulator.gemini_scenarios import NO_KEY, SCENARIOS, WRONG_KEY
 from tests.emulator.state import Book, Fault, Room
 
-DEFAULT_PAGE, LARGEST_PAGE = 50, 1000
+DEFAULT_PAGE, MAX_PAGE = 50, 1000
 
 _EMBED = ("embedContent", "countTextTokens", "countTokens", "asyncBatchEmbedContent")
 _PREVIEW = ("generateContent", "countTokens", "batchGenerateContent")
@@ -61,7 +61,7 @@ class GeminiRoom(Room):
     def __init__(self, book: Book) -> None:
         super().__init__(book)
         self.catalogue: tuple[Model, ...] = CATALOGUE
-        self.largest_page = LARGEST_PAGE
+        self.largest_page = MAX_PAGE
 
     def blueprint(self) -> Blueprint:
         routes = Blueprint("gemini", __name__)

@@ -23,7 +23,7 @@ from tests.emulator.state import Book, Charge, Fault, Key
 EARLY_ACCESS = "early_access"
 SLOW_JOB_SECONDS = 3600.0
 LOOK_SECONDS = 0.02
-LONGEST_TOKEN = 200
+MAX_TOKEN_LENGTH = 200
 #: A file is refused to a caller who shows a key, or who is known for nothing but his library.
 LIBRARY_AGENTS = ("python-requests", "python-urllib", "curl", "axios", "node-fetch")
 OPEN_ROUTES = ("catalogue", "operation", "quote", "file", "put_upload", "unknown")
@@ -112,7 +112,7 @@ class PikaRoom(JobRoom):
             return _refuse(404, "Unknown operation")
         asked: Any = request.get_json(silent=True)
         token = request.headers.get("Idempotency-Key")
-        if token is not None and not (0 < len(token) <= LONGEST_TOKEN and token.isprintable()):
+        if token is not None and not (0 < len(token) <= MAX_TOKEN_LENGTH and token.isprintable()):
             return _refuse(422, "Idempotency-Key is malformed")
         said = json.dumps([api_id, asked], sort_keys=True)
         with self.book.lock:

@@ -5,9 +5,9 @@ from typing import Any
 
 from tests.emulator.speechkit_voices import VOICES, Voice
 
-MOST_CHARACTERS = 5000
-MOST_CHARACTERS_UNLESS_UNSAFE = 250
-LARGEST_V1_BODY = 15 * 1024
+MAX_CHARACTERS = 5000
+MAX_CHARACTERS_UNLESS_UNSAFE = 250
+MAX_V1_BODY = 15 * 1024
 
 _LANGUAGES = ("ru-RU", "en-US", "de-DE", "he-IL", "kk-KK", "uz-UZ")
 _FORMATS = ("oggopus", "mp3", "lpcm")
@@ -19,11 +19,11 @@ _FIELDS = {"model", "text", "textTemplate", "hints", "outputAudioSpec", "loudnes
 
 def fault_of_v1(form: Mapping[str, str], size: int) -> str | None:
     """Why the form of ``size`` bytes is refused."""
-    if size > LARGEST_V1_BODY:
+    if size > MAX_V1_BODY:
         return "Request body is too large"
     if ("text" in form) == ("ssml" in form):
         return "Specify either text or ssml"
-    if len(form.get("text", form.get("ssml", ""))) > MOST_CHARACTERS:
+    if len(form.get("text", form.get("ssml", ""))) > MAX_CHARACTERS:
         return "Too long text: 5000 characters is the limit"
     if not _is_a_speed(form.get("speed", "1.0")):
         return "Speed must be between 0.1 and 3.0"
@@ -45,9 +45,7 @@ def fault_of_v3(asked: Any) -> str | None:
         return "Unknown field"
     if ("text" in asked) == ("textTemplate" in asked):
         return "Exactly one of text and textTemplate must be set"
-    if len(words_of_v3(asked)) > (
-        MOST_CHARACTERS if asked.get("unsafeMode") is True else MOST_CHARACTERS_UNLESS_UNSAFE
-    ):
+    if len(words_of_v3(asked)) > (MAX_CHARACTERS if asked.get("unsafeMode") is True else MAX_CHARACTERS_UNLESS_UNSAFE):
         return "Too long text"
     return _fault_of_hints(asked.get("hints", [])) or _fault_of_sound(asked.get("outputAudioSpec", {}))
 

@@ -11,7 +11,7 @@ import av
 
 RATE = 48_000
 SECONDS_OF_A_CHARACTER = 0.001
-SHORTEST_SECONDS = 0.2
+MIN_SECONDS = 0.2
 LOWEST_PITCH = 200
 PITCHES = 30
 PITCH_STEP = 100
@@ -22,7 +22,7 @@ _CODECS = {"mp3": ("mp3", "libmp3lame"), "oggopus": ("ogg", "libopus")}
 
 def seconds_of(text: str) -> float:
     """How long ``text`` takes to read."""
-    return SHORTEST_SECONDS + len(text) * SECONDS_OF_A_CHARACTER
+    return MIN_SECONDS + len(text) * SECONDS_OF_A_CHARACTER
 
 
 def pitch_of(text: str) -> int:

@@ -12,7 +12,7 @@ from providers.kinds import ProviderKind
 
 ANY_ROUTE = "*"
 #: What is asked for so few tokens is no work, but shows that a key and a model generate.
-MOST_TOKENS_OF_A_PROOF = 16
+MAX_TOKENS_OF_A_PROOF = 16
 
 
 @dataclass
@@ -209,7 +209,7 @@ class Room:
         with self.book.lock:
             if key.credit is not None and key.credit < self.price:
                 return False
-            if tokens is not None and tokens <= MOST_TOKENS_OF_A_PROOF:
+            if tokens is not None and tokens <= MAX_TOKENS_OF_A_PROOF:
                 self.book.proofs.append(Charge(self.kind, key.name, model, token, time.time()))
                 return True
             if key.credit is not None:

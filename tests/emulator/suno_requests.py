@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 Refusal = tuple[int, str]
 
 MODELS = ("V6", "V6_WILD", "V6_MINI", "V5_5", "V5", "V4_5PLUS", "V4_5ALL", "V4_5", "V4")
-LONGEST_TITLE = 80
-LONGEST_IDEA = 3000
+MAX_TITLE_LENGTH = 80
+MAX_IDEA_LENGTH = 3000
 
 
 def refusal_of_song(asked: Any, models: tuple[str, ...]) -> Refusal | None:
@@ -53,7 +53,7 @@ def _lengths(asked: dict[str, Any], model: str) -> Refusal | None:
         "prompt": 3000 if model == "V4" else 5000,
         "lyrics": 5000,
         "style": 200 if model == "V4" else 1000,
-        "title": LONGEST_TITLE,
+        "title": MAX_TITLE_LENGTH,
         "negativeTags": 1000,
     }
     for name, limit in longest.items():
@@ -78,4 +78,4 @@ def _idea(asked: dict[str, Any]) -> Refusal | None:
     prompt = asked.get("prompt")
     if not isinstance(prompt, str) or not prompt:
         return 400, "prompt is required"
-    return (413, "The prompt is too long") if len(prompt) > LONGEST_IDEA else None
+    return (413, "The prompt is too long") if len(prompt) > MAX_IDEA_LENGTH else None

@@ -8,7 +8,7 @@ from tests.emulator.yandex_gpt_answers import Model
 #: A status and the sentence that goes with it.
 Refusal = tuple[int, str]
 
-LONGEST_PROMPT_TOKENS = 8192
+MAX_PROMPT_TOKENS = 8192
 #: Documented as not supported (chat/createChatCompletion).
 _UNSUPPORTED = ("stop", "seed", "store", "web_search_options", "audio")
 _ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -27,8 +27,8 @@ def refusal_of(asked: Any, *, model: str, text: str) -> Refusal | None:
     if unsupported or asked.get("stream"):
         return 400, f"{unsupported or 'stream'} is not supported"
     tokens = sum(len(message[text].split()) for message in messages)
-    if tokens > LONGEST_PROMPT_TOKENS:
-        return 400, f"Number of input tokens must be no more than {LONGEST_PROMPT_TOKENS}, got {tokens}"
+    if tokens > MAX_PROMPT_TOKENS:
+        return 400, f"Number of input tokens must be no more than {MAX_PROMPT_TOKENS}, got {tokens}"
     return None
 
 

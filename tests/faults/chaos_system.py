@@ -35,7 +35,7 @@ PUBLISHER_OPTIONS = {"ack_emulation": False, "socket_timeout": 1, "socket_connec
 KEY_REPAIRED = "key_repaired"
 #: Long past, whatever the clock of the system says.
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-MOST_AHEAD_SECONDS = 300
+MAX_AHEAD_SECONDS = 300
 CLOCK = Path(__file__).parent / "settable_clock"
 WORKERS, BEATS = ("worker", "worker-2"), ("beat", "beat-2")
 
@@ -228,7 +228,7 @@ class ChaosSystem(RunningSystem):
     # The clock
 
     def _clock_set(self) -> None:
-        self._set_clock(self.random.choice([-1, 1]) * self.random.uniform(30, MOST_AHEAD_SECONDS))
+        self._set_clock(self.random.choice([-1, 1]) * self.random.uniform(30, MAX_AHEAD_SECONDS))
 
     def _set_clock(self, ahead_seconds: float) -> None:
         """Set the clock of all processes: ``settable_clock`` looks at the file."""

@@ -65,7 +65,7 @@ STARTS_WITHIN_SECONDS = 6.0
 #: How many orders are placed while a fault lasts.
 ORDERED_UNDER = {"redis_frozen": 8, "poem_key_refused": 12}
 TAKEN_UP_WITHIN_SECONDS = 5.0
-LONGEST_ALONE_SECONDS = 60.0
+MAX_ALONE_SECONDS = 60.0
 JOBS_SECONDS = 2.0
 #: Peace is over when no stage has taken a step for so long, or after so long in all; on a busy machine steps take time.
 STANDS_STILL_SECONDS = 120.0
@@ -137,7 +137,7 @@ def one_by_one(plan: Plan, system: ChaosSystem, shop: Shop, watcher: Watcher) ->
         _strike(fault, strikes, system, watcher, StageType.POEM)  # other works wait for their provider's quota too
         if fault in ORDERED_UNDER:
             shop.place_at_once(ORDERED_UNDER[fault])
-        until = time.monotonic() + LONGEST_ALONE_SECONDS
+        until = time.monotonic() + MAX_ALONE_SECONDS
         while time.monotonic() < until and not (
             all(watcher.has_recovered(strike) for strike in strikes) and not system.is_under_repair
         ):

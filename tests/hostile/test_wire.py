@@ -13,7 +13,7 @@ from tests.running_system import RunningSystem, wait_until
 ORIGIN = "what is hardly HTTP"
 #: A port on which no broker listens.
 NO_BROKER = "redis://127.0.0.1:1/0"
-LONGEST_WAIT_SECONDS = 60
+MAX_WAIT_SECONDS = 60
 
 pytestmark = pytest.mark.processes
 
@@ -35,14 +35,14 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
 
 def is_up(system: RunningSystem) -> bool:
     try:
-        return requests.get(f"{system.url}/healthz", timeout=LONGEST_WAIT_SECONDS).status_code == 200
+        return requests.get(f"{system.url}/healthz", timeout=MAX_WAIT_SECONDS).status_code == 200
     except requests.RequestException:
         return False
 
 
 def ask(system: RunningSystem, sent: bytes) -> bytes:
     """What the server says to it until it hangs up; empty if it just does that."""
-    with socket.create_connection(("127.0.0.1", system.port), timeout=LONGEST_WAIT_SECONDS) as connection:
+    with socket.create_connection(("127.0.0.1", system.port), timeout=MAX_WAIT_SECONDS) as connection:
         heard = b""
         try:
             connection.sendall(sent)

@@ -20,10 +20,10 @@ from tests.hostile_providers.server import HostileServer, Pieces
 #: How long a call may wait for a provider here, and how much longer it may take on a busy machine.
 SECONDS, SLACK_SECONDS = 0.3, 60.0
 #: Of one call, whatever the provider sends.
-MOST_MEGABYTES = 250
+MAX_MEGABYTES = 250
 THREADS = 16
 #: How many answers a call may take.
-MOST_ANSWERS = 2
+MAX_ANSWERS = 2
 
 ESCAPED, HUNG, UNSAFE = "another exception", "hung", "accepted what is not safe"
 FREE, TOLD, HEAVY = "would be tried again for free", "told the key", "too much memory"
@@ -166,7 +166,7 @@ def carry_out_side_by_side(tries: Iterable[Try]) -> Tally:
 
 
 def carry_out_weighed(tries: Iterable[Try]) -> Tally:
-    """The same as ``carry_out``; whatever takes more than ``MOST_MEGABYTES`` of memory has come to no good."""
+    """The same as ``carry_out``; whatever takes more than ``MAX_MEGABYTES`` of memory has come to no good."""
     heavy = []
 
     def weighed() -> Iterator[tuple[Try, object, float]]:
@@ -176,7 +176,7 @@ def carry_out_weighed(tries: Iterable[Try]) -> Tally:
                 made = _made(each, server)
                 megabytes = tracemalloc.get_traced_memory()[1] / 2**20
                 tracemalloc.stop()
-                if megabytes > MOST_MEGABYTES:
+                if megabytes > MAX_MEGABYTES:
                     heavy.append(f"{each.operation.name}: {each.garbage}: {HEAVY}: {megabytes:.0f} MB")
                 yield each, *made
 
@@ -214,7 +214,7 @@ def _faults(each: Try, found: object, seconds: float) -> Iterator[str]:
     if isinstance(found, Exception) and not isinstance(found, ProviderError):
         yield f"{ESCAPED}: {found!r:.200}"
         return
-    if seconds > each.operation.seconds * MOST_ANSWERS + SLACK_SECONDS:
+    if seconds > each.operation.seconds * MAX_ANSWERS + SLACK_SECONDS:
         yield f"{HUNG}: {seconds:.1f} s"
     if isinstance(found, ProviderError) and each.may_be_charged and judge.is_free_again(found):
         yield f"{FREE}: {found}"

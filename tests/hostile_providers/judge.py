@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from providers.base import GenerationResult, JobStatus, Ticket
 from providers.errors import InvalidResponse, JobUnknown, OutcomeUnknown, ProviderError, TransientError
-from providers.http.answers import LONGEST_MODEL_ID, LONGEST_POEM, MOST_MODELS
+from providers.http.answers import MAX_MODEL_ID_LENGTH, MAX_MODELS, MAX_POEM_LENGTH
 from providers.http.download import Downloaded
 from providers.media.types import TELLING_BYTES, media_type_of
 
@@ -40,7 +40,7 @@ def faults_of(found: object) -> Iterator[str]:
     elif isinstance(found, Downloaded):
         yield from _unless(found.content_type.startswith("audio/") and found.size_bytes > 0, "file")
     elif isinstance(found, tuple):
-        yield from _unless(len(found) <= MOST_MODELS and len(set(found)) == len(found), "number of models")
+        yield from _unless(len(found) <= MAX_MODELS and len(set(found)) == len(found), "number of models")
         for model in found:
             yield from _faults_of_model(model)
     elif isinstance(found, int | float):
@@ -93,7 +93,7 @@ def _faults_of_error(error: ProviderError) -> Iterator[str]:
 def _faults_of_result(result: GenerationResult) -> Iterator[str]:
     text, media = result.text, result.media
     yield from _unless((text is None) != (media is None), "text and media")
-    yield from _unless(text is None or (0 < len(text) <= LONGEST_POEM and not _ODD.search(text)), "text")
+    yield from _unless(text is None or (0 < len(text) <= MAX_POEM_LENGTH and not _ODD.search(text)), "text")
     told = "" if media is None else media_type_of(media[:TELLING_BYTES], "audio")
     yield from _unless(media is None or told == result.content_type == "audio/mpeg", "media")
     yield from _faults_of_model(result.model)
@@ -102,7 +102,7 @@ def _faults_of_result(result: GenerationResult) -> Iterator[str]:
 
 
 def _faults_of_model(model: Any) -> Iterator[str]:
-    yield from _unless(0 < len(model) <= LONGEST_MODEL_ID and model.isprintable(), "model")
+    yield from _unless(0 < len(model) <= MAX_MODEL_ID_LENGTH and model.isprintable(), "model")
 
 
 def _faults_of_request_id(request_id: str | None) -> Iterator[str]:

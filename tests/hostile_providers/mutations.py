@@ -45,7 +45,7 @@ GARBAGE: dict[str, str] = {
     TWICE: "",
 }
 #: Of a list, more are like these.
-MOST_ITEMS = 2
+MAX_ITEMS = 2
 
 Place = tuple[str | int, ...]
 #: Puts another text in the place of a document.
@@ -59,7 +59,7 @@ def places_in(document: object, place: Place = ()) -> Iterator[Place]:
         for name, value in document.items():
             yield from places_in(value, (*place, name))
     elif isinstance(document, list):
-        for number, value in enumerate(document[:MOST_ITEMS]):
+        for number, value in enumerate(document[:MAX_ITEMS]):
             yield from places_in(value, (*place, number))
 
 
@@ -116,4 +116,4 @@ def documents_in(body: bytes) -> list[tuple[Any, Put]]:
     def putter(number: int) -> Put:
         return lambda text: b"".join([*lines[:number], text.encode() + b"\n", *lines[number + 1 :]])
 
-    return [(document, putter(number)) for number, document in enumerate(documents[:MOST_ITEMS])]
+    return [(document, putter(number)) for number, document in enumerate(documents[:MAX_ITEMS])]

@@ -17,17 +17,17 @@ import launch.env_file
 import launch.supervisor  # noqa: F401
 from launch.child_process import die_with_parent
 
-MOST_BYTES = 65536
+MAX_BYTES = 65536
 
 
 def serve(control: socket.socket) -> None:
     """Answer each question, a line of JSON, with a number: the id of the process begun, or an exit code."""
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, MOST_BYTES, 1)
+        message, descriptors, _, _ = socket.recv_fds(control, MAX_BYTES, 1)
         if not message:
             return
         while not message.endswith(b"\n"):
-            message += control.recv(MOST_BYTES)
+            message += control.recv(MAX_BYTES)
         asked = json.loads(message)
         if "ended" in asked:
             _, status = os.waitpid(asked["ended"], 0)

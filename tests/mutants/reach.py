@@ -11,7 +11,7 @@ import pytest
 
 DOMAIN = Path(__file__).parents[2] / "domain"
 #: Of processor time. Whatever takes longer is about the whole, and would be the last to notice one line.
-LONGEST_SECONDS = 3.0
+MAX_SECONDS = 3.0
 SECONDS_FOR_A_MUTANT = 20.0
 
 
@@ -42,7 +42,7 @@ class Recorder:
         if exitstatus:
             return
         data = self._coverage.get_data()
-        tests = [test for test, seconds in self._seconds.items() if seconds < LONGEST_SECONDS]
+        tests = [test for test, seconds in self._seconds.items() if seconds < MAX_SECONDS]
         numbers = {test: number for number, test in enumerate(tests)}
         lines = {
             file: {

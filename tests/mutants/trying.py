@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 30.0
 TIMES_AS_LONG = 10
 #: What a mutant keeps from coming is not waited for until the whole trial is over.
 SHORT_PATIENCE_SECONDS = 10.0
-MOST_MEMORY = 4 * 2**30
+MAX_MEMORY = 4 * 2**30
 #: An exit code that pytest has no use for.
 NOT_TRIED = 99
 
@@ -142,7 +142,7 @@ def _run(folder: Path, tests: list[str], plugins: list[object], mutant: Mutant |
     try:
         os.setsid()
         die_with_parent(signal.SIGKILL)
-        resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
+        resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY, MAX_MEMORY))
         os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
         # A failure of a mutant is nothing that Hypothesis should remember.
         hypothesis.settings.register_profile("mutants", database=None)

@@ -11,14 +11,14 @@ import pytest
 import requests
 
 from tests.running_system import RunningSystem, wait_until
-from tests.stalled_connections import KINDS, LARGE, LONGEST_WAIT_SECONDS, LOOPBACK, TIMES, StalledConnections
-from wire.worker import MOST_OF_ONE_CALLER
+from tests.stalled_connections import KINDS, LARGE, LOOPBACK, MAX_WAIT_SECONDS, TIMES, StalledConnections
+from wire.worker import MAX_PER_CALLER
 
 #: More than a process has threads, and fewer than one address may have.
 MANY = 60
 FOR_EVER = "100000"
 #: What Linux keeps of an answer that is not read, in bytes (net.ipv4.tcp_wmem and tcp_rmem), and some more.
-MOST_OF_A_SYSTEM = 12_000_000
+MAX_OF_A_SYSTEM = 12_000_000
 #: A port on which no broker listens.
 NO_BROKER = "redis://127.0.0.1:1/0"
 ANOTHER_ADDRESS = "127.0.0.2"
@@ -56,15 +56,15 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 def is_up(system: RunningSystem) -> bool:
     try:
-        return requests.get(f"{system.url}/healthz", timeout=LONGEST_WAIT_SECONDS).status_code == 200
+        return requests.get(f"{system.url}/healthz", timeout=MAX_WAIT_SECONDS).status_code == 200
     except requests.ConnectionError:
         return False
 
 
 def test_what_nobody_reads_is_more_than_a_system_keeps_for_us(serve: Serve) -> None:
-    answer = requests.get(serve(WEB_PATIENCE_SECONDS=FOR_EVER).url + LARGE, timeout=LONGEST_WAIT_SECONDS)
+    answer = requests.get(serve(WEB_PATIENCE_SECONDS=FOR_EVER).url + LARGE, timeout=MAX_WAIT_SECONDS)
 
-    assert (answer.status_code, len(answer.content) * TIMES > MOST_OF_A_SYSTEM) == (200, True)
+    assert (answer.status_code, len(answer.content) * TIMES > MAX_OF_A_SYSTEM) == (200, True)
 
 
 @pytest.mark.parametrize("kind", EACH_KIND)
@@ -73,7 +73,7 @@ def test_others_are_served_while_connections_are_held(serve: Serve, kind: str) -
 
     with StalledConnections(system.port, kind, MANY) as stalled:
         for path in ("/healthz", "/admin/login"):
-            assert requests.get(system.url + path, timeout=LONGEST_WAIT_SECONDS).status_code == 200
+            assert requests.get(system.url + path, timeout=MAX_WAIT_SECONDS).status_code == 200
         assert stalled.held == MANY
 
 
@@ -90,9 +90,9 @@ def test_who_opens_too_many_loses_his_own(serve: Serve) -> None:
 
     with (
         StalledConnections(system.port, "half a head", 1, ANOTHER_ADDRESS) as other,
-        StalledConnections(system.port, "half a head", MOST_OF_ONE_CALLER + MANY) as stalled,
+        StalledConnections(system.port, "half a head", MAX_PER_CALLER + MANY) as stalled,
     ):
-        wait_until(lambda: stalled.held == MOST_OF_ONE_CALLER, "the first ones are hung up on")
+        wait_until(lambda: stalled.held == MAX_PER_CALLER, "the first ones are hung up on")
 
         assert other.held == 1
 
@@ -101,17 +101,17 @@ def test_who_opens_too_many_loses_his_own(serve: Serve) -> None:
 def test_who_comes_next_is_served_although_his_address_has_as_many_as_it_may(serve: Serve, kind: str) -> None:
     system = serve(WEB_PATIENCE_SECONDS=FOR_EVER)
 
-    with StalledConnections(system.port, kind, MOST_OF_ONE_CALLER + 1):
+    with StalledConnections(system.port, kind, MAX_PER_CALLER + 1):
         assert all(is_up(system) for _ in range(5))
 
 
 def test_proxies_of_ours_may_have_any_number(serve: Serve) -> None:
     system = serve(WEB_PATIENCE_SECONDS=FOR_EVER, TRUSTED_PROXIES="1")
 
-    with StalledConnections(system.port, "half a head", MOST_OF_ONE_CALLER + MANY) as stalled:
+    with StalledConnections(system.port, "half a head", MAX_PER_CALLER + MANY) as stalled:
         # It comes after all of them, in the only process.
         assert is_up(system)
-        assert stalled.held == MOST_OF_ONE_CALLER + MANY
+        assert stalled.held == MAX_PER_CALLER + MANY
 
 
 def test_whoever_waits_longest_goes_where_there_are_too_many_of_all(serve: Serve) -> None:
@@ -134,7 +134,7 @@ def test_who_comes_next_is_served_although_others_have_all_that_there_are(serve:
 def test_a_byte_that_is_sent_as_urgent_is_one_like_the_others(serve: Serve) -> None:
     system = serve(WEB_PATIENCE_SECONDS=FOR_EVER)
 
-    with socket.create_connection((LOOPBACK, system.port), timeout=LONGEST_WAIT_SECONDS) as connection:
+    with socket.create_connection((LOOPBACK, system.port), timeout=MAX_WAIT_SECONDS) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ")
         connection.send(b"u", socket.MSG_OOB)
         assert is_up(system)  # by the only process, which has what came before
@@ -146,7 +146,7 @@ def test_a_byte_that_is_sent_as_urgent_is_one_like_the_others(serve: Serve) -> N
 
 @contextmanager
 def connection_to(system: RunningSystem) -> Iterator[http.client.HTTPConnection]:
-    with closing(http.client.HTTPConnection(LOOPBACK, system.port, timeout=LONGEST_WAIT_SECONDS)) as connection:
+    with closing(http.client.HTTPConnection(LOOPBACK, system.port, timeout=MAX_WAIT_SECONDS)) as connection:
         yield connection
 
 
@@ -170,7 +170,7 @@ def test_a_connection_goes_on_after_a_refusal_unless_the_answer_says_otherwise(s
 def test_who_is_sending_when_the_server_is_told_to_end_is_answered(serve: Serve) -> None:
     system = serve(WEB_PATIENCE_SECONDS="60")
 
-    with socket.create_connection((LOOPBACK, system.port), timeout=LONGEST_WAIT_SECONDS) as connection:
+    with socket.create_connection((LOOPBACK, system.port), timeout=MAX_WAIT_SECONDS) as connection:
         connection.sendall(b"POST /api/v1/orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{")
         assert is_up(system)  # by the only process, which therefore has what came before
         ending = threading.Thread(target=system.kill, args=["web", signal.SIGTERM])

@@ -139,7 +139,7 @@ def test_a_body_over_the_largest_size_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The other limit must not be the one that it meets.
-    for limit in ("LARGEST_BODY_BYTES", "LARGEST_MEDIA_BYTES"):
+    for limit in ("MAX_BODY_BYTES", "MAX_MEDIA_BYTES"):
         monkeypatch.setattr(client, limit, SMALL_BYTES if limit == wire.size_limit else 100 * SMALL_BYTES)
     body = json.dumps({"data": [], "filler": "x" * SMALL_BYTES}).encode()
     if encoding == "gzip":

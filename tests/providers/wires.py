@@ -82,7 +82,7 @@ class Wire:
     generate_route: str
     at_the_vendor: str = ""
     without_credit: type[ProviderError] = CreditExhausted
-    size_limit: str = "LARGEST_BODY_BYTES"
+    size_limit: str = "MAX_BODY_BYTES"
     #: Whether the vendor takes an id of ours.
     sends_token: bool = True
     #: The statuses that leave open whether a generation was carried out, and charged.
@@ -113,13 +113,13 @@ WIRES = {
         lost_by=frozenset({504}),
     ),
     # Its answer to an account without money is the one to a key without rights.
-    "speechkit-v1": Wire(SpeechKit, VOICE, "v1", without_credit=PermissionMissing, size_limit="LARGEST_MEDIA_BYTES"),
+    "speechkit-v1": Wire(SpeechKit, VOICE, "v1", without_credit=PermissionMissing, size_limit="MAX_MEDIA_BYTES"),
     "speechkit-v3": Wire(
         SpeechKit,
         replace(VOICE, model="dasha"),
         "v3",
         without_credit=PermissionMissing,
-        size_limit="LARGEST_MEDIA_BYTES",
+        size_limit="MAX_MEDIA_BYTES",
     ),
     "suno": Wire(Suno, SONG, "generate", sends_token=False, lost_by=LOST_BY, names_calls=False),
     "pika": Wire(Pika, CLIP, "submit", lost_by=LOST_BY, lists_in_public=True),

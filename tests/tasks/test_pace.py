@@ -72,7 +72,7 @@ def test_jobs_that_had_to_wait_are_looked_at_once_at_the_earliest_moment(
 
 def test_what_is_further_away_is_left_to_the_next_sweep(app: Flask) -> None:
     with app.app_context():
-        release_at(utc_now() + timedelta(seconds=pace.LONGEST_SECONDS + 1))
+        release_at(utc_now() + timedelta(seconds=pace.MAX_SECONDS + 1))
 
         assert app.extensions["pace"]["release"]._timer is None
 

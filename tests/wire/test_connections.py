@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HEADERS = [("X-Content-Type-Options", "nosniff")]
-LONGEST_WAIT_SECONDS = 60
+MAX_WAIT_SECONDS = 60
 GET = b"GET /secret HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 Ask = Callable[["WSGIApplication", socket.socket, bytes], bytes]
@@ -34,7 +34,7 @@ def ask() -> Iterator[Ask]:
         Listener(
             application,
             sock=listening,
-            limits=Limits(patience_seconds=LONGEST_WAIT_SECONDS, of_one_caller=10, of_all=10),
+            limits=Limits(patience_seconds=MAX_WAIT_SECONDS, of_one_caller=10, of_all=10),
             headers_of_refusals=HEADERS,
             connections=connections,
             dispatcher=dispatcher,

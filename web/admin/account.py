@@ -10,9 +10,15 @@ from wtforms import PasswordField
 from wtforms.validators import EqualTo, InputRequired
 
 from domain.accounts import administrators, open_sessions
-from domain.accounts.rules import ADVISED_PASSWORD, LONGEST_PASSWORD, SHORTEST_PASSWORD, PasswordFault, PasswordRefused
+from domain.accounts.rules import (
+    ADVISED_PASSWORD,
+    MAX_PASSWORD_LENGTH,
+    MIN_PASSWORD_LENGTH,
+    PasswordFault,
+    PasswordRefused,
+)
 from domain.db import db, reading, utc_now
-from domain.orders.queries import LARGEST_ID
+from domain.orders.queries import MAX_ID
 from web.admin.blueprint import blueprint
 from web.auth import known_devices, sessions
 from web.auth.rate_limits import PASSWORDS_OF_SESSION, keep_count, limiter
@@ -21,7 +27,7 @@ from web.typed_form import TypedForm
 
 log = structlog.get_logger(__name__)
 
-LENGTHS = {"shortest": SHORTEST_PASSWORD, "longest": LONGEST_PASSWORD, "advised": ADVISED_PASSWORD}
+LENGTHS = {"shortest": MIN_PASSWORD_LENGTH, "longest": MAX_PASSWORD_LENGTH, "advised": ADVISED_PASSWORD}
 FAULTS: dict[PasswordFault, LazyString] = {
     PasswordFault.LENGTH: _("The password must have %(shortest)s to %(longest)s characters.", **LENGTHS),
     PasswordFault.NOT_TEXT: _("The password is not text in UTF-8."),
@@ -85,7 +91,7 @@ def change_password() -> ResponseReturnValue:
     return _begin_anew()
 
 
-@blueprint.post(f"/account/sessions/<int(max={LARGEST_ID}):row_id>/end")
+@blueprint.post(f"/account/sessions/<int(max={MAX_ID}):row_id>/end")
 def end_session(row_id: int) -> ResponseReturnValue:
     """End one of one's own sessions; pressing twice is as good as once."""
     accept_form(())

@@ -34,7 +34,7 @@ def read_asked() -> Asked:
     """What the address of the present request asks for; 404 for an id that no order can have."""
     state = request.args.get("state", "")
     before = request.args.get("before", type=int)
-    if before is not None and not 0 < before <= queries.LARGEST_ID:
+    if before is not None and not 0 < before <= queries.MAX_ID:
         abort(404)
     return Asked(
         search.tidy(request.args.get("q", "")),

@@ -12,7 +12,7 @@ from wtforms.fields.core import Label
 from wtforms.widgets import CheckboxInput, Select, TextInput
 
 from domain.orders.rules import DEFAULT_LANGUAGE, LIMITS, MULTI_LINE, REQUIRED, Fault
-from domain.provider_configs.changes import LONGEST_MODEL
+from domain.provider_configs.changes import MAX_MODEL_LENGTH
 from providers.kinds import ProviderKind, StageType, allowed_providers
 from settings import current_settings
 from web.form_keys import FORM_KEY
@@ -92,7 +92,7 @@ class SectionForm(TypedForm):
         self.model.widget = TextInput()  # type: ignore[assignment]  # WTForms expects any callable
         self.model.render_kw = {
             "value": chosen,
-            "maxlength": LONGEST_MODEL,
+            "maxlength": MAX_MODEL_LENGTH,
             "autocomplete": "off",
             "autocapitalize": "none",
             "spellcheck": "false",

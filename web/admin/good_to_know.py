@@ -13,7 +13,7 @@ from domain.db import utc_now
 from settings import current_settings
 from web.admin.blueprint import blueprint
 
-MOST_TOKENS = 50
+MAX_TOKENS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class TokenShown:
 def good_to_know() -> str:
     """The page; it reads the settings, and from one query what the tokens may do."""
     scheme, _separator, file = current_settings().database_url.partition(":///")
-    now, rows = utc_now(), unrevoked_tokens(MOST_TOKENS)
+    now, rows = utc_now(), unrevoked_tokens(MAX_TOKENS)
     reads_all = next((row for row in rows if _reads_all(row, now)), None)
     return render_template(
         "admin/good_to_know.html",

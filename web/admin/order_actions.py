@@ -17,7 +17,7 @@ from web.admin.blueprint import blueprint
 from web.media_responses import send_media, send_text
 from web.middleware.strict_forms import accept_form
 
-ORDER = f"/orders/<int(max={queries.LARGEST_ID}):order_id>"
+ORDER = f"/orders/<int(max={queries.MAX_ID}):order_id>"
 
 
 @blueprint.post(f"{ORDER}/stages/<stage_type:stage_type>/retry")

@@ -47,7 +47,7 @@ def orders() -> str:
         is_cut_short=is_cut_short,
         is_moving=asked.before is None and any(map(_moves, found.orders)),
         states=list(OrderState),
-        longest_query=search.LONGEST_QUERY,
+        longest_query=search.MAX_QUERY_LENGTH,
         looked_at=format_decimal(search.LOOKED_AT),
         # Made once, and not once for each of a hundred stages.
         marks={pair: stage_mark(*pair) for pair in pairs},
@@ -76,7 +76,7 @@ def _find_page(asked: Asked) -> tuple[monitoring_stuck.Page, bool]:
     return monitoring_stuck.Page(page.orders, page.older_than, standing), is_cut_short
 
 
-@blueprint.get(f"/orders/<int(max={queries.LARGEST_ID}):order_id>")
+@blueprint.get(f"/orders/<int(max={queries.MAX_ID}):order_id>")
 def order(order_id: int) -> ResponseReturnValue:
     """One order; ``?part=stages`` is its changing part alone, for a page that keeps itself up to date.
 

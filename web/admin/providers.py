@@ -6,7 +6,7 @@ from collections.abc import Callable
 from flask import abort, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from domain.orders.queries import LARGEST_ID
+from domain.orders.queries import MAX_ID
 from domain.provider_configs import changes, history, overview
 from domain.provider_configs.changes import ChangeRefused, NewSettings
 from providers.kinds import ProviderKind, StageType
@@ -114,7 +114,7 @@ def import_env(stage_type: StageType) -> ResponseReturnValue:
 def section_history(stage_type: StageType) -> str:
     """Who changed what in the section, and what its checks have found, newest first."""
     before = request.args.get("before", type=int)
-    entries = history.page_of(stage_type, HISTORY_PAGE + 1, before if before and 0 < before <= LARGEST_ID else None)
+    entries = history.page_of(stage_type, HISTORY_PAGE + 1, before if before and 0 < before <= MAX_ID else None)
     older = entries[HISTORY_PAGE - 1].id if len(entries) > HISTORY_PAGE else None
     return render_template(
         "admin/history.html",

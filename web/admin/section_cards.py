@@ -24,7 +24,7 @@ from web.key_places import KeyPlace, key_places
 ANSWER = "section_answer"
 #: Since when before its end a model is warned of.
 END_IS_NEAR = timedelta(days=30)
-LONGEST_KEPT = 200
+MAX_KEPT_LENGTH = 200
 #: Of new settings: their key was accepted.
 MODEL_REASONS = (Reason.MODEL_NOT_LISTED, Reason.MODEL_NOT_FOUND, Reason.MODEL_NOT_CHOSEN, Reason.MODEL_UNFIT)
 #: Of settings that have no list: another model, or a first one, is the way out.
@@ -136,9 +136,9 @@ def keep_answer(answer: Answer) -> None:
         "code": answer.code,
         "refused": answer.refused,
         "field": answer.field,
-        "facts": {name: str(value)[:LONGEST_KEPT] for name, value in (answer.facts or {}).items()},
+        "facts": {name: str(value)[:MAX_KEPT_LENGTH] for name, value in (answer.facts or {}).items()},
         "provider_kind": answer.provider_kind if answer.provider_kind in ProviderKind.__members__ else "",
-        "model": answer.model[:LONGEST_KEPT],
+        "model": answer.model[:MAX_KEPT_LENGTH],
     }
 
 

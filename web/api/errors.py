@@ -15,7 +15,7 @@ from web.api.schemas import ErrorAnswer, ErrorBody
 RETRY_AFTER = {"too_many_unknown_tokens": 60, "database_away": 5, "media_away": 5, "storage_full": 60}
 #: What tells it too, each time anew.
 TELL_WHEN = {*RETRY_AFTER, "quota_used_up"}
-LONGEST_FIELD = 100
+MAX_FIELD_LENGTH = 100
 
 FAULTS: dict[str, tuple[HTTPStatus, LazyString]] = {
     "token_missing": (HTTPStatus.UNAUTHORIZED, _("Send an API token: “Authorization: Bearer …”.")),
@@ -121,7 +121,7 @@ def error_answer(
 ) -> Response:
     """An error in the API's shape. ``field`` may come from the request: half a surrogate pair cannot be sent back."""
     if field is not None:
-        field = field[:LONGEST_FIELD].encode(errors="replace").decode()
+        field = field[:MAX_FIELD_LENGTH].encode(errors="replace").decode()
     body = ErrorAnswer(error=ErrorBody(code=code, message=message, field=field))
     response = Response(body.model_dump_json(), status=status, mimetype="application/json")
     response.headers.update(headers or {})

@@ -142,7 +142,7 @@ def _reached(order_id: str) -> Order:
 def number_of(order_id: str) -> int:
     """The number that an address names; 0, which no order has, for anything else."""
     number = int(order_id) if order_id.isascii() and order_id.isdecimal() and len(order_id) < 20 else 0
-    return number if number <= queries.LARGEST_ID else 0
+    return number if number <= queries.MAX_ID else 0
 
 
 def answer(body: BaseModel, status: int = 200) -> Response:

@@ -5,10 +5,10 @@ from typing import Any, NoReturn
 
 from flask import request
 
-from domain.orders.placing import LONGEST_IDEMPOTENCY_KEY
+from domain.orders.placing import MAX_IDEMPOTENCY_KEY_LENGTH
 from web.api.errors import ApiFault
 
-LARGEST_BODY_BYTES = 256 * 1024
+MAX_BODY_BYTES = 256 * 1024
 
 
 def read_json_object() -> dict[str, Any]:
@@ -18,10 +18,10 @@ def read_json_object() -> dict[str, Any]:
     """
     if request.mimetype != "application/json":
         raise ApiFault("not_sent_as_json", "Content-Type")
-    request.max_content_length = LARGEST_BODY_BYTES
+    request.max_content_length = MAX_BODY_BYTES
     raw = request.get_data(cache=False)
     # A chunked body is cut off at the limit in silence (Werkzeug 3.1.9, LimitedStream.readall).
-    if len(raw) >= LARGEST_BODY_BYTES:
+    if len(raw) >= MAX_BODY_BYTES:
         raise ApiFault("too_large")
     try:
         body = json.loads(raw.decode(), parse_constant=_refuse_constant, object_pairs_hook=_without_doubles)
@@ -38,7 +38,7 @@ def read_idempotency_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
-    if not 1 <= len(key.strip()) <= LONGEST_IDEMPOTENCY_KEY or not all(" " <= character <= "~" for character in key):
+    if not 1 <= len(key.strip()) <= MAX_IDEMPOTENCY_KEY_LENGTH or not all(" " <= character <= "~" for character in key):
         raise ApiFault("idempotency_key_unfit", "Idempotency-Key")
     return key.strip()
 

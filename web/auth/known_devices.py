@@ -24,7 +24,7 @@ from web.config import is_https
 LIVES = timedelta(days=180)
 INVITATION_LIVES = timedelta(minutes=15)
 #: So many people may share a browser and each be known on it.
-MOST_NAMES = 4
+MAX_NAMES = 4
 BETWEEN = ":"
 
 
@@ -65,7 +65,7 @@ def add_mark(response: Response, mark: str) -> None:
     marks = [mark, *(each for each in _marks() if each != mark)]
     response.set_cookie(
         cookie_name(),
-        BETWEEN.join(marks[:MOST_NAMES]),
+        BETWEEN.join(marks[:MAX_NAMES]),
         max_age=LIVES,
         secure=is_https(settings),
         httponly=True,
@@ -97,7 +97,7 @@ def cookie_name() -> str:
 
 
 def _marks() -> list[str]:
-    return [each for each in request.cookies.get(cookie_name(), "").split(BETWEEN)[:MOST_NAMES] if each]
+    return [each for each in request.cookies.get(cookie_name(), "").split(BETWEEN)[:MAX_NAMES] if each]
 
 
 def _find_device(username: str) -> str:

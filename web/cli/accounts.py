@@ -3,12 +3,12 @@
 import click
 
 from domain.accounts import administrators
-from domain.accounts.rules import ADVISED_PASSWORD, SHORTEST_PASSWORD, AccountRefused, PasswordRefused
+from domain.accounts.rules import ADVISED_PASSWORD, MIN_PASSWORD_LENGTH, AccountRefused, PasswordRefused
 from settings import current_settings
 from web.auth.known_devices import INVITATION_LIVES, invitation
 from web.cli.output import DatabaseGroup, Refused, echo, print_table, read_secret
 
-PASSWORD_PROMPT = f"Password of {SHORTEST_PASSWORD} characters or more, better {ADVISED_PASSWORD}"
+PASSWORD_PROMPT = f"Password of {MIN_PASSWORD_LENGTH} characters or more, better {ADVISED_PASSWORD}"
 
 admin_commands = DatabaseGroup("admin", help="Administrators: who signs in to the pages.")
 

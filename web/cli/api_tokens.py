@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from domain.accounts import api_tokens as tokens
-from domain.accounts.api_tokens import MOST_ORDERS_PER_DAY, ApiToken, Rights, Scope, Standing
+from domain.accounts.api_tokens import MAX_ORDERS_PER_DAY, ApiToken, Rights, Scope, Standing
 from domain.accounts.rules import AccountRefused
 from domain.calendar import day_of
 from domain.db import utc_now
@@ -30,7 +30,7 @@ ends_option = click.option(
 )
 quota_option = click.option(
     "--orders-per-day",
-    type=click.IntRange(1, MOST_ORDERS_PER_DAY),
+    type=click.IntRange(1, MAX_ORDERS_PER_DAY),
     help="How many orders it may place from midnight to midnight, in the time zone of TIME_ZONE.",
 )
 

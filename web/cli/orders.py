@@ -14,7 +14,7 @@ from providers.kinds import StageType
 from tasks.messages import send_stages
 from web.cli.output import DatabaseGroup, Refused, echo, print_json, print_table, shown
 
-ORDER_ID = click.IntRange(1, queries.LARGEST_ID)
+ORDER_ID = click.IntRange(1, queries.MAX_ID)
 STAGE = click.Choice([stage_type.value for stage_type in StageType], case_sensitive=False)
 
 orders = DatabaseGroup("orders", help="Orders: look at them, retry what failed, erase them.")

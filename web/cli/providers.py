@@ -7,7 +7,7 @@ import click
 from flask_babel import force_locale
 
 from domain.db import reading
-from domain.orders.queries import LARGEST_ID
+from domain.orders.queries import MAX_ID
 from domain.provider_configs import overview
 from domain.provider_configs.changes import (
     ChangeRefused,
@@ -151,7 +151,7 @@ def restore_section(stage: str) -> None:
 @providers.command("history")
 @click.argument("stage", type=STAGE)
 @click.option("--limit", type=click.IntRange(1, 1000), default=25, show_default=True, help="How many.")
-@click.option("--before", type=click.IntRange(1, LARGEST_ID), help="Only entries with a smaller id: the next page.")
+@click.option("--before", type=click.IntRange(1, MAX_ID), help="Only entries with a smaller id: the next page.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def show_history(stage: str, limit: int, before: int | None, as_json: bool) -> None:
     """Show who changed what in STAGE, and what its checks have found, newest first.

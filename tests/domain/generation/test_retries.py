@@ -7,7 +7,7 @@ import pytest
 
 from domain.db import db, utc_now
 from domain.generation import retries
-from domain.generation.retries import LONGEST_HINT
+from domain.generation.retries import MAX_HINT
 from domain.orders.models import OrderState, Stage, StageState
 from domain.provider_configs.release import BACKOFF
 from providers.errors import ContentBlocked, InvalidResponse, RateLimited, Unavailable
@@ -142,7 +142,7 @@ def test_a_failure_that_passes_is_waited_out_for_longer_each_time(failures: int,
 
 @pytest.mark.parametrize(
     ("hint", "wait"),
-    [(9, BACKOFF[0]), (11, timedelta(seconds=11)), (3600 * 5, LONGEST_HINT)],
+    [(9, BACKOFF[0]), (11, timedelta(seconds=11)), (3600 * 5, MAX_HINT)],
 )
 def test_a_provider_is_left_alone_for_as_long_as_it_asks_for_but_not_for_ever(hint: float, wait: timedelta) -> None:
     stage = in_hand()

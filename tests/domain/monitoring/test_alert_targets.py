@@ -161,7 +161,7 @@ def test_a_target_that_fails_is_asked_once_in_a_round(
 def test_a_target_that_never_answers_holds_up_no_other_one_and_takes_one_thread(
     change_settings: SET, open_target: Callable[..., Listener], clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alert_delivery, "LONGEST_SECONDS", 3)
+    monkeypatch.setattr(alert_delivery, "MAX_SECONDS", 3)
     listener = open_target()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         slow = SecretStr(f"json://127.0.0.1:{silent.getsockname()[1]}/?rto=600")
@@ -283,7 +283,7 @@ def test_a_service_that_needs_several_requests_makes_no_long_pauses_between_them
 def test_what_arrives_after_the_round_is_over_is_not_told_again(
     change_settings: SET, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch, by_webhook: bool
 ) -> None:
-    monkeypatch.setattr(alert_delivery, "LONGEST_SECONDS", 0.5)
+    monkeypatch.setattr(alert_delivery, "MAX_SECONDS", 0.5)
     answers = threading.Event()
     with Listener(answer=lambda _: 200 if answers.wait(60) else 500) as slow:
         if by_webhook:
@@ -395,7 +395,7 @@ def test_a_service_that_drips_is_hung_up_on(first: bytes) -> None:
 @on_one_database
 @pytest.mark.parametrize("first", [b"", b"220 ready\r\n"])
 def test_a_mail_server_that_drips_is_hung_up_on(monkeypatch: pytest.MonkeyPatch, first: bytes) -> None:
-    monkeypatch.setattr(alert_timeouts, "LONGEST_TALK_SECONDS", 0.5)
+    monkeypatch.setattr(alert_timeouts, "MAX_TALK_SECONDS", 0.5)
 
     with dripping_server(first, b"2") as (port, hung_up):
         begin_to_send(f"mailto://anna:{MARK}@127.0.0.1:{port}/?from=a@example.org&to=b@example.org")

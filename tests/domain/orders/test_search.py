@@ -95,7 +95,7 @@ def test_a_number_finds_its_order_however_old_it_is(app: Flask, orders: None) ->
 
 
 def test_only_the_beginning_of_a_long_query_counts() -> None:
-    assert tidy(" а\x00\nб " + "в" * 10_000) == "а б " + "в" * (orders_search.LONGEST_QUERY - len(" а\x00\nб "))
+    assert tidy(" а\x00\nб " + "в" * 10_000) == "а б " + "в" * (orders_search.MAX_QUERY_LENGTH - len(" а\x00\nб "))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.secrets.api_keys import LONGEST_KEY, InvalidKey, clean
+from domain.secrets.api_keys import MAX_KEY_LENGTH, InvalidKey, clean
 from domain.secrets.key_derivation import DISTINCT_CHARACTERS, is_passphrase
 from domain.secrets.vault import KeyContext, Unreadable, Vault, Why, key_id_of
 from providers.kinds import ProviderKind, StageType
@@ -53,7 +53,7 @@ def test_the_first_and_the_last_visible_character_of_ascii_may_be_in_a_key(key: 
 
 
 def test_a_key_of_the_greatest_length_is_one() -> None:
-    assert clean("k" * LONGEST_KEY) == "k" * LONGEST_KEY
+    assert clean("k" * MAX_KEY_LENGTH) == "k" * MAX_KEY_LENGTH
 
 
 @pytest.mark.parametrize(

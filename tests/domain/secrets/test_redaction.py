@@ -126,7 +126,7 @@ def test_the_shortest_text_that_counts_as_a_secret_is_hidden() -> None:
 def test_keys_that_were_not_used_for_longest_are_forgotten_and_secrets_of_the_environment_never(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("domain.secrets.redaction.MOST_KEYS", 20)
+    monkeypatch.setattr("domain.secrets.redaction.MAX_KEYS", 20)
     knows = Redactor()
     knows.know_environment(["secret-of-the-environment"])
     knows.know("first-fake-key")

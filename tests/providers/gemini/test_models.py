@@ -9,9 +9,9 @@ import pytest
 
 from providers.errors import InvalidResponse, RateLimited, Unavailable
 from providers.gemini import adapter as gemini_adapter
-from providers.gemini.adapter import MOST_PAGES, Gemini
+from providers.gemini.adapter import MAX_PAGES, Gemini
 from providers.gemini.models import text_models
-from providers.http.answers import MOST_MODELS
+from providers.http.answers import MAX_MODELS
 from providers.kinds import StageType
 from tests.emulator.gemini import GeminiRoom
 from tests.emulator.gemini_answers import Model
@@ -94,7 +94,7 @@ def test_a_list_without_an_end_is_given_up(gemini: Gemini, gemini_room: GeminiRo
     with pytest.raises(InvalidResponse, match="endless list"):
         gemini.list_models(StageType.POEM)
 
-    assert len(emulator.requests) == MOST_PAGES
+    assert len(emulator.requests) == MAX_PAGES
 
 
 def test_a_list_in_slow_pages_has_one_deadline(
@@ -103,7 +103,7 @@ def test_a_list_in_slow_pages_has_one_deadline(
     # By the clock of the adapter the first page has taken all the time that there was.
     took = iter([0, Gemini.check_seconds])
     monkeypatch.setattr(gemini_adapter, "time", SimpleNamespace(monotonic=lambda: next(took)))
-    monkeypatch.setattr(gemini_adapter, "SHORTEST_SECONDS", 0.05)
+    monkeypatch.setattr(gemini_adapter, "MIN_SECONDS", 0.05)
     gemini_room.fail("models", shape="endless")
     gemini_room.fail("models", shape="endless", delay=5, times=None)
 
@@ -127,7 +127,7 @@ def test_a_page_that_nobody_can_ask_for_fails_the_list(
 
 
 def test_pages_of_more_than_anybody_reads_are_no_list(gemini: Gemini, gemini_room: GeminiRoom) -> None:
-    half = MOST_MODELS // 2 + 1
+    half = MAX_MODELS // 2 + 1
     for page in range(2):
         rows = [
             {"name": f"models/gemini-{page}-{number}", "supportedGenerationMethods": ["generateContent"]}

@@ -109,7 +109,7 @@ def test_a_request_id_that_is_none_is_left_out(emulator: Emulator, value: str) -
 
 def test_a_body_of_the_largest_size_is_read(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     body = json.dumps({"filler": "x" * 1000})
-    monkeypatch.setattr(client, "LARGEST_BODY_BYTES", len(body))
+    monkeypatch.setattr(client, "MAX_BODY_BYTES", len(body))
     provider = open_http(emulator.base_url(KIND))
 
     emulator.openai.fail(status=200, body=body)
@@ -282,9 +282,9 @@ def test_bytes_go_out_and_come_back_as_they_are(emulator: Emulator) -> None:
 
 
 def test_media_may_be_larger_than_a_message(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (client.LARGEST_BODY_BYTES, client.LARGEST_MEDIA_BYTES) == (5 * 1024**2, 20 * 1024**2)
-    monkeypatch.setattr(client, "LARGEST_BODY_BYTES", 10)
-    monkeypatch.setattr(client, "LARGEST_MEDIA_BYTES", 1000)
+    assert (client.MAX_BODY_BYTES, client.MAX_MEDIA_BYTES) == (5 * 1024**2, 20 * 1024**2)
+    monkeypatch.setattr(client, "MAX_BODY_BYTES", 10)
+    monkeypatch.setattr(client, "MAX_MEDIA_BYTES", 1000)
 
     emulator.openai.fail(status=200, body="x" * 1000)
     assert len(post_bytes(emulator.base_url(KIND)).body) == 1000

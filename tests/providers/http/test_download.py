@@ -185,7 +185,7 @@ def test_a_host_that_always_breaks_off_is_left_in_the_end(fetch: Fetch, host: Fi
     with pytest.raises(Unavailable, match="connection cut") as caught:
         fetch(f"{host.url}?{SECRET}")
 
-    assert len(host.calls) == room.MOST_CONNECTIONS
+    assert len(host.calls) == room.MAX_CONNECTIONS
     assert_tells_nothing(caught.value)
 
 
@@ -242,7 +242,7 @@ def test_another_status_is_no_file(
     assert caught.value.retry_after == wait
 
 
-@pytest.mark.parametrize("size", [str(room.LARGEST_BYTES + 1), "9" * 5000])
+@pytest.mark.parametrize("size", [str(room.MAX_BYTES + 1), "9" * 5000])
 def test_a_file_that_says_that_it_is_too_large_is_not_begun(fetch: Fetch, host: FileHost, size: str) -> None:
     host.pages["/file"] = lambda _: Response(host.counted(repeat(MP3)), 200, {"Content-Length": size})
 
@@ -264,20 +264,20 @@ def test_the_body_of_a_redirect_is_not_read(fetch: Fetch, host: FileHost) -> Non
 def test_a_file_that_does_not_end_is_left_at_the_limit(
     fetch: Fetch, host: FileHost, file: io.BytesIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "LARGEST_BYTES", 5 * MEGABYTE)
+    monkeypatch.setattr(room, "MAX_BYTES", 5 * MEGABYTE)
     host.pages["/file"] = lambda _: in_pieces(host.counted(MP3[:MEGABYTE] for _ in range(200)))
 
     with pytest.raises(InvalidResponse, match="too large"):
         fetch()
 
-    assert len(file.getvalue()) <= room.LARGEST_BYTES
+    assert len(file.getvalue()) <= room.MAX_BYTES
     assert host.sent < 20 * MEGABYTE
 
 
 def test_a_file_of_the_largest_size_is_taken(
     fetch: Fetch, host: FileHost, file: io.BytesIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "LARGEST_BYTES", len(MP3))
+    monkeypatch.setattr(room, "MAX_BYTES", len(MP3))
 
     assert_whole(fetch(), file)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from providers.base import MediaLink
-from providers.pika.clips import LONGEST_PROMPT, clip_of, clip_payload, prompt_of
+from providers.pika.clips import MAX_PROMPT_LENGTH, clip_of, clip_payload, prompt_of
 from tests.providers.wires import CLIP
 
 
@@ -14,15 +14,15 @@ def test_a_long_poem_is_cut_after_a_whole_line() -> None:
 
     prompt = prompt_of(replace(CLIP, poem=f"{line}\n\n" * 100))
 
-    assert len(prompt) <= LONGEST_PROMPT
-    assert len(prompt) > LONGEST_PROMPT - len(line) - 2
+    assert len(prompt) <= MAX_PROMPT_LENGTH
+    assert len(prompt) > MAX_PROMPT_LENGTH - len(line) - 2
     assert prompt.endswith(line)
 
 
 def test_a_poem_of_one_endless_line_still_gives_a_prompt() -> None:
     prompt = prompt_of(replace(CLIP, poem="слово" * 1000))
 
-    assert len(prompt) <= LONGEST_PROMPT
+    assert len(prompt) <= MAX_PROMPT_LENGTH
     assert prompt.endswith("слово")
 
 
@@ -31,7 +31,7 @@ def test_the_longest_brief_leaves_room_for_the_poem() -> None:
 
     prompt = prompt_of(replace(CLIP, brief=brief, poem="Первая строка.\nВторая строка."))
 
-    assert len(prompt) <= LONGEST_PROMPT
+    assert len(prompt) <= MAX_PROMPT_LENGTH
     assert prompt.endswith("Первая строка.\nВторая строка.")
     assert "юбилей юбилей" in prompt
 

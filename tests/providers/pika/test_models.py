@@ -6,7 +6,7 @@ import pytest
 
 from providers.base import Credentials
 from providers.errors import CreditExhausted, InvalidResponse
-from providers.http.answers import MOST_MODELS
+from providers.http.answers import MAX_MODELS
 from providers.kinds import ProviderKind, StageType
 from providers.pika.adapter import Pika
 from tests.emulator.pika import EARLY_ACCESS, PikaRoom
@@ -90,7 +90,7 @@ def test_half_a_catalogue_is_none(pika: Pika, room: PikaRoom, rows: Any) -> None
 
 def test_a_catalogue_of_more_than_anybody_reads_is_none(pika: Pika, room: PikaRoom) -> None:
     films = {"category": "video", "function": "text-to-video"}
-    rows = [{**films, "api_id": f"pika/{number}"} for number in range(MOST_MODELS + 1)]
+    rows = [{**films, "api_id": f"pika/{number}"} for number in range(MAX_MODELS + 1)]
     room.fail("catalogue", status=200, body={"apis": rows})
 
     with pytest.raises(InvalidResponse, match="too many models"):

@@ -255,7 +255,7 @@ def test_the_time_for_an_answer_is_one_for_all_parts(
     # By the clock of the adapter the first part has taken all the time that there was.
     took = iter([0, SpeechKit.generation_seconds])
     monkeypatch.setattr(adapter, "time", SimpleNamespace(monotonic=lambda: next(took)))
-    monkeypatch.setattr(adapter, "_SHORTEST_SECONDS", 0.05)
+    monkeypatch.setattr(adapter, "_MIN_SECONDS", 0.05)
     room.fail("v1", delay=0)  # the first part goes well
     room.fail("v1", delay=5, times=None)
 

@@ -8,7 +8,7 @@ import pytest
 
 from providers.base import Credentials
 from providers.errors import InvalidResponse, KeyRejected
-from providers.http.answers import MOST_MODELS
+from providers.http.answers import MAX_MODELS
 from providers.kinds import ProviderKind, StageType
 from providers.yandex_gpt.adapter import YandexGPT
 from providers.yandex_gpt.models import folder_of, text_models
@@ -160,7 +160,7 @@ def test_half_a_list_is_no_list(yandex: YandexGPT, yandex_room: YandexGPTRoom, a
 
 @ASKS
 def test_a_list_of_more_than_anybody_reads_is_none(yandex: YandexGPT, yandex_room: YandexGPTRoom, ask: Ask) -> None:
-    rows = [{"id": f"gpt://{FOLDER}/{number}"} for number in range(MOST_MODELS + 1)]
+    rows = [{"id": f"gpt://{FOLDER}/{number}"} for number in range(MAX_MODELS + 1)]
     yandex_room.fail("models", status=200, body={"data": rows})
 
     with pytest.raises(InvalidResponse, match="too many models"):

@@ -117,7 +117,7 @@ def post_an_alert(house: House) -> str:
     settings = house.app.config["SETTINGS"]
     with Listener() as listener, pytest.MonkeyPatch.context() as patched:
         patched.setattr(alert_delivery, "TIMEOUT_SECONDS", 60)
-        patched.setattr(alert_delivery, "LONGEST_SECONDS", 60)
+        patched.setattr(alert_delivery, "MAX_SECONDS", 60)
         patched.setitem(
             house.app.config, "SETTINGS", settings.model_copy(update={"alert_webhook_url": SecretStr(listener.url)})
         )

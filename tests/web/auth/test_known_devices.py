@@ -439,4 +439,4 @@ def test_a_browser_keeps_the_marks_of_four_people_at_the_most(app: Flask, new_de
             administrators.create_administrator(name, NEW)
         assert device.gets_in(name=name, password=NEW)
 
-    assert device.mark.count(known_devices.BETWEEN) == known_devices.MOST_NAMES - 1
+    assert device.mark.count(known_devices.BETWEEN) == known_devices.MAX_NAMES - 1

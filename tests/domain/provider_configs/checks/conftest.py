@@ -8,7 +8,7 @@ from tests.domain.provider_configs.checks.openai_section import KEY, OTHER_KEY
 from tests.emulator.server import Emulator
 
 #: Far more than all checks of a test take together.
-MOST_NAPS = 100
+MAX_NAPS = 100
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     def sleep(seconds: float) -> None:
         slept.append(seconds)
-        assert len(slept) < MOST_NAPS, "this check does not end"
+        assert len(slept) < MAX_NAPS, "this check does not end"
 
     monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=sleep))
     return slept
