@@ -58,4 +58,4 @@ def _look() -> None:
             alert_delivery.deliver(now)
     except SQLAlchemyError as error:
         db.session.rollback()
-        log.warning("database away, workers not looked for", error=type(error).__name__)
+        log.warning("database away, workers not checked", error=type(error).__name__)

@@ -84,4 +84,4 @@ class _Timer:
                 self._ring()
             except SQLAlchemyError as error:
                 db.session.rollback()
-                log.warning("database away, nobody was let go", error=type(error).__name__)
+                log.warning("database away, release skipped", error=type(error).__name__)

@@ -54,9 +54,9 @@ def stand_in_for_beat() -> bool:
         db.session.rollback()
     except SQLAlchemyError as error:
         db.session.rollback()
-        log.warning("database away, beat not looked for", error=type(error).__name__)
+        log.warning("database away, beat not checked", error=type(error).__name__)
         return False
     if heard_at is not None and abs(utc_now() - heard_at) < silence:
         return False
-    log.warning("no beat is heard, its messages are sent by this worker", since=heard_at and heard_at.isoformat())
+    log.warning("beat missing, its messages are sent by this worker", since=heard_at and heard_at.isoformat())
     return send_what_beat_sends()

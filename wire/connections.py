@@ -237,7 +237,7 @@ class Listener(TcpWSGIServer):
         for each in overdue:
             each.handle_close()
         if slow:
-            log.info("hung up on slow clients", number=len(slow), addresses=sorted(set(slow))[:FEW])
+            log.info("slow clients disconnected", number=len(slow), addresses=sorted(set(slow))[:FEW])
 
     def end(self) -> None:
         """Take no new connection; each one gets the answer it waits for, and is told that it is the last one."""

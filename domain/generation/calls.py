@@ -116,7 +116,7 @@ def take(stage_id: int) -> Call | Held | None:
         return None
     if stage.stage_type is not StageType.POEM and not can_be_kept:
         # Before anything is paid for: a work that cannot be stored would be lost.
-        log.warning("a work could not be kept, not begun", stage_id=stage_id, stage_type=stage.stage_type)
+        log.warning("media store full or away, generation not started", stage_id=stage_id, stage_type=stage.stage_type)
         retries.queue_again(stage, now, StageReason.STORAGE_FULL, NO_ROOM_PAUSE)
         db.session.commit()
         return None

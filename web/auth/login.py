@@ -141,7 +141,7 @@ def _lead_to_login(*, forget: bool) -> Response:
 def _let_in(invitation: str) -> ResponseReturnValue:
     response = redirect(url_for("auth.login"), code=303)
     if known_devices.accept_invitation(response, invitation):
-        log.info("a device was let in", address=request.remote_addr)
+        log.info("device admitted", address=request.remote_addr)
         flash(gettext("This device is known now. Sign in."), "success")
     else:
         log_refusal("invitation", "unknown")
