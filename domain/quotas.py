@@ -1,8 +1,8 @@
 """How many calls and jobs each provider may have now, across all workers and machines.
 
 The row of a provider is the only place that counts, locked for the moment of a claim: exact, and no loss of Redis
-touches it (docs/decisions/0009). Whoever may not call now is held: its stage stays queued, no worker sleeps for it and
-no message lies in a queue for it; ``letting_go`` lets the oldest go as soon as their provider takes more.
+touches it (docs/decisions/0009). Whoever may not call now is throttled: its stage stays queued, no worker sleeps for it
+and no message lies in a queue for it; ``letting_go`` lets the oldest go as soon as their provider takes more.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.db import Base, UtcDateTime, db, enum_type, utc_now
 from domain.orders.models import Attempt, AttemptState, Stage
-from domain.orders.throttled_stages import is_held, on_their_way
+from domain.orders.throttled_stages import is_throttled, on_their_way
 from providers.base import Limits
 from providers.kinds import ProviderKind
 from providers.registry import ADAPTERS
@@ -91,7 +91,7 @@ def limits_of(kind: ProviderKind) -> Limits:
 def take_call(stage: Stage, kind: ProviderKind) -> Grant:
     """Whether the call of ``stage`` may be made now; then it is counted.
 
-    Older stages that are held go first. Locks the provider's row until the caller commits.
+    Older stages that are throttled go first. Locks the provider's row until the caller commits.
     """
     limits = limits_of(kind)
     asked = {"stage_id": stage.id, "of_type": stage.stage_type, "of_kind": kind}
@@ -114,7 +114,7 @@ def take_call(stage: Stage, kind: ProviderKind) -> Grant:
 
 #: One question instead of two to a provider without limits, as most claims are of such.
 _MUST_QUEUE = select(
-    exists().where(*is_held(), Stage.stage_type == bindparam("of_type"), Stage.id < bindparam("stage_id")),
+    exists().where(*is_throttled(), Stage.stage_type == bindparam("of_type"), Stage.id < bindparam("stage_id")),
     select(Quota.closed_until).where(Quota.provider_kind == bindparam("of_kind")).scalar_subquery(),
 )
 
@@ -165,14 +165,14 @@ def acquire_polls(kind: ProviderKind, wanted: int) -> Grant:
     recent, looks = _recent(quota.calls, limits, now), _recent(quota.looks, limits, now)
     submits = db.session.scalars(on_their_way(Stage.provider_kind == kind, now)).one()
     granted = min(wanted, limits.calls - len(recent) - submits)
-    held = db.session.scalar(select(exists().where(*is_held(), Stage.provider_kind == kind)))
+    throttled = db.session.scalar(select(exists().where(*is_throttled(), Stage.provider_kind == kind)))
     share = max(1, int(limits.calls * SHARE_OF_LOOKS))
-    if held:
+    if throttled:
         granted = min(granted, share - len(looks))
     made = [now.timestamp()] * max(granted, 0)
     quota.calls, quota.looks = [*recent, *made], [*looks, *made]
     if len(made) < wanted:
-        counting = quota.looks[-share:] if held else quota.calls[-limits.calls :]
+        counting = quota.looks[-share:] if throttled else quota.calls[-limits.calls :]
         again_at = _expiry(counting[0], limits) if counting else None
     return Grant(len(made), now.timestamp(), again_at)
 

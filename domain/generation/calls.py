@@ -86,13 +86,13 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Throttled:
     """A stage whose provider takes no call now: ``again_at`` is when the oldest of them may go."""
 
     again_at: datetime
 
 
-def take(stage_id: int) -> Call | Held | None:
+def take(stage_id: int) -> Call | Throttled | None:
     """Claim the stage and prepare its call; None when there is nothing to call. Commits."""
     now, can_be_kept = utc_now(), works.can_be_kept()
     stage = stages.claim(stage_id, now)
@@ -122,8 +122,8 @@ def take(stage_id: int) -> Call | Held | None:
         return None
     grant = quotas.take_call(stage, config.provider_kind)
     if not grant.calls:
-        _hold(stage, config.provider_kind, now)
-        return Held(grant.again_at or now)
+        _throttle(stage, config.provider_kind, now)
+        return Throttled(grant.again_at or now)
     call = replace(_call_of(stage, order, poem, config), counted_at=grant.counted_at)
     if call.model:
         call = _write_attempt(call)
@@ -131,7 +131,7 @@ def take(stage_id: int) -> Call | Held | None:
     return call
 
 
-def _hold(stage: Stage, kind: ProviderKind, now: datetime) -> None:
+def _throttle(stage: Stage, kind: ProviderKind, now: datetime) -> None:
     stages.transition(
         stage,
         {StageState.RUNNING},

@@ -9,7 +9,7 @@ import time
 import structlog
 
 from domain.generation import calls, outcomes, submit
-from domain.generation.calls import Call, Held
+from domain.generation.calls import Call, Throttled
 from domain.generation.outcomes import Outcome
 from domain.orders import leases, works
 from domain.orders.leases import Lease
@@ -30,7 +30,7 @@ def generate(stage_id: int) -> Outcome:
     call = calls.take(stage_id)
     if call is None:
         return Outcome()
-    if isinstance(call, Held):
+    if isinstance(call, Throttled):
         return Outcome(again_at=call.again_at)
     with leases.renewed((call.id, call.claim), asked_at=asked_at) as [lease]:
         if runs_jobs(call.config.provider_kind):

@@ -44,7 +44,7 @@ ACCEPTING_STATES = (*retries.IN_FLIGHT, StageState.QUEUED, StageState.ATTENTION)
 class Outcome:
     """What has to be told to the workers now that stages have moved.
 
-    ``again_at`` is when to look for stages that are held by their provider's pace (``domain/quotas.py``).
+    ``again_at`` is when to look for stages that their provider's pace throttles (``domain/quotas.py``).
     """
 
     ready: list[Ready] = field(default_factory=list)

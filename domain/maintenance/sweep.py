@@ -148,8 +148,8 @@ def _lost_messages(now: datetime, waiting_messages: int) -> list[Ready]:
 
 def _due(now: datetime) -> Select[int]:
     """The ids of the stages that wait for nothing but a worker."""
-    held = Stage.reason.is_not_distinct_from(StageReason.THROTTLED)
-    return select(Stage.id).where(Stage.state == StageState.QUEUED, Stage.due_at <= now, not_(held))
+    throttled = Stage.reason.is_not_distinct_from(StageReason.THROTTLED)
+    return select(Stage.id).where(Stage.state == StageState.QUEUED, Stage.due_at <= now, not_(throttled))
 
 
 def _sent_now(due: Select[int], now: datetime) -> list[Ready]:

@@ -10,7 +10,7 @@ from domain.db import db
 from domain.monitoring import stuck
 from domain.monitoring.stuck import StuckStage
 from domain.orders.models import Stage
-from domain.orders.throttled_stages import is_held
+from domain.orders.throttled_stages import is_throttled
 from providers.kinds import StageType
 
 #: As many stages as are looked at; with more, the numbers are the least that there are.
@@ -46,7 +46,7 @@ class WhatWaits:
     """
 
     groups: list[Group]
-    held: dict[StageType, int]
+    throttled: dict[StageType, int]
     is_all: bool
 
 
@@ -54,8 +54,8 @@ def look(now: datetime) -> WhatWaits:
     """All of it, from two queries that look at so many stages at the most. Stored states only."""
     groups = [_group(row, now) for row in db.session.execute(_groups(now))]
     groups.sort(key=lambda group: -group.stages)
-    held = select(Stage.stage_type).where(*is_held()).limit(MOST).subquery()
-    rows = db.session.execute(select(held.c.stage_type, func.count()).group_by(held.c.stage_type))
+    throttled = select(Stage.stage_type).where(*is_throttled()).limit(MOST).subquery()
+    rows = db.session.execute(select(throttled.c.stage_type, func.count()).group_by(throttled.c.stage_type))
     numbers: dict[StageType, int] = {stage_type: number for stage_type, number in rows}  # noqa: C416  # as in tallies
     is_all = sum(group.stages for group in groups) < MOST and sum(numbers.values()) < MOST
     return WhatWaits(groups, {kind: numbers[kind] for kind in StageType if kind in numbers}, is_all)

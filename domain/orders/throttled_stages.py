@@ -11,7 +11,7 @@ from providers.kinds import StageType
 ON_ITS_WAY = timedelta(seconds=4)
 
 
-def is_held(stage_type: StageType | None = None) -> list[ColumnElement[bool]]:
+def is_throttled(stage_type: StageType | None = None) -> list[ColumnElement[bool]]:
     """What is true of held stages, of one type or of any."""
     of_type = [] if stage_type is None else [Stage.stage_type == stage_type]
     # Written out, as SQLite uses the index of those that are held for no parameter.

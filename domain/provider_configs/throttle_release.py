@@ -8,7 +8,7 @@ from sqlalchemy import exists, select, update
 from domain import quotas
 from domain.db import db, taken_once
 from domain.orders.models import Ready, Stage
-from domain.orders.throttled_stages import is_held, on_their_way
+from domain.orders.throttled_stages import is_throttled, on_their_way
 from domain.provider_configs.models import find
 from domain.provider_configs.resolver import environment_provider
 from providers.kinds import ProviderKind, StageType
@@ -26,7 +26,7 @@ def release_throttled(now: datetime) -> Released:
     """Let the oldest held stages go, as many as their providers take now; commits. Twice at once does no harm."""
     ready: list[Ready] = []
     times: list[datetime] = []
-    types = db.session.scalars(select(Stage.stage_type).distinct().where(*is_held())).all()
+    types = db.session.scalars(select(Stage.stage_type).distinct().where(*is_throttled())).all()
     for stage_type in types:
         going, again_at = _release(stage_type, now)
         ready += going
@@ -43,7 +43,7 @@ def _release(stage_type: StageType, now: datetime) -> tuple[list[Ready], datetim
         free -= db.session.scalars(on_their_way(Stage.stage_type == stage_type, now)).one()
     oldest = (
         select(Stage.id)
-        .where(*is_held(stage_type))
+        .where(*is_throttled(stage_type))
         .order_by(Stage.id)  # pragma: no mutate  # on SQLite they come in this order anyway, as their index has it
         .limit(max(min(free, quotas.BATCH), 0))
     )
@@ -55,7 +55,7 @@ def _release(stage_type: StageType, now: datetime) -> tuple[list[Ready], datetim
         .execution_options(synchronize_session=False)
     ).all()
     db.session.commit()
-    more = db.session.scalar(select(exists().where(*is_held(stage_type))))
+    more = db.session.scalar(select(exists().where(*is_throttled(stage_type))))
     return [Ready(stage_id, stage_type) for stage_id in sorted(rows)], again_at if more else None
 
 

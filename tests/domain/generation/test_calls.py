@@ -15,7 +15,7 @@ from domain.generation.calls import (
     NO_ROOM_PAUSE,
     NOBODYS_URL,
     Call,
-    Held,
+    Throttled,
     may_send,
     release_claim,
     take,
@@ -218,7 +218,7 @@ def test_a_stage_that_is_held_is_told_of_when_its_provider_takes_more(emulator: 
     clock.shift(7)
 
     with changes_of(order, SONG) as changed:
-        assert take(stage_of(order, SONG).id) == Held(utc_now() + 23 * SECOND)
+        assert take(stage_of(order, SONG).id) == Throttled(utc_now() + 23 * SECOND)
 
     now = utc_now()
     held = {"reason": StageReason.THROTTLED, "due_at": now, "published_at": None, "provider_kind": ProviderKind.SUNO}

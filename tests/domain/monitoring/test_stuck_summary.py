@@ -44,7 +44,7 @@ def test_works_that_wait_for_one_reason_are_one_group_as_old_as_the_oldest() -> 
 def test_what_the_pace_of_a_provider_holds_stands_apart() -> None:
     stands(place_order(), StageState.QUEUED, "provider_pace", 0)
 
-    assert stuck_summary.look(utc_now()).held == {StageType.POEM: 1}
+    assert stuck_summary.look(utc_now()).throttled == {StageType.POEM: 1}
     assert stuck_summary.look(utc_now()).groups == []
 
 

@@ -288,4 +288,4 @@ def test_a_stage_that_a_worker_takes_as_its_pause_ends_is_waited_for_by_nobody(
     released.set()
     worker.join(60)
 
-    assert [type(each) for each in found] == [calls.Held]
+    assert [type(each) for each in found] == [calls.Throttled]

@@ -9,7 +9,7 @@ from domain import quotas
 from domain.db import db, utc_now
 from domain.maintenance import sweep
 from domain.orders.models import Order, Ready, Stage, StageReason, StageState
-from domain.orders.throttled_stages import ON_ITS_WAY, is_held, on_their_way
+from domain.orders.throttled_stages import ON_ITS_WAY, is_throttled, on_their_way
 from domain.provider_configs.throttle_release import Released, release_throttled
 from domain.quotas import JOBS_PAUSE, Quota
 from providers.base import Limits
@@ -183,7 +183,7 @@ def test_held_is_what_is_queued_and_says_so() -> None:
     assert stage_of(queued).state is StageState.QUEUED
 
     def ids(stage_type: StageType | None = None) -> list[int]:
-        return list(db.session.scalars(db.select(Stage.id).where(*is_held(stage_type)).order_by(Stage.id)))
+        return list(db.session.scalars(db.select(Stage.id).where(*is_throttled(stage_type)).order_by(Stage.id)))
 
     poem_id, song_id = stage_of(poem).id, stage_of(song, SONG).id
     assert (ids(), ids(POEM), ids(SONG), ids(CLIP)) == ([poem_id, song_id], [poem_id], [song_id], [])
