@@ -2,7 +2,7 @@
 
 The row of a provider is the only place that counts, locked for the moment of a claim: exact, and no loss of Redis
 touches it (docs/decisions/0009). Whoever may not call now is throttled: its stage stays queued, no worker sleeps for it
-and no message lies in a queue for it; ``letting_go`` lets the oldest go as soon as their provider takes more.
+and no message lies in a queue for it; ``throttle_release`` lets the oldest go as soon as their provider takes more.
 """
 
 from collections.abc import Sequence

@@ -28,7 +28,7 @@ def note(token: str, body: object, now: datetime) -> Heard:
     """Bring forward the next look at the attempt that was made with ``token``. Commits.
 
     May be called at any moment and any number of times: before the job's id is stored, and after the job has ended.
-    A job id that ``body`` names is only kept, to be confirmed at the provider by ``lost_submits.resolve_due``.
+    A job id that ``body`` names is only kept, to be confirmed at the provider by ``reconcile.resolve_due``.
     """
     attempt = db.session.scalar(select(Attempt).where(Attempt.token == token))
     adapter = JOB_ADAPTERS.get(attempt.provider_kind) if attempt is not None else None

@@ -24,7 +24,7 @@ def generate(stage_id: int) -> Outcome:
 
     Called twice for one stage, the second call finds it taken and does nothing. Before a call that may cost money
     the attempt is written down and committed. A provider of jobs is only handed the job here;
-    ``polling`` does the rest.
+    ``poll`` does the rest.
     """
     asked_at = time.monotonic()
     call = calls.take(stage_id)

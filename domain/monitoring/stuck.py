@@ -1,7 +1,7 @@
 """Which stages stand longer than they should, and why: what an operator looks at first.
 
-Only looks: whatever can go on by itself is moved by ``recovery`` and ``polling``. All of it is one query, however many
-orders there are; whatever ends a stage's standing is in its row, so nothing here is stored.
+Only looks: whatever can go on by itself is moved by ``maintenance.sweep`` and ``generation.poll``. All of it is one
+query, however many orders there are; whatever ends a stage's standing is in its row, so nothing here is stored.
 """
 
 from collections.abc import Collection, Iterable
@@ -73,7 +73,7 @@ def list_page(now: datetime, size: int, before_id: int | None = None, state: Ord
 
 
 def stuck_orders(now: datetime) -> Select[int, str, str]:
-    """Id, recipient and occasion of each order in which a stage stands, for ``order_search``."""
+    """Id, recipient and occasion of each order in which a stage stands, for ``orders.search``."""
     columns = (Order.id, Order.recipient, Order.occasion)
     query = select_standing(now).join(Order, Order.id == Stage.order_id)
     return query.with_only_columns(*columns, maintain_column_froms=True).distinct()

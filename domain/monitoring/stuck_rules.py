@@ -1,7 +1,7 @@
 """The rules by which a stage stands longer than it should: each kind of standstill, as a condition on rows.
 
 Whatever ends a stage's standing is in its row, so nothing of this is stored. All of it fits one query, however many
-orders there are: ``standing_still`` asks it.
+orders there are: ``stuck`` asks it.
 """
 
 from datetime import datetime, timedelta

@@ -56,7 +56,7 @@ def look(now: datetime) -> WhatWaits:
     groups.sort(key=lambda group: -group.stages)
     throttled = select(Stage.stage_type).where(*is_throttled()).limit(MOST).subquery()
     rows = db.session.execute(select(throttled.c.stage_type, func.count()).group_by(throttled.c.stage_type))
-    numbers: dict[StageType, int] = {stage_type: number for stage_type, number in rows}  # noqa: C416  # as in tallies
+    numbers: dict[StageType, int] = {stage_type: number for stage_type, number in rows}  # noqa: C416  # as in call_counters
     is_all = sum(group.stages for group in groups) < MOST and sum(numbers.values()) < MOST
     return WhatWaits(groups, {kind: numbers[kind] for kind in StageType if kind in numbers}, is_all)
 

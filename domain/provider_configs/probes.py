@@ -1,6 +1,6 @@
 """Probes: one stage that tries settings which are blocked, while the others wait for what comes of it.
 
-What a generation was refused for, only a generation can show to be over (``provider_configs.FoundBy``). So while stages
+What a generation was refused for, only a generation can show to be over (``models.FoundBy``). So while stages
 wait for such a section, the oldest of them is let through after 1, 5, 15, and then every 60 minutes; its work lets the
 others go. A refusal costs nothing, and what is not refused is a work that was ordered.
 """

@@ -2,7 +2,7 @@
 
 Every value is lazy: it is translated when it is shown. ``str()`` makes a text of it. The sentences hold no key, no
 word of an order and nothing that a provider has said; a provider's own short words stand beside them. Why a stage
-stands is next door, in ``standstills``.
+stands is next door, in ``i18n.stuck``.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Why a stage stands, in sentences for people: a few words, and what to do or what happens by itself.
 
-Lazy, as in ``sentences``. A stage's own reason takes the place of ours where it says more.
+Lazy, as in ``messages``. A stage's own reason takes the place of ours where it says more.
 """
 
 from flask_babel import lazy_gettext as _
