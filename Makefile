@@ -6,7 +6,8 @@ ARGS ?=
 IN_VENV := .venv/bin
 # Tests keep what Python compiles (for pytest: with its asserts rewritten) also where the environment says that nothing is to
 # be written beside the sources; without it each of a run's processes compiles all of it again, which is a minute.
-PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX="$(CURDIR)/.venv/pycache" $(IN_VENV)/python -m pytest
+KEEP_COMPILED := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX="$(CURDIR)/.venv/pycache"
+PYTEST := $(KEEP_COMPILED) $(IN_VENV)/python -m pytest
 # What only looks at the code or pins its libraries lives apart: some of it asks for old versions of what the product uses.
 IN_TOOLS := .venv-tools/bin
 # A file whose hash is not in the list is refused, whoever serves it.
@@ -60,7 +61,7 @@ scan: .venv-tools/.installed ## look for unsafe code and for secrets, in seconds
 
 coverage: .venv/.installed-dev $(CATALOGUES:.po=.mo) ## run all tests, thorough ones too, and print which lines none of them reaches
 	@rm -rf var/coverage
-	@$(IN_VENV)/coverage run -m pytest -m "not live" $(ARGS)
+	@$(KEEP_COMPILED) $(IN_VENV)/coverage run -m pytest -m "not live" $(ARGS)
 	@$(IN_VENV)/coverage combine --quiet
 	@$(IN_VENV)/coverage report
 
