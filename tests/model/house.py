@@ -207,8 +207,8 @@ def _bring_adapters(patch: pytest.MonkeyPatch) -> None:
     for jobs in adapters.JOBS:
         patch.setitem(registry.JOB_ADAPTERS, jobs.kind, jobs)
     patch.setattr("domain.generation.download.download", adapters.download)
-    for module in ("polling", "fetching"):
-        patch.setattr(f"domain.{module}.ThreadPoolExecutor", InTurn)
+    for module in ("poll", "download"):
+        patch.setattr(f"domain.generation.{module}.ThreadPoolExecutor", InTurn)
 
 
 def _silence(stack: ExitStack) -> None:
