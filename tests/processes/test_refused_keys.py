@@ -17,7 +17,8 @@ from tests.http_session import Api
 from tests.processes.passing_time import no_waiting_for_jobs
 from tests.running_system import RunningSystem, wait_until
 
-pytestmark = pytest.mark.processes
+# The rules behind it run in every run (tests/domain/provider_configs/test_probes.py).
+pytestmark = [pytest.mark.processes, pytest.mark.thorough]
 
 log = logging.getLogger(__name__)
 
@@ -25,17 +26,12 @@ POEM, VOICE, SONG, CLIP = StageType
 #: How each vendor refuses the call that would make a work, and at most of them no other.
 REFUSALS = [
     (POEM, ProviderKind.OPENAI, "insufficient_quota", "no_credit"),
-    *(
-        pytest.param(*each, marks=pytest.mark.thorough)
-        for each in (
-            (POEM, ProviderKind.OPENAI, "may_not_generate", "no_permission"),
-            (POEM, ProviderKind.GEMINI, "prepaid_402", "no_credit"),
-            (POEM, ProviderKind.YANDEX_GPT, "denied", "no_permission"),
-            (VOICE, ProviderKind.SPEECHKIT, "no_role", "no_permission"),
-            (SONG, ProviderKind.SUNO, "no_credit", "no_credit"),
-            (CLIP, ProviderKind.PIKA, "no_credit", "no_credit"),
-        )
-    ),
+    (POEM, ProviderKind.OPENAI, "may_not_generate", "no_permission"),
+    (POEM, ProviderKind.GEMINI, "prepaid_402", "no_credit"),
+    (POEM, ProviderKind.YANDEX_GPT, "denied", "no_permission"),
+    (VOICE, ProviderKind.SPEECHKIT, "no_role", "no_permission"),
+    (SONG, ProviderKind.SUNO, "no_credit", "no_credit"),
+    (CLIP, ProviderKind.PIKA, "no_credit", "no_credit"),
 ]
 ORDERS = 3
 

@@ -148,7 +148,6 @@ def test_one_order_four_providers_then_three_poets_and_a_key_that_changes_under_
         assert key_of(kind) not in system.output()
 
 
-@pytest.mark.thorough  # two machines keep one pace in every run
 def test_more_songs_than_the_provider_takes_at_once_are_ordered_at_its_pace(
     system: RunningSystem, emulator: Emulator, charges: Callable[[], list[Charge]], calls: Callable[[str], list[Call]]
 ) -> None:

@@ -22,7 +22,7 @@ from tests.local_services import LocalPostgres
 from tests.processes.stale_lists import ONE_CHECK, questions_for_a_stale_list
 from tests.running_system import ROOT, RunningSystem, free_port, wait_until
 
-pytestmark = [pytest.mark.processes, pytest.mark.postgresql]
+pytestmark = [pytest.mark.processes, pytest.mark.postgresql, pytest.mark.thorough]
 
 POEM, VOICE, SONG, CLIP = StageType
 KEY = "sk-fake-first-0123456789-a1b2"
@@ -159,7 +159,6 @@ def test_a_call_back_to_one_brings_the_song_of_the_other_long_before_the_first_l
     assert len(emulator.ledger) == before + 1
 
 
-@pytest.mark.thorough
 def test_two_beats_and_two_workers_refresh_a_stale_section_once(
     machines: tuple[RunningSystem, RunningSystem], emulator: Emulator
 ) -> None:

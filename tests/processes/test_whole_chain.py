@@ -156,7 +156,7 @@ def test_a_beat_shows_that_it_is_there(system: RunningSystem, own_database_url: 
     engine.dispose()
 
 
-@pytest.mark.thorough  # two machines have two of each in every run
+@pytest.mark.thorough  # the storm of faults has two of each in every run
 def test_two_beats_and_two_workers_refresh_a_stale_section_once(
     system: RunningSystem, emulator: Emulator, own_database_url: str
 ) -> None:
