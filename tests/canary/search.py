@@ -13,7 +13,8 @@ import requests
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import create_engine, inspect, make_url, text
 
-_SIGNED = re.compile(r"=(\.?[\w-]{20,})\.[\w-]+\.[\w-]+")
+#: What Flask's session keeps its contents in. The mark of a known device is signed as well, and written in clear.
+_SESSION = re.compile(r"session=(\.?[\w-]{20,})\.[\w-]+\.[\w-]+")
 
 
 def spellings(mark: str) -> dict[str, bytes]:
@@ -45,11 +46,11 @@ class Search:
                 self.found.append(f"{kind}: {name}: {spelling}, behind {around!r}")
 
     def look_at_answer(self, answer: requests.Response) -> None:
-        """Search what a server has said: its headers, its body, and what is inside of its signed cookies."""
+        """Search what a server has said: its headers, its body, and what is inside of its session cookie."""
         name = f"{answer.request.method} {answer.status_code} {answer.url.partition('?')[0]}"
         headers = "\n".join(f"{key}: {value}" for key, value in answer.headers.items())
         self.look("answers", name, headers.encode() + b"\n\n" + answer.content)
-        for payload in _SIGNED.findall(answer.headers.get("Set-Cookie", "")):
+        for payload in _SESSION.findall(answer.headers.get("Set-Cookie", "")):
             raw = urlsafe_b64decode(payload.lstrip(".") + "==")
             self.look("cookies", name, zlib.decompress(raw) if payload.startswith(".") else raw)
 
